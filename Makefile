@@ -1,0 +1,63 @@
+# The environment is made by the package client of the machine, from locks with hashes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Stage commands say `python`: this is the one they get.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help environment test-environment gpu-environment demo repro test check lock readme clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+# Byte code is compiled here once: without it every stage would compile TensorFlow anew.
+define install
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked environment into $(VENV): two to five minutes"
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-compile --require-hashes $(1)
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q -j 0 $(VENV)/lib src || true
+	touch $(2)
+endef
+
+$(VENV)/.main: requirements/main.lock pyproject.toml
+	$(call install,-r requirements/main.lock,$@)
+
+$(VENV)/.test: requirements/main.lock requirements/test.lock pyproject.toml
+	$(call install,-r requirements/main.lock -r requirements/test.lock,$@)
+	touch $(VENV)/.main
+
+environment: $(VENV)/.main  ## the environment to run with, in .venv
+test-environment: $(VENV)/.test  ## the same with what the tests need
+
+gpu-environment: environment  ## the same with the CUDA libraries TensorFlow needs
+	$(call install,-r requirements/gpu.lock,$(VENV)/.gpu)
+
+demo: environment  ## the whole pipeline on real data with a small budget, in demo/
+	rnnbench demo
+
+repro: environment  ## the whole pipeline at the full budget
+	rnnbench check
+	dvc repro
+
+test: test-environment  ## lint, types and all tests
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest
+
+readme: environment  ## put the numbers of the last run into the README
+	rnnbench readme
+
+# Needs `uv` (a resolver that writes one lock for every platform): python -m pip install uv
+lock:  ## resolve and pin the dependencies again
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml requirements/build.in -o requirements/main.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra test --extra jax -c requirements/main.lock pyproject.toml -o requirements/test.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra gpu -c requirements/main.lock pyproject.toml -o requirements/gpu.lock
+
+clean:  ## remove the environment and the demo
+	rm -rf $(VENV) demo

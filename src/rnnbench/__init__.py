@@ -1,0 +1,1 @@
+"""A reproducible comparison of recurrent networks."""

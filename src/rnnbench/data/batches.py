@@ -1,0 +1,64 @@
+"""Batches from memory-mapped arrays: shuffled by seed, bytes scaled as they are read."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from rnnbench.data.prepared import Array, Split
+
+BYTE_MAXIMUM = np.float32(255.0)
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """A split in batches, for any Keras back end.
+
+    Parameters
+    ----------
+    split : Split
+        Arrays, memory-mapped or not; only the rows of a batch are read.
+    batch_size : int
+        Examples a batch; the last batch may be smaller.
+    shuffle_seed : int or None, default None
+        Decides the order, a new one each epoch; None keeps the order of the split.
+    """
+
+    def __init__(self, split: Split, batch_size: int, shuffle_seed: int | None = None) -> None:
+        super().__init__(workers=1)
+        self.split = split
+        self.batch_size = batch_size
+        self._generator = None if shuffle_seed is None else np.random.default_rng(shuffle_seed)
+        self._order = np.arange(len(split))
+        self._shuffle()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.split) / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Array, Array]:
+        begin = index * self.batch_size
+        chosen = self._order[begin : begin + self.batch_size]
+        return scaled(self.split.inputs[chosen]), as_targets(self.split.targets[chosen])
+
+    def on_epoch_end(self) -> None:
+        """Shuffle for the next epoch."""
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        if self._generator is not None:
+            self._order = self._generator.permutation(len(self.split))
+
+
+def scaled(values: Array) -> Array:
+    """Turn bytes into float32 from 0 to 1; token ids stay as they are."""
+    if values.dtype == np.uint8:
+        return values.astype(np.float32) / BYTE_MAXIMUM
+    return np.asarray(values)
+
+
+def as_targets(values: Array) -> npt.NDArray[Any]:
+    """Return class labels as integers, shape (examples, 1), and frames as `scaled` does."""
+    if values.ndim == 1:
+        return values.astype(np.int32)[:, np.newaxis]
+    return scaled(values)

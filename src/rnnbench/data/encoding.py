@@ -1,0 +1,78 @@
+"""From word ranks to padded rows of ids, in Keras's order.
+
+Ids: 0 padding, 1 start, 2 unknown, and a word of rank r (1 is the most frequent) has r + 3.
+Source: the documentation of `keras.datasets.imdb`, `keras.datasets.reuters` and
+`keras.utils.pad_sequences`, whose results these functions repeat without importing TensorFlow.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnbench.data.ragged import Ragged
+from rnnbench.params import Side
+
+PADDING_ID = 0
+START_ID = 1
+UNKNOWN_ID = 2
+INDEX_FROM = 3
+SHUFFLE_SEED = 113
+
+
+def encode(ranks: Ragged, vocabulary_size: int) -> Ragged:
+    """Turn ranks into ids: a start mark, the offset of 3, rare words as unknown.
+
+    Parameters
+    ----------
+    ranks : Ragged
+        Word ranks from 1.
+    vocabulary_size : int
+        Ids below it are kept; others become 2 (unknown).
+    """
+    count = len(ranks)
+    offsets = ranks.offsets + np.arange(count + 1)
+    values = np.full(len(ranks.values) + count, START_ID, dtype=np.int32)
+    is_word = np.ones(len(values), dtype=bool)
+    is_word[offsets[:-1]] = False
+    ids = ranks.values + INDEX_FROM
+    values[is_word] = np.where(ids < vocabulary_size, ids, UNKNOWN_ID)
+    return Ragged(values, offsets.astype(np.int64))
+
+
+def pad(
+    sequences: Ragged, sequence_length: int, padding: Side, truncation: Side
+) -> npt.NDArray[np.int32]:
+    """Bring sequences to one length, as `keras.utils.pad_sequences` does.
+
+    Parameters
+    ----------
+    sequences : Ragged
+        Ids.
+    sequence_length : int
+        Length of every row of the result.
+    padding : {"pre", "post"}
+        Where zeros are added to short sequences.
+    truncation : {"pre", "post"}
+        Where long sequences lose elements.
+
+    Returns
+    -------
+    ndarray of int32, shape (len(sequences), sequence_length)
+    """
+    rows = np.full((len(sequences), sequence_length), PADDING_ID, dtype=np.int32)
+    for index, row in enumerate(rows):
+        sequence = sequences[index]
+        kept = sequence[-sequence_length:] if truncation == "pre" else sequence[:sequence_length]
+        if len(kept) == 0:
+            continue
+        if padding == "pre":
+            row[-len(kept) :] = kept
+        else:
+            row[: len(kept)] = kept
+    return rows
+
+
+def shuffled(count: int, generator: np.random.RandomState) -> npt.NDArray[np.intp]:
+    """Return the order in which Keras's loaders put `count` examples."""
+    indices = np.arange(count)
+    generator.shuffle(indices)
+    return indices

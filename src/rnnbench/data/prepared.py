@@ -1,0 +1,100 @@
+"""Views on disk: plain arrays that can be memory-mapped, each folder with its manifest.
+
+`fit/` holds what training may see (`train` and, where there is one, `validation`), `test/` what
+evaluation alone opens. In each: `SPLIT_inputs.npy`, `SPLIT_targets.npy`, `manifest.json`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnbench.errors import RnnbenchError
+from rnnbench.files import file_digest, read_json, write_json
+
+PREPARED_FOLDER = Path("data/prepared")
+MANIFEST_FILE = "manifest.json"
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Inputs and targets of the same examples.
+
+    Attributes
+    ----------
+    inputs : ndarray, shape (examples, ...)
+        Token ids (int32), rows of pixels or frames (uint8).
+    targets : ndarray, shape (examples, ...)
+        Class labels (uint8, one a example) or frames (uint8).
+    """
+
+    inputs: Array
+    targets: Array
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def part(self, begin: int, end: int) -> "Split":
+        """Return the examples from `begin` to before `end`."""
+        return Split(self.inputs[begin:end], self.targets[begin:end])
+
+
+def write_split(folder: Path, name: str, split: Split) -> dict[str, Any]:
+    """Write a split's arrays and return what a manifest says of it.
+
+    Raises
+    ------
+    RnnbenchError
+        If the split is empty.
+    """
+    if len(split) == 0:
+        raise RnnbenchError(
+            f"the {name} split is empty: raise the number of examples or change"
+            " validation_fraction in the view's parameters"
+        )
+    facts: dict[str, Any] = {"examples": len(split)}
+    for role, array in (("inputs", split.inputs), ("targets", split.targets)):
+        path = folder / f"{name}_{role}.npy"
+        np.save(path, array, allow_pickle=False)
+        facts[role] = {
+            "shape": list(array.shape),
+            "dtype": str(array.dtype),
+            "sha256": file_digest(path),
+        }
+    return facts
+
+
+def read_split(folder: Path, name: str) -> Split:
+    """Map a split into memory.
+
+    Raises
+    ------
+    RnnbenchError
+        If its files are missing.
+    """
+    paths = [folder / f"{name}_{role}.npy" for role in ("inputs", "targets")]
+    for path in paths:
+        if not path.exists():
+            raise RnnbenchError(f"{path} does not exist; `dvc repro` of its view's stage makes it")
+    inputs, targets = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths)
+    return Split(inputs, targets)
+
+
+def has_split(folder: Path, name: str) -> bool:
+    """Whether the folder holds a split of this name."""
+    return (folder / f"{name}_inputs.npy").exists()
+
+
+def write_manifest(folder: Path, content: dict[str, Any]) -> None:
+    """Write a folder's `manifest.json`."""
+    write_json(folder / MANIFEST_FILE, content)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a folder's `manifest.json`."""
+    manifest: dict[str, Any] = read_json(folder / MANIFEST_FILE)
+    return manifest

@@ -1,0 +1,43 @@
+"""From text to word ranks, as Keras's data sets were made.
+
+Source: the documentation of `keras.datasets.imdb` and of Keras's text preprocessing.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rnnbench.data.ragged import Ragged
+
+_FILTERED = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+_TO_SPACES = str.maketrans(_FILTERED, " " * len(_FILTERED))
+
+
+def tokenize(text: str) -> list[str]:
+    """Split text as Keras's text preprocessing does.
+
+    Lower case; punctuation, tabs and line ends become spaces; split at spaces.
+    """
+    return [token for token in text.lower().translate(_TO_SPACES).split(" ") if token]
+
+
+def rank_words(texts: Iterable[list[str]]) -> dict[str, int]:
+    """Rank words by how often they occur, 1 the most frequent, ties in order of appearance."""
+    counts: Counter[str] = Counter()
+    for tokens in texts:
+        counts.update(tokens)
+    return {word: rank for rank, (word, _) in enumerate(counts.most_common(), start=1)}
+
+
+def to_ranks(texts: Iterable[list[str]], ranks: dict[str, int]) -> Ragged:
+    """Replace words by their ranks; words without one are skipped, as Keras's files do."""
+    return Ragged.from_sequences(
+        [[ranks[token] for token in tokens if token in ranks] for tokens in texts]
+    )
+
+
+def save_word_index(folder: Path, ranks: Mapping[str, int]) -> None:
+    """Write `word_index.json`, each word with its rank."""
+    text = json.dumps(dict(ranks), ensure_ascii=False)
+    (folder / "word_index.json").write_text(text, encoding="utf-8")

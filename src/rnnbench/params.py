@@ -1,0 +1,409 @@
+"""`params.yaml` as typed, validated objects.
+
+The file is the interface: a key that is unknown, misspelt or of the wrong type is an error that
+names the key, the file and what is accepted. Nothing here supplies a value that changes a
+result: every such value stands in the file, or, left out, is Keras's own default.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from rnnbench.errors import RnnbenchError
+
+PARAMS_FILE = Path("params.yaml")
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+DatasetName = Literal["imdb", "reuters", "mnist", "moving_mnist"]
+RouteName = Literal["upstream", "registry", "local"]
+Activation = Literal["tanh", "relu", "sigmoid", "softmax", "linear"]
+Side = Literal["pre", "post"]
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are errors, values are not coerced or changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_known(cls, values: Any) -> Any:
+        accepted = list(cls.model_fields)
+        for key in values if isinstance(values, Mapping) else ():
+            if key not in accepted:
+                choices = _choices(str(key), accepted) if accepted else "no key is accepted here"
+                raise ValueError(f"unknown key {key!r}; {choices}")
+        return values
+
+
+class Download(Section):
+    """How files are fetched; it does not change what they hold."""
+
+    routes: Annotated[list[RouteName], Field(min_length=1)]
+    connect_timeout_seconds: PositiveFloat
+    local_folder: str | None
+
+
+class DownloadedDataset(Section):
+    """A data set without knobs."""
+
+
+class MovingMnistDataset(Section):
+    """What is generated where the published file cannot be had."""
+
+    generated_sequences: PositiveInt
+    generated_seed: Annotated[int, Field(ge=0)]
+
+
+class Datasets(Section):
+    """Every data set by its name."""
+
+    imdb: DownloadedDataset
+    reuters: DownloadedDataset
+    mnist: DownloadedDataset
+    moving_mnist: MovingMnistDataset
+
+
+class View(Section):
+    """What every view has: how many examples, and how many of them validate."""
+
+    train_examples: PositiveInt | None
+    test_examples: PositiveInt | None
+    validation_fraction: Fraction
+
+
+class TextView(View):
+    """Token sequences cut and padded to one length."""
+
+    dataset: Literal["imdb", "reuters"]
+    vocabulary_size: Annotated[int, Field(ge=4)]
+    sequence_length: PositiveInt
+    padding: Side
+    truncation: Side
+
+
+class RowsView(View):
+    """Images read row by row."""
+
+    dataset: Literal["mnist"]
+
+
+class FramesView(View):
+    """Frame sequences cut into what is seen and what is to be predicted."""
+
+    dataset: Literal["moving_mnist"]
+    input_frames: PositiveInt
+    target_frames: PositiveInt
+
+
+AnyView = Annotated[TextView | RowsView | FramesView, Field(discriminator="dataset")]
+
+
+class Layer(Section):
+    """A layer of a model; an option left out is Keras's default."""
+
+
+class Recurrent(Layer):
+    """What the recurrent layers of vectors share."""
+
+    units: PositiveInt
+    activation: Activation | None = None
+    return_sequences: bool | None = None
+
+
+class SimpleRNN(Recurrent):
+    """Elman's recurrent layer."""
+
+    type: Literal["simple_rnn"]
+
+
+class LSTM(Recurrent):
+    """Long short-term memory."""
+
+    type: Literal["lstm"]
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit."""
+
+    type: Literal["gru"]
+
+
+class ConvLSTM2D(Layer):
+    """Convolutional long short-term memory over frames."""
+
+    type: Literal["conv_lstm_2d"]
+    filters: PositiveInt
+    kernel_size: PositiveInt
+    padding: Literal["same", "valid"] | None = None
+    activation: Activation | None = None
+    return_sequences: bool | None = None
+
+
+class Embedding(Layer):
+    """A vector a word; the number of words is the view's."""
+
+    type: Literal["embedding"]
+    units: PositiveInt
+    mask_zero: bool | None = None
+
+
+class Dense(Layer):
+    """A fully connected layer."""
+
+    type: Literal["dense"]
+    units: PositiveInt
+    activation: Activation | None = None
+
+
+class Dropout(Layer):
+    """Inputs dropped at random while training."""
+
+    type: Literal["dropout"]
+    rate: Fraction
+
+
+class BatchNormalization(Layer):
+    """Inputs normalised over the batch."""
+
+    type: Literal["batch_normalization"]
+
+
+class Conv3D(Layer):
+    """A convolution over time and space."""
+
+    type: Literal["conv_3d"]
+    filters: PositiveInt
+    kernel_size: PositiveInt
+    padding: Literal["same", "valid"] | None = None
+    activation: Activation | None = None
+
+
+AnyLayer = Annotated[
+    SimpleRNN | LSTM | GRU | ConvLSTM2D | Embedding | Dense | Dropout | BatchNormalization | Conv3D,
+    Field(discriminator="type"),
+]
+
+
+class Training(Section):
+    """The recipe: optimizer, loss and budget."""
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    optimizer: Literal["adam"]
+    learning_rate: PositiveFloat
+    learning_rate_decay: Annotated[float, Field(ge=0.0)]
+    loss: Literal["binary_crossentropy", "sparse_categorical_crossentropy"]
+    from_logits: bool
+
+
+class Experiment(Section):
+    """A view, a model and a training recipe."""
+
+    suite: Name
+    view: Name
+    model: Annotated[dict[str, AnyLayer], Field(min_length=1)]
+    training: Training
+
+    @model_validator(mode="after")
+    def _layers_are_numbered(self) -> "Experiment":
+        expected = [f"layer_{number}" for number in range(1, len(self.model) + 1)]
+        if list(self.model) != expected:
+            raise ValueError(
+                f"layers are numbered in their order: {', '.join(expected)};"
+                f" given: {', '.join(self.model)}"
+            )
+        return self
+
+    @property
+    def layers(self) -> list[AnyLayer]:
+        """The layers from input to output."""
+        return list(self.model.values())
+
+
+class Reported(Section):
+    """What the literature prints for an experiment; only what it prints."""
+
+    accuracy: Fraction | None = None
+    loss: PositiveFloat | None = None
+    validation_loss: PositiveFloat | None = None
+    step_milliseconds: str | None = None
+    epoch_seconds: PositiveFloat | None = None
+    remark: str | None = None
+
+
+class Suite(Section):
+    """Experiments that stand in one table, in its order, and what is reported for them."""
+
+    PREFIX: ClassVar[str] = "experiments."
+
+    title: str
+    source: str
+    experiments: Annotated[list[str], Field(min_length=1)]
+    reported: dict[Name, Reported]
+
+    @property
+    def experiment_names(self) -> list[str]:
+        """The members' names, without the prefix that makes them parameter paths."""
+        return [path.removeprefix(self.PREFIX) for path in self.experiments]
+
+
+class Params(Section):
+    """The whole file."""
+
+    templates: dict[str, Any]
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
+    deterministic: bool
+    download: Download
+    datasets: Datasets
+    views: Annotated[dict[Name, AnyView], Field(min_length=1)]
+    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    suites: Annotated[dict[Name, Suite], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_refer_to_something(self) -> "Params":
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds are given twice: {self.seeds}")
+        for name, experiment in self.experiments.items():
+            where = f"experiments.{name}"
+            _require_known(f"{where}.view", experiment.view, self.views)
+            _require_known(f"{where}.suite", experiment.suite, self.suites)
+            _require_layers_fit_view(where, experiment, self.views[experiment.view])
+        for name, suite in self.suites.items():
+            _require_suite_lists_its_experiments(name, suite, self.experiments)
+        return self
+
+    def experiments_of(self, suite: str) -> dict[str, Experiment]:
+        """Experiments of a suite by name, in the order of its table."""
+        return {name: self.experiments[name] for name in self.suites[suite].experiment_names}
+
+
+def _require_known(where: str, name: str, known: Iterable[str]) -> None:
+    names = list(known)
+    if name not in names:
+        raise ValueError(f"{where}: {name!r} does not exist; {_choices(name, names)}")
+
+
+def _require_layers_fit_view(where: str, experiment: Experiment, view: AnyView) -> None:
+    has_embedding = isinstance(experiment.layers[0], Embedding)
+    if has_embedding != isinstance(view, TextView):
+        wanted = "an embedding" if isinstance(view, TextView) else "no embedding"
+        raise ValueError(
+            f"{where}.model: view {experiment.view!r} of {view.dataset} needs {wanted}"
+            f" as its first layer; given: {experiment.layers[0].type}"
+        )
+
+
+def _require_suite_lists_its_experiments(
+    name: str, suite: Suite, experiments: Mapping[str, Experiment]
+) -> None:
+    where = f"suites.{name}.experiments"
+    for path in suite.experiments:
+        _require_known(where, path, [Suite.PREFIX + experiment for experiment in experiments])
+    members = [key for key, experiment in experiments.items() if experiment.suite == name]
+    if sorted(suite.experiment_names) != sorted(members):
+        raise ValueError(
+            f"{where}: lists {', '.join(suite.experiment_names)}; the experiments that name"
+            f" this suite are {', '.join(members) or 'none'}; make the two agree"
+        )
+    for reported in suite.reported:
+        _require_known(f"suites.{name}.reported", reported, suite.experiment_names)
+
+
+def _choices(given: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(given, names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"there are: {', '.join(sorted(names))}{hint}"
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and validate `params.yaml`.
+
+    Parameters
+    ----------
+    path : Path, default "params.yaml"
+        The file, read as DVC reads it (YAML 1.2).
+
+    Returns
+    -------
+    Params
+        The whole file as typed objects.
+
+    Raises
+    ------
+    RnnbenchError
+        If the file is missing, is not YAML or says something that is not accepted. Every
+        fault is named at once.
+    """
+    if not path.exists():
+        raise RnnbenchError(f"{path} does not exist; run the command in the project's root folder")
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise RnnbenchError(f"{path} is not valid YAML: {error}") from error
+    return parse_params(content, str(path))
+
+
+def parse_params(content: Any, source: str) -> Params:
+    """Validate parameters that were read already.
+
+    Parameters
+    ----------
+    content : Any
+        What a YAML file holds.
+    source : str
+        What to call the file in an error.
+
+    Raises
+    ------
+    RnnbenchError
+        If something is not accepted.
+    """
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        faults = "\n".join(f"  {_describe(fault, content)}" for fault in error.errors())
+        raise RnnbenchError(f"{source} cannot be used:\n{faults}") from error
+
+
+def _describe(fault: ErrorDetails, content: Any) -> str:
+    message = fault["msg"].removeprefix("Value error, ")
+    where = ".".join(_path_in_file(fault["loc"], content))
+    if fault["type"] == "union_tag_invalid":
+        context = fault["ctx"]
+        known = [tag.strip().strip("'") for tag in context["expected_tags"].split(",")]
+        discriminator = context["discriminator"].strip("'")
+        where = f"{where}.{discriminator}"
+        message = f"{context['tag']!r} does not exist; {_choices(context['tag'], known)}"
+    elif fault["type"] not in ("value_error", "missing", "union_tag_not_found"):
+        message += f"; given: {fault['input']!r}"
+    return f"{where}: {message}" if where else message
+
+
+def _path_in_file(location: tuple[int | str, ...], content: Any) -> list[str]:
+    """Drop from `location` what is pydantic's own: the names of union members and "[key]"."""
+    path = []
+    for position, part in enumerate(location):
+        is_last = position == len(location) - 1
+        inside = isinstance(content, list) or (isinstance(content, Mapping) and part in content)
+        if inside:
+            content = content[part]
+            path.append(str(part))
+        elif is_last and isinstance(content, Mapping) and part != "[key]":
+            path.append(str(part))
+    return path

@@ -1,0 +1,256 @@
+"""Runs in MLflow: one place writes out everything that is logged.
+
+An experiment is a parent run, each seed a child run; both are found again by the identifiers in
+their record (`run.json`), whatever server is current. Tracking never stops training: the first
+failure is said once and the rest is left out.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+from rnnbench.tracking.store import artifact_location, tracking_uri
+
+if TYPE_CHECKING:
+    import keras
+    from mlflow import MlflowClient
+
+RUN_TAG = "rnnbench.run_id"
+EXPERIMENT_TAG = "rnnbench.experiment_id"
+TRAINED_TAG = "rnnbench.training_logged"
+PARENT_TAG = "mlflow.parentRunId"
+TAGS_OF_RECORD = (
+    "experiment",
+    "suite",
+    "view",
+    "dataset",
+    "data_route",
+    "seed",
+    "stage",
+    "git_commit",
+    "git_dirty",
+)
+# An unreachable server is given up after seconds, not minutes.
+HTTP_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+
+Record = Mapping[str, Any]
+P = ParamSpec("P")
+
+
+def _forgiving(
+    method: Callable[Concatenate["Tracker", P], None],
+) -> Callable[Concatenate["Tracker", P], None]:
+    """Let a tracker's method fail without its caller: one warning, then silence."""
+
+    @wraps(method)
+    def guarded(self: "Tracker", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        if self.failed:
+            return
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            method(self, *args, **kwargs)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            self.failed = True
+            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+            print(f"warning: tracking is off for this run: {first_line}", flush=True)
+
+    return guarded
+
+
+class Tracker:
+    """One run of an experiment in MLflow.
+
+    Parameters
+    ----------
+    record : mapping
+        What `run.json` says: identifiers, parameters, data, commit, environment.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.failed = False
+        self._run: str | None = None
+
+    @_forgiving
+    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Log an epoch's metrics while training goes on; epochs count from 1."""
+        for name, value in metrics.items():
+            self._client.log_metric(self._run_id, name, value, step=epoch)
+
+    @_forgiving
+    def log_training(
+        self,
+        history: list[dict[str, float]],
+        timing: Record,
+        model: "keras.Model",
+        input_example: Any,
+    ) -> None:
+        """Log what training made: epochs not logged yet, timing, the data set, the model."""
+        import mlflow
+
+        from rnnbench.tracking.models import log_model
+
+        run = self._client.get_run(self._run_id)
+        if run.data.tags.get(TRAINED_TAG):
+            return
+        for name, value in flatten(timing, "timing").items():
+            if isinstance(value, int | float):
+                self._client.log_metric(self._run_id, name, value)
+            elif isinstance(value, str):
+                self._client.set_tag(self._run_id, name.replace("/", "."), value)
+        total = sum(self.record["layer_parameters"].values())
+        self._client.log_param(self._run_id, "model.parameters", total)
+        self._log_missing_epochs(history)
+        self._log_per_epoch_seconds(timing)
+        with mlflow.start_run(run_id=self._run_id, log_system_metrics=False):
+            self._log_dataset()
+            log_model(model, input_example, self.record["environment"])
+        self._client.log_dict(self._run_id, dict(self.record), "run.json")
+        self._client.set_tag(self._run_id, TRAINED_TAG, "true")
+
+    @_forgiving
+    def log_evaluation(self, metrics: Mapping[str, float], figures: list[Path]) -> None:
+        """Log test metrics and figures; a parent run shows its last child's metrics."""
+        for name, value in metrics.items():
+            self._client.log_metric(self._run_id, f"test/{name}", value)
+        for figure in figures:
+            self._client.log_artifact(self._run_id, str(figure), "figures")
+
+    @_forgiving
+    def log_experiment_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Log the means over seeds to the parent run and close it."""
+        parent = self._parent_id()
+        for name, value in metrics.items():
+            self._client.log_metric(parent, f"test/{name}", value)
+        self._client.set_terminated(parent, "FINISHED")
+
+    @_forgiving
+    def finish(self, status: str = "FINISHED") -> None:
+        """Say how the run ended: FINISHED, FAILED or KILLED; not finished, so did its parent."""
+        self._client.set_terminated(self._run_id, status)
+        if status != "FINISHED":
+            self._client.set_terminated(self._parent_id(), status)
+
+    @contextmanager
+    def running(self) -> Iterator["Tracker"]:
+        """Close the run with the right status, however the block ends."""
+        try:
+            yield self
+        except KeyboardInterrupt:
+            self.finish("KILLED")
+            raise
+        except Exception:
+            self.finish("FAILED")
+            raise
+        self.finish()
+
+    @property
+    def _client(self) -> "MlflowClient":
+        for name, value in HTTP_SETTINGS.items():
+            os.environ.setdefault(name, value)
+        import mlflow
+
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+        mlflow.set_tracking_uri(tracking_uri())
+        return mlflow.MlflowClient()
+
+    @property
+    def _run_id(self) -> str:
+        if self._run is None:
+            self._run = self._find(RUN_TAG, self.record["run_id"]) or self._create()
+        return self._run
+
+    def _find(self, tag: str, value: str) -> str | None:
+        query = f"tags.`{tag}` = '{value}'"
+        found = self._client.search_runs([self._mlflow_experiment()], query, max_results=1)
+        return str(found[0].info.run_id) if found else None
+
+    def _parent_id(self) -> str:
+        identifier = self.record["experiment_id"]
+        found = self._find(EXPERIMENT_TAG, identifier)
+        if found:
+            return found
+        tags = {name: value for name, value in self._tags().items() if name != "seed"}
+        run = self._client.create_run(
+            self._mlflow_experiment(),
+            tags={**tags, EXPERIMENT_TAG: identifier},
+            run_name=self.record["experiment"],
+        )
+        self._log_parameters(run.info.run_id)
+        return str(run.info.run_id)
+
+    def _create(self) -> str:
+        run = self._client.create_run(
+            self._mlflow_experiment(),
+            tags={
+                **self._tags(),
+                RUN_TAG: self.record["run_id"],
+                PARENT_TAG: self._parent_id(),
+            },
+            run_name=f"{self.record['experiment']} seed {self.record['seed']}",
+        )
+        self._log_parameters(run.info.run_id)
+        return str(run.info.run_id)
+
+    def _tags(self) -> dict[str, str]:
+        return {name: str(self.record[name]) for name in TAGS_OF_RECORD if name in self.record}
+
+    def _log_parameters(self, run_id: str) -> None:
+        from mlflow.entities import Param
+
+        parameters = flatten(self.record["parameters"], separator=".")
+        self._client.log_batch(
+            run_id, params=[Param(name, str(value)) for name, value in parameters.items()]
+        )
+
+    def _mlflow_experiment(self) -> str:
+        name = self.record["suite"]
+        found = self._client.get_experiment_by_name(name)
+        if found:
+            return str(found.experiment_id)
+        return str(self._client.create_experiment(name, artifact_location=artifact_location()))
+
+    def _log_missing_epochs(self, history: list[dict[str, float]]) -> None:
+        for metrics in history:
+            epoch = int(metrics["epoch"])
+            for name, value in metrics.items():
+                if name == "epoch":
+                    continue
+                logged = self._client.get_metric_history(self._run_id, name)
+                if epoch not in [metric.step for metric in logged]:
+                    self._client.log_metric(self._run_id, name, value, step=epoch)
+
+    def _log_per_epoch_seconds(self, timing: Record) -> None:
+        for name in ("epoch_seconds", "validation_seconds"):
+            for epoch, seconds in enumerate(timing.get(name, []), start=1):
+                self._client.log_metric(self._run_id, f"timing/{name}", seconds, step=epoch)
+
+    def _log_dataset(self) -> None:
+        import mlflow
+        from mlflow.data.code_dataset_source import CodeDatasetSource
+        from mlflow.data.meta_dataset import MetaDataset
+
+        names = ("dataset", "data_route", "citation")
+        source = CodeDatasetSource(tags={name: self.record[name] for name in names})
+        dataset = MetaDataset(  # type: ignore[abstract]
+            source, name=self.record["view"], digest=self.record["data_digest"]
+        )
+        mlflow.log_input(dataset, context="training")
+
+
+def flatten(content: Mapping[str, Any], prefix: str = "", separator: str = "/") -> dict[str, Any]:
+    """Turn nested mappings into one level, keys joined by `separator`."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        name = f"{prefix}{separator}{key}" if prefix else str(key)
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, name, separator))
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,48 @@
+"""Where runs are tracked: a server that is named, or SQLite in the repository root."""
+
+import os
+from pathlib import Path
+
+TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
+DATABASE = "mlflow.db"
+ARTIFACTS = "mlartifacts"
+_TEMPORARY_COPIES = (".dvc", "tmp", "exps")
+
+
+def repository_root(start: Path | None = None) -> Path:
+    """Return the root of the repository, also from within DVC's temporary copies of it.
+
+    DVC runs queued experiments in `.dvc/tmp/exps/`; a store there would be lost with the copy.
+
+    Parameters
+    ----------
+    start : Path or None
+        A folder of the repository, by default the working directory.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if folder.parts[-4:-1] == _TEMPORARY_COPIES:
+            return folder.parents[3]
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").exists():
+            return folder
+    return here
+
+
+def tracking_uri(root: Path | None = None) -> str:
+    """Return the tracking server: `MLFLOW_TRACKING_URI`, or the default store's URI."""
+    return os.environ.get(TRACKING_VARIABLE) or default_uri(root or repository_root())
+
+
+def default_uri(root: Path) -> str:
+    """Return the URI of the SQLite store in `root`, by absolute path."""
+    return f"sqlite:///{root.resolve() / DATABASE}"
+
+
+def artifact_location(root: Path | None = None) -> str | None:
+    """Return where artifacts go: None where a named server decides."""
+    root = root or repository_root()
+    # Not whether the variable is set: MLflow sets it itself, to what it was told.
+    if tracking_uri(root) != default_uri(root):
+        return None
+    return (root.resolve() / ARTIFACTS).as_uri()

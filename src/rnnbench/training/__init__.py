@@ -1,0 +1,1 @@
+"""Training: seeds, the loop around `fit`, timing, devices."""

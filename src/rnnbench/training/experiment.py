@@ -1,0 +1,151 @@
+"""An experiment: one run for each seed, and the files that say everything about them."""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rnnbench.data.prepared import (
+    PREPARED_FOLDER,
+    Split,
+    has_split,
+    read_manifest,
+    read_split,
+)
+from rnnbench.files import atomic_file, atomic_folder, write_json
+from rnnbench.params import Params
+from rnnbench.tracking.identity import dvc_stage, git_state, new_identifier
+from rnnbench.tracking.runs import Tracker
+from rnnbench.training.devices import environment
+from rnnbench.training.loop import Trained, save_model, train_run
+
+RUNS_FOLDER = Path("runs")
+RESULTS_FOLDER = Path("results")
+MODEL_FILE = "model.keras"
+RECORD_FILE = "run.json"
+HISTORY_FILE = "history.csv"
+TIMING_FILE = "timing.json"
+
+
+def run_folder(runs: Path, suite: str, experiment: str, seed: int) -> Path:
+    """Return where a run's model and record are."""
+    return runs / suite / experiment / f"seed-{seed}"
+
+
+def train_experiment(
+    name: str,
+    params: Params,
+    prepared: Path = PREPARED_FOLDER,
+    runs: Path = RUNS_FOLDER,
+    results: Path = RESULTS_FOLDER,
+) -> None:
+    """Train an experiment once for each seed and write what came out.
+
+    Parameters
+    ----------
+    name : str
+        An experiment of `params.yaml`.
+    params : Params
+        The parameters.
+    prepared, runs, results : Path
+        Where views are, and where models and records, and small results go.
+
+    Raises
+    ------
+    RnnbenchError
+        If the view is missing or the model does not fit it.
+    """
+    experiment = params.experiments[name]
+    fit = prepared / experiment.view / "fit"
+    manifest = read_manifest(fit)
+    train = read_split(fit, "train")
+    validation = read_split(fit, "validation") if has_split(fit, "validation") else None
+    common = _common_record(name, params, manifest)
+    histories: list[dict[str, float]] = []
+    timings: dict[str, Any] = {}
+    with atomic_folder(runs / experiment.suite / name) as folder:
+        for seed in params.seeds:
+            print(f"{name}: seed {seed}, {len(train):,} training examples", flush=True)
+            record = {**common, "seed": seed, "run_id": new_identifier()}
+            record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+            trained = _tracked_run(record, params, train, validation, manifest)
+            _save_run(folder / f"seed-{seed}", record, trained)
+            histories += [{"seed": seed, **metrics} for metrics in trained.history]
+            timings[f"seed-{seed}"] = trained.timing
+    _save_results(results / experiment.suite / name, histories, timings)
+
+
+def _tracked_run(
+    record: dict[str, Any],
+    params: Params,
+    train: Split,
+    validation: Split | None,
+    manifest: dict[str, Any],
+) -> Trained:
+    experiment = params.experiments[record["experiment"]]
+    tracker = Tracker(record)
+    with tracker.running():
+        trained = train_run(
+            experiment,
+            params.views[experiment.view],
+            train,
+            validation,
+            len(manifest["class_names"]),
+            record["seed"],
+            params.deterministic,
+            tracker,
+        )
+        record["layer_parameters"] = trained.layer_parameters
+        tracker.log_training(trained.history, trained.timing, trained.model, trained.input_example)
+    return trained
+
+
+def _common_record(name: str, params: Params, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what identifies every run of an experiment, whatever its seed."""
+    experiment = params.experiments[name]
+    hashes = "".join(
+        split[role]["sha256"]
+        for split in manifest["splits"].values()
+        for role in ("inputs", "targets")
+    )
+    return {
+        "experiment_id": new_identifier(),
+        "experiment": name,
+        "suite": experiment.suite,
+        "view": experiment.view,
+        "dataset": manifest["dataset"],
+        "data_route": manifest["route"],
+        "data_digest": hashlib.sha256(hashes.encode()).hexdigest()[:32],
+        "citation": manifest["citation"],
+        "stage": dvc_stage(f"train@{name}"),
+        **git_state(),
+        "parameters": {
+            "view": params.views[experiment.view].model_dump(),
+            **experiment.model_dump(exclude={"suite", "view"}, exclude_none=True),
+            "deterministic": params.deterministic,
+        },
+        "environment": environment(),
+    }
+
+
+def _save_run(folder: Path, record: dict[str, Any], trained: Trained) -> None:
+    folder.mkdir()
+    save_model(trained.model, folder / MODEL_FILE)
+    write_json(folder / RECORD_FILE, record)
+    write_history(folder / HISTORY_FILE, trained.history)
+    write_json(folder / TIMING_FILE, trained.timing)
+
+
+def _save_results(folder: Path, histories: list[dict[str, float]], timings: dict[str, Any]) -> None:
+    write_history(folder / HISTORY_FILE, histories)
+    write_json(folder / TIMING_FILE, timings)
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write epochs as CSV; its columns are named for plots: `loss`, `validation_loss`, …."""
+    table = pd.DataFrame(history)
+    table = table.rename(columns=lambda name: name.replace("train/", "").replace("/", "_"))
+    with atomic_file(path) as temporary:
+        table.to_csv(temporary, index=False)

@@ -1,0 +1,158 @@
+"""One run: an experiment with one seed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from rnnbench.data.batches import Batches, scaled
+from rnnbench.data.prepared import Split
+from rnnbench.models.build import build_model, count_parameters
+from rnnbench.params import AnyView, Experiment
+from rnnbench.tracking.runs import Tracker
+from rnnbench.training.determinism import seed_everything
+from rnnbench.training.devices import DeviceUsage
+from rnnbench.training.timing import TimingCallback
+
+EXAMPLES_IN_MODEL_SIGNATURE = 2
+FIT_NAMES = {"val_": "validation/", "": "train/"}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run leaves.
+
+    Attributes
+    ----------
+    model : keras.Model
+        After the last epoch, without optimizer.
+    history : list of dict
+        An entry an epoch: `epoch` from 1, `train/loss`, `validation/loss`, ….
+    timing : dict
+        See `TimingCallback.summary` and `DeviceUsage.summary`.
+    layer_parameters : dict of int
+        Parameters of each layer by its name.
+    input_example : ndarray
+        Inputs as the model takes them.
+    """
+
+    model: keras.Model
+    history: list[dict[str, float]]
+    timing: dict[str, Any]
+    layer_parameters: dict[str, int]
+    input_example: Any
+
+
+class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
+    """Say each epoch on the screen and to MLflow, and remember it."""
+
+    def __init__(self, tracker: Tracker, epochs: int) -> None:
+        super().__init__()
+        self.history: list[dict[str, float]] = []
+        self._tracker = tracker
+        self._epochs = epochs
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report the epoch."""
+        metrics = {_metric_name(name): float(value) for name, value in (logs or {}).items()}
+        self.history.append({"epoch": epoch + 1, **metrics})
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        print(f"  epoch {epoch + 1}/{self._epochs}  {shown}", flush=True)
+        self._tracker.log_epoch(epoch + 1, metrics)
+
+
+def train_run(
+    experiment: Experiment,
+    view: AnyView,
+    train: Split,
+    validation: Split | None,
+    class_count: int,
+    seed: int,
+    deterministic: bool,
+    tracker: Tracker,
+) -> Trained:
+    """Train an experiment's model with one seed.
+
+    Parameters
+    ----------
+    experiment, view
+        What to train on what.
+    train, validation : Split, Split or None
+        What training may see.
+    class_count : int
+        Classes of the targets, 0 where they are frames.
+    seed : int
+        Decides weights, order and dropout.
+    deterministic : bool
+        Whether operations must repeat exactly.
+    tracker : Tracker
+        Where epochs are logged while they end.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    FloatingPointError
+        If the training loss is not finite.
+    """
+    seed_everything(seed, deterministic)
+    recipe = experiment.training
+    model = build_model(experiment, view, train.inputs.shape[1:], class_count)
+    batches = Batches(train, recipe.batch_size, shuffle_seed=seed)
+    held_out = Batches(validation, recipe.batch_size) if validation else None
+    timing, report = TimingCallback(), EpochReport(tracker, recipe.epochs)
+    callbacks = [timing, report, keras.callbacks.TerminateOnNaN()]
+    with DeviceUsage() as usage:
+        model.fit(
+            batches,
+            validation_data=held_out,
+            epochs=recipe.epochs,
+            shuffle=False,  # the batches shuffle themselves, by the seed
+            verbose=0,
+            callbacks=callbacks,
+        )
+    _require_finite_loss(report.history)
+    return Trained(
+        without_optimizer(model),
+        report.history,
+        {**timing.summary(len(train)), **usage.summary()},
+        count_parameters(model),
+        scaled(train.inputs[:EXAMPLES_IN_MODEL_SIGNATURE]),
+    )
+
+
+def without_optimizer(model: keras.Model) -> keras.Model:
+    """Return the same model without the optimizer's state, which prediction does not need."""
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
+    return bare
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Save in Keras's own format, which holds no code."""
+    model.save(path)
+
+
+def load_model(path: Path) -> keras.Model:
+    """Load a saved model; code within it would be refused (Keras's safe mode)."""
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _metric_name(name: str) -> str:
+    for prefix, place in FIT_NAMES.items():
+        if name.startswith(prefix):
+            return place + name.removeprefix(prefix)
+    return name
+
+
+def _require_finite_loss(history: list[dict[str, float]]) -> None:
+    losses = [metrics["train/loss"] for metrics in history]
+    if not np.all(np.isfinite(losses)):
+        raise FloatingPointError(
+            f"the training loss is not finite: {losses}; lower the learning rate or change the"
+            " activation"
+        )

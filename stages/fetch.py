@@ -1,0 +1,17 @@
+"""Stage `fetch@DATASET`: bring a data set onto this machine."""
+
+import sys
+
+from rnnbench.cli import reports_errors
+from rnnbench.data.sources import fetch
+from rnnbench.params import load_params
+
+
+@reports_errors
+def main(dataset: str) -> None:
+    """Fetch `dataset` into data/raw/."""
+    fetch(dataset, load_params())  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

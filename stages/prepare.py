@@ -1,0 +1,17 @@
+"""Stage `prepare@VIEW`: make a data set ready for training."""
+
+import sys
+
+from rnnbench.cli import reports_errors
+from rnnbench.data.views import prepare
+from rnnbench.params import load_params
+
+
+@reports_errors
+def main(view: str) -> None:
+    """Prepare `view` into data/prepared/."""
+    prepare(view, load_params())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
