@@ -7,8 +7,11 @@ from typing import ParamSpec
 
 import click
 
+from rnnbench.demo import DEMO_FOLDER, run_demo
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import load_params
+from rnnbench.reporting.readme import update_readme
+from rnnbench.tracking.store import repository_root
 
 P = ParamSpec("P")
 INTERRUPTED = 130
@@ -46,3 +49,19 @@ def check() -> None:
         f"params.yaml is fine: {len(params.experiments)} experiments in {len(params.suites)}"
         f" suites on {len(params.views)} views"
     )
+
+
+@main.command()
+@reports_errors
+def demo() -> None:
+    """Run the whole pipeline on real data with a small budget, in demo/."""
+    root = repository_root()
+    if not run_demo(root, root / DEMO_FOLDER):
+        sys.exit(1)
+
+
+@main.command()
+@reports_errors
+def readme() -> None:
+    """Write the numbers of the last run into the README."""
+    update_readme(load_params())

@@ -121,7 +121,9 @@ def evaluate_experiment(
         evaluations[seed] = evaluation
         trackers.append(_track(run, seed, evaluation, folder))
         print(f"{name}: seed {seed}, test {_shown(evaluation.metrics)}", flush=True)
-    metrics = _write_results(folder, evaluations, name)
+    run = run_folder(runs, experiment.suite, name, params.seeds[0])
+    about = _about(prepared / experiment.view, fit_manifest, run)
+    metrics = _write_results(folder, evaluations, {"experiment": name, **about})
     trackers[-1].log_experiment_metrics(metrics)
     return metrics
 
@@ -240,10 +242,29 @@ def _all_metrics(evaluation: Evaluation) -> dict[str, float]:
     return {**evaluation.metrics, **named}
 
 
-def _write_results(folder: Path, evaluations: dict[int, Evaluation], name: str) -> dict[str, float]:
+def _about(view: Path, fit_manifest: dict[str, Any], run: Path) -> dict[str, Any]:
+    """Return what a reader of the scores must know: the model's size and the data's origin."""
+    test_manifest = read_manifest(view / "test")
+    splits = {**fit_manifest["splits"], **test_manifest["splits"]}
+    facts = ("view", "dataset", "route", "licence", "citation")
+    record = read_json(run / RECORD_FILE)
+    return {
+        "layer_parameters": record["layer_parameters"],
+        "environment": record["environment"],
+        "data": {
+            **{name: test_manifest[name] for name in facts},
+            "examples": {name: split["examples"] for name, split in splits.items()},
+            "test_examples_also_in_training": test_manifest["test_examples_also_in_training"],
+        },
+    }
+
+
+def _write_results(
+    folder: Path, evaluations: dict[int, Evaluation], about: dict[str, Any]
+) -> dict[str, float]:
     each = {f"seed-{seed}": _all_metrics(evaluation) for seed, evaluation in evaluations.items()}
     metrics = {str(key): float(value) for key, value in pd.DataFrame(each).T.mean().items()}
-    write_json(folder / SCORES_FILE, {"experiment": name, "runs": each})
+    write_json(folder / SCORES_FILE, {**about, "runs": each})
     _write_table(
         folder / DETAILS_FILE,
         pd.concat([run.details.assign(seed=seed) for seed, run in evaluations.items()]),

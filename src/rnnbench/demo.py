@@ -1,0 +1,188 @@
+"""The whole pipeline with a small budget, in a folder of its own.
+
+Nothing of the repository is touched: `demo/` is a clone of it, with the working tree's files, the
+repository's DVC cache and a `params.yaml` that asks for less.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from rnnbench.errors import RnnbenchError
+from rnnbench.files import atomic_file, write_text
+from rnnbench.params import PARAMS_FILE, Params, parse_params
+from rnnbench.reporting.compare import COMPARISONS_FOLDER, MARKDOWN_FILE
+from rnnbench.reporting.report import REPORT_FILE, REPORT_FOLDER
+from rnnbench.reporting.results import read_results
+from rnnbench.tracking.store import tracking_uri
+
+DEMO_FOLDER = "demo"
+# What the pipeline writes: the demo has its own.
+OUTPUTS = ("dvc.lock", "results", "comparisons", "report", "runs", "data/raw", "data/prepared")
+EXAMPLES = {"train_examples": 2_000, "test_examples": 500}
+FRAME_EXAMPLES = {"train_examples": 80, "test_examples": 16}
+HEADER = "# Made by `rnnbench demo` from the repository's params.yaml, with a small budget.\n"
+
+
+def shrink(
+    content: Mapping[str, Any],
+    examples: Mapping[str, int] = EXAMPLES,
+    frame_examples: Mapping[str, int] = FRAME_EXAMPLES,
+) -> dict[str, Any]:
+    """Return the content of a `params.yaml` that runs the same pipeline on less.
+
+    Parameters
+    ----------
+    content : mapping
+        The file as read.
+    examples, frame_examples : mapping
+        `train_examples` and `test_examples` of views, and of views of frames.
+
+    Returns
+    -------
+    dict
+        One seed, one epoch, fewer examples; every data set, view, experiment and suite is kept.
+    """
+    views = {
+        name: {**view, **(frame_examples if "input_frames" in view else examples)}
+        for name, view in content["views"].items()
+    }
+    experiments = {
+        name: {**experiment, "training": {**experiment["training"], "epochs": 1}}
+        for name, experiment in content["experiments"].items()
+    }
+    return {
+        **content,
+        "templates": {},
+        "seeds": content["seeds"][:1],
+        "views": views,
+        "experiments": experiments,
+    }
+
+
+def lay_out(root: Path, target: Path) -> Params:
+    """Put the repository's present files into `target`, with a small `params.yaml`.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+    target : Path
+        A folder; results of an earlier demo in it are kept.
+
+    Returns
+    -------
+    Params
+        The parameters of the demo.
+    """
+    if (target / ".git").exists():
+        _git(target, "fetch", "--quiet", str(root), "HEAD")
+        _git(target, "reset", "--quiet", "--mixed", "FETCH_HEAD")
+    else:
+        shutil.rmtree(target, ignore_errors=True)
+        _git(root, "clone", "--quiet", str(root), str(target))
+        for output in OUTPUTS:
+            _remove(target / output)
+    _copy_working_tree(root, target)
+    content = shrink(YAML(typ="safe").load((root / PARAMS_FILE).read_text(encoding="utf-8")))
+    params = parse_params(content, str(root / PARAMS_FILE))
+    _write_params(content, target / PARAMS_FILE)
+    cache = root / ".dvc" / "cache"
+    write_text(target / ".dvc" / "config.local", f"[cache]\n    dir = {cache}\n")
+    return params
+
+
+def run_demo(root: Path, target: Path) -> bool:
+    """Run the pipeline in `target` and say what came out.
+
+    Parameters
+    ----------
+    root, target : Path
+        The repository and the demo's folder.
+
+    Returns
+    -------
+    bool
+        Whether every experiment was run.
+    """
+    params = lay_out(root, target)
+    print(f"running the whole pipeline with a small budget in {target}", flush=True)
+    if not _dvc(target, "repro", "--keep-going"):
+        # What has no results stands in the tables as not run.
+        for suite in params.suites:
+            _dvc(target, "repro", "--single-item", f"compare@{suite}")
+        _dvc(target, "repro", "--single-item", "report")
+    return _say_what_came_out(params, target)
+
+
+def _say_what_came_out(params: Params, target: Path) -> bool:
+    missing = []
+    for suite, facts in params.suites.items():
+        table = target / COMPARISONS_FOLDER / suite / MARKDOWN_FILE
+        if table.exists():
+            print(f"\n{facts.title}\n\n{table.read_text(encoding='utf-8')}")
+        results = read_results(params, suite, target / "results")
+        missing += [result.name for result in results if result.scores is None]
+    print("These numbers come from a small budget; the README shows those of the full one.\n")
+    print(f"report:     {target / REPORT_FOLDER / REPORT_FILE}")
+    print(f"MLflow UI:  {_ui_command(target)}")
+    if missing:
+        print(f"missing:    {', '.join(missing)}; the messages above say why", flush=True)
+    return not missing
+
+
+def _ui_command(target: Path) -> str:
+    executable = Path(sys.executable).with_name("mlflow")
+    return f"{executable} ui --backend-store-uri {tracking_uri(target)}"
+
+
+def _copy_working_tree(root: Path, target: Path) -> None:
+    listed = _git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    names = {name for name in listed.split("\0") if name and not _is_output(name)}
+    for name in _git(target, "ls-files", "-z").split("\0"):
+        if name and name not in names and not _is_output(name):
+            _remove(target / name)
+    for name in names:
+        source, copy = root / name, target / name
+        if not source.exists():
+            _remove(copy)
+        elif not copy.exists() or source.read_bytes() != copy.read_bytes():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy)
+
+
+def _is_output(name: str) -> bool:
+    return any(name == output or name.startswith(f"{output}/") for output in OUTPUTS)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _write_params(content: Mapping[str, Any], path: Path) -> None:
+    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        stream.write(HEADER)
+        YAML(typ="safe", pure=True).dump(dict(content), stream)
+
+
+def _dvc(folder: Path, *arguments: str) -> bool:
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode == 0  # noqa: S603
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if answer.returncode != 0:
+        raise RnnbenchError(f"{' '.join(command)} failed: {answer.stderr.strip()}")
+    return answer.stdout

@@ -1,0 +1,17 @@
+"""Stage `compare@SUITE`: put a suite's experiments into one table."""
+
+import sys
+
+from rnnbench.cli import reports_errors
+from rnnbench.params import load_params
+from rnnbench.reporting.compare import compare
+
+
+@reports_errors
+def main(suite: str) -> None:
+    """Compare the experiments of `suite` into comparisons/."""
+    compare(suite, load_params())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

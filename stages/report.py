@@ -1,0 +1,15 @@
+"""Stage `report`: write the report on all suites."""
+
+from rnnbench.cli import reports_errors
+from rnnbench.params import load_params
+from rnnbench.reporting.report import write_report
+
+
+@reports_errors
+def main() -> None:
+    """Write report/index.html."""
+    write_report(load_params())
+
+
+if __name__ == "__main__":
+    main()
