@@ -2,7 +2,7 @@
 
 import sys
 
-from rnnbench.cli import reports_errors
+from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
 from rnnbench.reporting.compare import compare
 

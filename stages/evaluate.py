@@ -2,7 +2,7 @@
 
 import sys
 
-from rnnbench.cli import reports_errors
+from rnnbench.errors import reports_errors
 from rnnbench.models.backend import import_keras
 from rnnbench.params import load_params
 

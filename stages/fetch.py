@@ -2,8 +2,8 @@
 
 import sys
 
-from rnnbench.cli import reports_errors
 from rnnbench.data.sources import fetch
+from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
 
 

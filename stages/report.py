@@ -1,6 +1,6 @@
 """Stage `report`: write the report on all suites."""
 
-from rnnbench.cli import reports_errors
+from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
 from rnnbench.reporting.report import write_report
 

@@ -1,37 +1,11 @@
-"""The `rnnbench` command, and how every command and stage says that something is wrong."""
+"""The `rnnbench` command."""
 
 import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec
 
 import click
 
-from rnnbench.demo import DEMO_FOLDER, run_demo
-from rnnbench.errors import RnnbenchError
+from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
-from rnnbench.reporting.readme import update_readme
-from rnnbench.tracking.store import repository_root
-
-P = ParamSpec("P")
-INTERRUPTED = 130
-
-
-def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Print errors meant for a person without a traceback and exit with status 1."""
-
-    @wraps(command)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except (RnnbenchError, FloatingPointError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            print("interrupted: nothing half done was kept", file=sys.stderr)
-            sys.exit(INTERRUPTED)
-
-    return guarded
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,6 +29,9 @@ def check() -> None:
 @reports_errors
 def demo() -> None:
     """Run the whole pipeline on real data with a small budget, in demo/."""
+    from rnnbench.demo import DEMO_FOLDER, run_demo
+    from rnnbench.tracking.store import repository_root
+
     root = repository_root()
     if not run_demo(root, root / DEMO_FOLDER):
         sys.exit(1)
@@ -64,4 +41,6 @@ def demo() -> None:
 @reports_errors
 def readme() -> None:
     """Write the numbers of the last run into the README."""
+    from rnnbench.reporting.readme import update_readme
+
     update_readme(load_params())

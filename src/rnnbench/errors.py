@@ -1,9 +1,33 @@
-"""The one exception that a person is meant to read."""
+"""The exception that a person is meant to read, and how it is shown."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+P = ParamSpec("P")
+INTERRUPTED = 130
 
 
 class RnnbenchError(Exception):
     """Something the user gave cannot be used.
 
-    The message says what was given, what is accepted and what to do. Commands and stages
-    print it without a traceback and exit with status 1.
+    The message says what was given, what is accepted and what to do.
     """
+
+
+def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """Make a command print errors meant for a person without a traceback and exit with 1."""
+
+    @wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (RnnbenchError, FloatingPointError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            print("interrupted: nothing half done was kept", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+
+    return guarded

@@ -1,6 +1,7 @@
 """Figures of one experiment: learning curves, confusions, frames."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
@@ -8,8 +9,10 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from rnnbench.evaluation.frames import Frames
 from rnnbench.files import atomic_file
+
+if TYPE_CHECKING:
+    from rnnbench.evaluation.frames import Frames
 
 mpl.use("Agg")
 
@@ -99,7 +102,7 @@ def draw_horizons(horizons: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def draw_frames(inputs: Frames, predicted: Frames, actual: Frames, title: str) -> Figure:
+def draw_frames(inputs: "Frames", predicted: "Frames", actual: "Frames", title: str) -> Figure:
     """Draw one sequence: the last frames seen, the frames predicted and the actual ones."""
     rows = {
         "seen": inputs[-FRAMES_SHOWN:],
