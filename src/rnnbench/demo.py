@@ -53,16 +53,19 @@ def shrink(
         name: {**view, **(frame_examples if "input_frames" in view else examples)}
         for name, view in content["views"].items()
     }
-    experiments = {
-        name: {**experiment, "training": {**experiment["training"], "epochs": 1}}
-        for name, experiment in content["experiments"].items()
+    recipes = {
+        suite: {
+            name: {**recipe, "training": {**recipe["training"], "epochs": 1}}
+            for name, recipe in members.items()
+        }
+        for suite, members in content["recipes"].items()
     }
     return {
         **content,
         "templates": {},
         "seeds": content["seeds"][:1],
         "views": views,
-        "experiments": experiments,
+        "recipes": recipes,
     }
 
 

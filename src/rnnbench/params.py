@@ -7,8 +7,10 @@ result: every such value stands in the file, or, left out, is Keras's own defaul
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -43,7 +45,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _keys_are_known(cls, values: Any) -> Any:
-        accepted = list(cls.model_fields)
+        accepted = [field.alias or name for name, field in cls.model_fields.items()]
         for key in values if isinstance(values, Mapping) else ():
             if key not in accepted:
                 choices = _choices(str(key), accepted) if accepted else "no key is accepted here"
@@ -212,16 +214,23 @@ class Training(Section):
     from_logits: bool
 
 
-class Experiment(Section):
-    """A view, a model and a training recipe."""
+class Placement(Section):
+    """Where an experiment belongs: its suite's table and the view it trains on."""
 
     suite: Name
     view: Name
+
+
+class Recipe(Section):
+    """A model and how it is trained."""
+
     model: Annotated[dict[str, AnyLayer], Field(min_length=1)]
     training: Training
 
     @model_validator(mode="after")
-    def _layers_are_numbered(self) -> "Experiment":
+    def _layers_are_numbered(self) -> "Recipe":
+        # Numbers, because DVC compares mappings without regard to their order: two layers that
+        # change places must change their keys.
         expected = [f"layer_{number}" for number in range(1, len(self.model) + 1)]
         if list(self.model) != expected:
             raise ValueError(
@@ -229,6 +238,26 @@ class Experiment(Section):
                 f" given: {', '.join(self.model)}"
             )
         return self
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A view, a model and a training recipe.
+
+    Attributes
+    ----------
+    suite, view : str
+        Names in `params.yaml`.
+    model : dict of layers
+        From input to output, keyed `layer_1`, `layer_2`, ….
+    training : Training
+        Optimizer, loss and budget.
+    """
+
+    suite: str
+    view: str
+    model: dict[str, AnyLayer]
+    training: Training
 
     @property
     def layers(self) -> list[AnyLayer]:
@@ -248,19 +277,11 @@ class Reported(Section):
 
 
 class Suite(Section):
-    """Experiments that stand in one table, in its order, and what is reported for them."""
-
-    PREFIX: ClassVar[str] = "experiments."
+    """What a table is called, where its recipes stand and what is reported for them."""
 
     title: str
     source: str
-    experiments: Annotated[list[str], Field(min_length=1)]
     reported: dict[Name, Reported]
-
-    @property
-    def experiment_names(self) -> list[str]:
-        """The members' names, without the prefix that makes them parameter paths."""
-        return [path.removeprefix(self.PREFIX) for path in self.experiments]
 
 
 class Params(Section):
@@ -272,25 +293,42 @@ class Params(Section):
     download: Download
     datasets: Datasets
     views: Annotated[dict[Name, AnyView], Field(min_length=1)]
-    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    placements: Annotated[dict[Name, Placement], Field(min_length=1, alias="experiments")]
+    recipes: dict[Name, dict[Name, Recipe]]
     suites: Annotated[dict[Name, Suite], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _names_refer_to_something(self) -> "Params":
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds are given twice: {self.seeds}")
+        for name, placement in self.placements.items():
+            _require_known(f"experiments.{name}.view", placement.view, self.views)
+            _require_known(f"experiments.{name}.suite", placement.suite, self.suites)
+        for suite in {**self.recipes, **self.suites}:
+            _require_known(f"recipes.{suite}", suite, self.suites)
+            _require_recipes_match(suite, self.recipes.get(suite, {}), self.placements)
+            for reported in self.suites[suite].reported:
+                _require_known(f"suites.{suite}.reported", reported, self.recipes[suite])
         for name, experiment in self.experiments.items():
-            where = f"experiments.{name}"
-            _require_known(f"{where}.view", experiment.view, self.views)
-            _require_known(f"{where}.suite", experiment.suite, self.suites)
-            _require_layers_fit_view(where, experiment, self.views[experiment.view])
-        for name, suite in self.suites.items():
-            _require_suite_lists_its_experiments(name, suite, self.experiments)
+            _require_layers_fit_view(name, experiment, self.views[experiment.view])
         return self
 
-    def experiments_of(self, suite: str) -> dict[str, Experiment]:
-        """Experiments of a suite by name, in the order of its table."""
-        return {name: self.experiments[name] for name in self.suites[suite].experiment_names}
+    @cached_property
+    def experiments(self) -> dict[str, Experiment]:
+        """Every experiment by name: its placement and its recipe together."""
+        return {
+            name: Experiment(
+                place.suite,
+                place.view,
+                self.recipes[place.suite][name].model,
+                self.recipes[place.suite][name].training,
+            )
+            for name, place in self.placements.items()
+        }
+
+    def experiment_names(self, suite: str) -> list[str]:
+        """Return the experiments of a suite, in the order of its table."""
+        return list(self.recipes[suite])
 
 
 def _require_known(where: str, name: str, known: Iterable[str]) -> None:
@@ -299,30 +337,25 @@ def _require_known(where: str, name: str, known: Iterable[str]) -> None:
         raise ValueError(f"{where}: {name!r} does not exist; {_choices(name, names)}")
 
 
-def _require_layers_fit_view(where: str, experiment: Experiment, view: AnyView) -> None:
-    has_embedding = isinstance(experiment.layers[0], Embedding)
-    if has_embedding != isinstance(view, TextView):
-        wanted = "an embedding" if isinstance(view, TextView) else "no embedding"
-        raise ValueError(
-            f"{where}.model: view {experiment.view!r} of {view.dataset} needs {wanted}"
-            f" as its first layer; given: {experiment.layers[0].type}"
-        )
-
-
-def _require_suite_lists_its_experiments(
-    name: str, suite: Suite, experiments: Mapping[str, Experiment]
+def _require_recipes_match(
+    suite: str, recipes: Mapping[str, Recipe], placements: Mapping[str, Placement]
 ) -> None:
-    where = f"suites.{name}.experiments"
-    for path in suite.experiments:
-        _require_known(where, path, [Suite.PREFIX + experiment for experiment in experiments])
-    members = [key for key, experiment in experiments.items() if experiment.suite == name]
-    if sorted(suite.experiment_names) != sorted(members):
+    members = [name for name, placement in placements.items() if placement.suite == suite]
+    if sorted(recipes) != sorted(members):
         raise ValueError(
-            f"{where}: lists {', '.join(suite.experiment_names)}; the experiments that name"
+            f"recipes.{suite} has {', '.join(recipes) or 'no recipe'}; the experiments that name"
             f" this suite are {', '.join(members) or 'none'}; make the two agree"
         )
-    for reported in suite.reported:
-        _require_known(f"suites.{name}.reported", reported, suite.experiment_names)
+
+
+def _require_layers_fit_view(name: str, experiment: Experiment, view: AnyView) -> None:
+    first = experiment.layers[0]
+    if isinstance(first, Embedding) != isinstance(view, TextView):
+        wanted = "an embedding" if isinstance(view, TextView) else "no embedding"
+        raise ValueError(
+            f"recipes.{experiment.suite}.{name}.model: view {experiment.view!r} of {view.dataset}"
+            f" needs {wanted} as its first layer; given: {first.type}"
+        )
 
 
 def _choices(given: str, names: list[str]) -> str:

@@ -89,7 +89,7 @@ class Result:
 def read_results(params: Params, suite: str, results: Path = RESULTS_FOLDER) -> list[Result]:
     """Read the results of a suite's experiments, in the order of its table."""
     read = []
-    for name in params.suites[suite].experiment_names:
+    for name in params.experiment_names(suite):
         folder = results / suite / name
         scores, timing = folder / "scores.json", folder / "timing.json"
         read.append(

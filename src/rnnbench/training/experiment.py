@@ -123,7 +123,11 @@ def _common_record(name: str, params: Params, manifest: dict[str, Any]) -> dict[
         **git_state(),
         "parameters": {
             "view": params.views[experiment.view].model_dump(),
-            **experiment.model_dump(exclude={"suite", "view"}, exclude_none=True),
+            "model": {
+                layer: options.model_dump(exclude_none=True)
+                for layer, options in experiment.model.items()
+            },
+            "training": experiment.training.model_dump(),
             "deterministic": params.deterministic,
         },
         "environment": environment(),
