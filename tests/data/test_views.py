@@ -91,7 +91,7 @@ def test_texts_are_those_of_keras_shuffled_cut_and_padded(
     order = np.arange(100)
     np.random.RandomState(113).shuffle(order)
     encoded = [
-        [1] + [word + 3 if word + 3 < 20_000 else 2 for word in sequences[i].tolist()]
+        [1] + [word + 3 if word + 3 < 20_000 else 2 for word in sequences[int(i)].tolist()]
         for i in order
     ]
     expected = keras.utils.pad_sequences(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from rnnbench.files import atomic_file
 
@@ -37,7 +38,9 @@ def save_figure(figure: Figure, path: Path) -> None:
 def draw_learning_curves(history: pd.DataFrame, title: str) -> Figure:
     """Draw loss, and accuracy where there is one, of training and validation, by epoch."""
     metrics = [name for name in ("loss", "accuracy") if name in history]
-    figure, axes = plt.subplots(1, len(metrics), figsize=(4.2 * len(metrics), 3.2), squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(metrics), figsize=(4.2 * len(metrics), 3.2), squeeze=False, layout="constrained"
+    )
     for axis, metric in zip(axes[0], metrics, strict=True):
         for seed, run in history.groupby("seed"):
             axis.plot(run["epoch"], run[metric], "o-", label=f"training, seed {seed}")
@@ -49,7 +52,7 @@ def draw_learning_curves(history: pd.DataFrame, title: str) -> Figure:
                     label=f"validation, seed {seed}",
                 )
         axis.set(xlabel="epoch", ylabel=metric)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend(fontsize="small")
     figure.suptitle(title)
     return figure
@@ -85,7 +88,7 @@ def draw_confusion_matrix(confusions: pd.DataFrame, title: str) -> Figure:
 
 def draw_horizons(horizons: pd.DataFrame, title: str) -> Figure:
     """Draw error and similarity by how many frames ahead, beside the copied last frame."""
-    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")
     for axis, metric, label in zip(
         axes, ("mse_per_pixel", "ssim"), ("mean squared error a pixel", "SSIM"), strict=True
     ):

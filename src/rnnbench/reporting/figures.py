@@ -32,7 +32,7 @@ def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
     scores.grid(axis="x", alpha=0.3)
     scores.legend(fontsize="small", loc="lower left")
     costs.barh(rows, shown["epoch_seconds"], color="tab:gray")
-    costs.set(xlabel="training seconds an epoch (logarithmic)", xscale="log")
+    costs.set(xlabel="training seconds an epoch")
     costs.grid(axis="x", alpha=0.3)
     figure.suptitle(title)
     return figure

@@ -28,22 +28,22 @@ class Column:
 
 _TIMES = (
     Column("step_milliseconds_p50", "ms/step p50", ".1f"),
-    Column("step_milliseconds_p95", "p95", ".1f"),
-    Column("reported_step_milliseconds", "reported"),
+    Column("step_milliseconds_p95", "ms/step p95", ".1f"),
+    Column("reported_step_milliseconds", "reported ms/step"),
     Column("epoch_seconds", "s/epoch", ".1f"),
-    Column("reported_epoch_seconds", "reported", ".0f"),
+    Column("reported_epoch_seconds", "reported s/epoch", ".0f"),
     Column("examples_per_second", "examples/s", ",.0f"),
 )
 CLASSIFIER_COLUMNS = (
     Column("experiment", "experiment"),
     Column("parameters", "parameters", ",d"),
     Column("accuracy", "test accuracy", ".4f"),
-    Column("reported_accuracy", "reported", ".4f"),
+    Column("reported_accuracy", "reported accuracy", ".4f"),
     Column("difference", "difference", "+.4f"),
     Column("majority_class_accuracy", "majority class", ".4f"),
     Column("macro_f1", "macro F1", ".4f"),
     Column("loss", "test loss", ".4f"),
-    Column("reported_loss", "reported", ".4f"),
+    Column("reported_loss", "reported loss", ".4f"),
     *_TIMES,
 )
 FRAMES_COLUMNS = (
@@ -51,10 +51,10 @@ FRAMES_COLUMNS = (
     Column("parameters", "parameters", ",d"),
     Column("loss", "test loss (BCE)", ".4f"),
     Column("mse_per_pixel", "MSE/pixel", ".4f"),
-    Column("copy_last_frame_mse_per_pixel", "last frame copied", ".4f"),
+    Column("copy_last_frame_mse_per_pixel", "MSE/pixel, last frame copied", ".4f"),
     Column("mae_per_pixel", "MAE/pixel", ".4f"),
     Column("ssim", "SSIM", ".4f"),
-    Column("copy_last_frame_ssim", "last frame copied", ".4f"),
+    Column("copy_last_frame_ssim", "SSIM, last frame copied", ".4f"),
     Column("psnr", "PSNR (dB)", ".2f"),
     *_TIMES,
 )

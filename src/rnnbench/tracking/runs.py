@@ -217,14 +217,13 @@ class Tracker:
         return str(self._client.create_experiment(name, artifact_location=artifact_location()))
 
     def _log_missing_epochs(self, history: list[dict[str, float]]) -> None:
-        for metrics in history:
-            epoch = int(metrics["epoch"])
-            for name, value in metrics.items():
-                if name == "epoch":
-                    continue
-                logged = self._client.get_metric_history(self._run_id, name)
-                if epoch not in [metric.step for metric in logged]:
-                    self._client.log_metric(self._run_id, name, value, step=epoch)
+        for name in sorted({name for metrics in history for name in metrics} - {"epoch"}):
+            logged = self._client.get_metric_history(self._run_id, name)
+            steps = {metric.step for metric in logged}
+            for metrics in history:
+                if name in metrics and metrics["epoch"] not in steps:
+                    step = int(metrics["epoch"])
+                    self._client.log_metric(self._run_id, name, metrics[name], step=step)
 
     def _log_per_epoch_seconds(self, timing: Record) -> None:
         for name in ("epoch_seconds", "validation_seconds"):

@@ -1,0 +1,134 @@
+"""The models of params.yaml are those of the recipes, and faulty ones are refused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import pytest
+
+from rnnbench.errors import RnnbenchError
+from rnnbench.models.build import build_model, build_optimizer, count_parameters
+from rnnbench.params import Experiment, Params
+
+SHAPES = {
+    "imdb-20k-200": ((200,), 2),
+    "reuters-10k-200": ((200,), 46),
+    "mnist-rows": ((28, 28), 10),
+    "moving-mnist-1k": ((10, 64, 64, 1), 0),
+}
+# As the notebooks print them.
+LAYER_PARAMETERS = {
+    "imdb-simple-rnn": [20_000 * 128, 5_152, 33],
+    "imdb-gru": [20_000 * 128, 15_552, 33],
+    "imdb-lstm": [20_000 * 128, 20_608, 33],
+    "reuters-simple-rnn": [10_000 * 128, 5_152, 33 * 46],
+    "reuters-gru": [10_000 * 128, 15_552, 33 * 46],
+    "reuters-lstm": [10_000 * 128, 20_608, 33 * 46],
+    "moving-mnist-conv-lstm": [59_200, 160, 1_081],
+    "mnist-simple-rnn": [72_960, 131_328, 2_570],
+    "mnist-lstm": [291_840, 0, 525_312, 0, 2_570],
+    "mnist-gru": [219_648, 0, 148_224, 1_290],
+}
+TOTALS = {"mnist-simple-rnn": 206_858, "mnist-lstm": 819_722, "mnist-gru": 369_162}
+
+
+def build(params: Params, name: str) -> keras.Model:
+    experiment = params.experiments[name]
+    shape, classes = SHAPES[experiment.view]
+    return build_model(experiment, params.views[experiment.view], shape, classes)
+
+
+def test_every_experiment_has_its_expected_parameters(params: Params) -> None:
+    assert set(LAYER_PARAMETERS) == set(params.experiments)
+
+
+@pytest.mark.parametrize("name", LAYER_PARAMETERS)
+def test_layers_have_the_parameters_that_the_recipes_print(name: str, params: Params) -> None:
+    model = build(params, name)
+    assert list(count_parameters(model).values()) == LAYER_PARAMETERS[name]
+    assert model.count_params() == TOTALS.get(name, model.count_params())
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "batch_size"),
+    [
+        ("imdb-simple-rnn", 3, 64),
+        ("imdb-gru", 3, 64),
+        ("imdb-lstm", 3, 64),
+        ("reuters-simple-rnn", 5, 64),
+        ("reuters-gru", 5, 64),
+        ("reuters-lstm", 5, 64),
+        ("moving-mnist-conv-lstm", 5, 8),
+        ("mnist-simple-rnn", 10, 64),
+        ("mnist-lstm", 10, 64),
+        ("mnist-gru", 10, 64),
+    ],
+)
+def test_recipes_have_the_reported_budget(
+    name: str, epochs: int, batch_size: int, params: Params
+) -> None:
+    training = params.experiments[name].training
+    assert (training.epochs, training.batch_size) == (epochs, batch_size)
+    assert training.optimizer == "adam"
+    assert training.learning_rate == 0.001
+
+
+def test_layers_are_those_of_the_recipes(params: Params) -> None:
+    lstm = build(params, "mnist-lstm").layers
+    assert [type(layer).__name__ for layer in lstm] == [
+        "LSTM",
+        "Dropout",
+        "LSTM",
+        "Dropout",
+        "Dense",
+    ]
+    assert lstm[0].activation is keras.activations.relu
+    assert lstm[2].activation is keras.activations.tanh
+    conv = build(params, "moving-mnist-conv-lstm").layers
+    assert [type(layer).__name__ for layer in conv] == [
+        "ConvLSTM2D",
+        "BatchNormalization",
+        "Conv3D",
+    ]
+    assert conv[0].activation is keras.activations.tanh
+    assert conv[2].activation is keras.activations.sigmoid
+
+
+def test_the_learning_rate_decays_with_the_inverse_of_time(params: Params) -> None:
+    training = params.experiments["mnist-gru"].training
+    optimizer = build_optimizer(training)
+    for step in (0, 1, 9_380):
+        optimizer.iterations.assign(step)
+        expected = 0.001 / (1 + 0.00001 * step)
+        assert float(optimizer.learning_rate) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "section", "change", "words"),
+    [
+        ("reuters-lstm", "layer_3", {"units": 45}, "45 outputs; .* over 46 classes needs 46"),
+        ("mnist-gru", "training", {"from_logits": False}, "activation is linear"),
+        ("imdb-lstm", "layer_3", {"activation": "linear"}, "from_logits is false"),
+        ("imdb-lstm", "layer_2", {"return_sequences": True}, "leave return_sequences out"),
+        (
+            "mnist-lstm",
+            "layer_1",
+            {"return_sequences": False},
+            "the layers do not fit each other",
+        ),
+    ],
+)
+def test_layers_that_do_not_fit_are_refused_with_the_fix(
+    experiment: str,
+    section: str,
+    change: dict[str, Any],
+    words: str,
+    params_content: dict[str, Any],
+    changed: Callable[..., Params],
+) -> None:
+    suite = params_content["experiments"][experiment]["suite"]
+    path = ("recipes", suite, experiment, *(() if section == "training" else ("model",)), section)
+    altered = changed(*path, **change)
+    assert isinstance(altered.experiments[experiment], Experiment)
+    with pytest.raises(RnnbenchError, match=words):
+        build(altered, experiment)

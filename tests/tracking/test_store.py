@@ -1,0 +1,73 @@
+"""Where runs go, and what made them."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rnnbench.tracking.identity import dvc_stage, git_state
+from rnnbench.tracking.store import artifact_location, default_uri, repository_root, tracking_uri
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+def test_the_default_store_is_sqlite_in_the_root_by_absolute_path(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = repository / "src" / "package"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    assert tracking_uri() == f"sqlite:///{repository}/mlflow.db"
+    assert artifact_location() == (repository / "mlartifacts").as_uri()
+
+
+@pytest.mark.parametrize("copy", [".dvc/tmp/exps/tmpabc", ".dvc/tmp/exps/standalone/tmpabc"])
+def test_a_temporary_copy_of_dvc_logs_to_the_repository_it_came_from(
+    copy: str, repository: Path
+) -> None:
+    workspace = repository / copy
+    workspace.mkdir(parents=True)
+    (workspace / "dvc.yaml").touch()
+    assert repository_root(workspace) == repository
+    assert default_uri(repository_root(workspace)) == tracking_uri()
+
+
+def test_a_named_server_is_respected_and_keeps_artifacts_itself(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert tracking_uri() == "http://127.0.0.1:5000"
+    assert artifact_location() is None
+
+
+def test_the_commit_and_whether_the_tree_was_dirty_are_known(repository: Path) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+        subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+    assert git_state() == {}
+    git("init")
+    (repository / "results").mkdir()
+    (repository / "results" / "metrics.json").write_text("{}")
+    git("add", ".")
+    git("commit", "-m", "first")
+    clean = git_state()
+    assert len(clean["git_commit"]) == 40
+    assert clean["git_dirty"] is False
+    (repository / "results" / "metrics.json").write_text('{"accuracy": 1}')
+    assert git_state()["git_dirty"] is False, "what the pipeline writes is not a change of it"
+    (repository / "dvc.yaml").write_text("stages: {}")
+    assert git_state()["git_dirty"] is True
+
+
+def test_the_stage_is_the_one_that_dvc_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    assert dvc_stage("train@x") == "train@x"
+    monkeypatch.setenv("DVC_STAGE", "train@y")
+    assert dvc_stage("train@x") == "train@y"

@@ -1,0 +1,105 @@
+"""One run: repeatable, finite, live in the tracker; its model saves without its optimizer."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from rnnbench.data.prepared import Split
+from rnnbench.params import Params
+from rnnbench.training.loop import Trained, load_model, save_model, train_run
+
+EXPERIMENT = "mnist-gru"
+
+
+class RecordingTracker:
+    """Remembers what is logged while training goes on."""
+
+    def __init__(self) -> None:
+        self.epochs: list[tuple[int, dict[str, float]]] = []
+
+    def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        self.epochs.append((epoch, metrics))
+
+
+def rows(count: int, seed: int) -> Split:
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(count) % 10).astype(np.uint8)
+    images = generator.integers(0, 60, (count, 28, 28), dtype=np.uint8)
+    images[np.arange(count), labels, :] = 255  # the row that is bright is the class
+    return Split(images, labels)
+
+
+@pytest.fixture
+def small(changed: Callable[..., Params]) -> Params:
+    changed("recipes", "digit-rows", EXPERIMENT, "training", epochs=2, batch_size=16)
+    return changed(
+        "recipes", "digit-rows", EXPERIMENT, "model", layer_3={"type": "gru", "units": 8}
+    )
+
+
+def train(params: Params, seed: int, tracker: Any = None, validation: bool = True) -> Trained:
+    experiment = params.experiments[EXPERIMENT]
+    return train_run(
+        experiment,
+        params.views[experiment.view],
+        rows(96, 0),
+        rows(32, 1) if validation else None,
+        10,
+        seed,
+        params.deterministic,
+        tracker or RecordingTracker(),
+    )
+
+
+def test_the_same_seed_repeats_exactly_and_another_does_not(small: Params) -> None:
+    first, second, other = train(small, 1), train(small, 1), train(small, 2)
+    assert first.history == second.history
+    for left, right in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert first.history != other.history
+
+
+def test_each_epoch_is_logged_when_it_ends(small: Params) -> None:
+    tracker = RecordingTracker()
+    trained = train(small, 1, tracker)
+    assert [epoch for epoch, _ in tracker.epochs] == [1, 2]
+    assert set(tracker.epochs[0][1]) == {
+        "train/loss",
+        "train/accuracy",
+        "validation/loss",
+        "validation/accuracy",
+    }
+    assert trained.history == [{"epoch": epoch, **metrics} for epoch, metrics in tracker.epochs]
+
+
+def test_without_validation_examples_its_metrics_are_absent(small: Params) -> None:
+    history = train(small, 1, validation=False).history
+    assert set(history[0]) == {"epoch", "train/loss", "train/accuracy"}
+
+
+def test_validation_is_what_keras_says_of_the_saved_model(small: Params, tmp_path: Path) -> None:
+    trained = train(small, 1)
+    save_model(trained.model, tmp_path / "model.keras")
+    model = load_model(tmp_path / "model.keras")
+    held_out = rows(32, 1)
+    logits = model.predict(held_out.inputs / np.float32(255.0), verbose=0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(held_out.targets, logits)
+    assert float(loss) == pytest.approx(trained.history[-1]["validation/loss"], rel=1e-5)
+
+
+def test_a_saved_model_has_no_optimizer(small: Params) -> None:
+    assert getattr(train(small, 1).model, "optimizer", None) is None
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_clear_error(
+    small: Params, params_content: dict[str, Any], changed: Callable[..., Params]
+) -> None:
+    diverging = changed(
+        "recipes", "digit-rows", EXPERIMENT, "training", learning_rate=1e30, learning_rate_decay=0.0
+    )
+    with pytest.raises(FloatingPointError, match="not finite: .* lower the learning rate"):
+        train(diverging, 1)

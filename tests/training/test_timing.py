@@ -1,0 +1,73 @@
+"""Timing adds up, and keeps what compiles apart from what trains."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from rnnbench.training.timing import TimingCallback
+
+
+class Sleeper(keras.callbacks.Callback):  # type: ignore[misc]
+    """Makes each training step last."""
+
+    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
+        time.sleep(0.02)
+
+
+def fitted(validate: bool, epochs: int = 2, callbacks: int = 1) -> tuple[TimingCallback, float]:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.zeros((40, 3), np.float32), np.zeros((40, 1), np.float32)
+    timing = TimingCallback()
+    # The timer's clock starts before the sleeper's, as it is first in the list.
+    begun = time.perf_counter()
+    model.fit(
+        x,
+        y,
+        batch_size=8,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[timing, *[Sleeper()] * callbacks],
+        validation_data=(x, y) if validate else None,
+    )
+    return timing, time.perf_counter() - begun
+
+
+def test_a_step_is_timed_by_its_own_clock() -> None:
+    summary = fitted(validate=False)[0].summary(40)
+    assert summary["step_milliseconds"]["p50"] >= 20.0
+    assert summary["step_milliseconds"]["p50"] <= summary["step_milliseconds"]["p95"]
+
+
+def test_the_first_step_which_compiles_is_not_among_the_steps() -> None:
+    timing, _ = fitted(validate=False)
+    summary = timing.summary(40)
+    assert len(timing.step_seconds) == 10
+    assert summary["first_step_seconds"] == timing.step_seconds[0]
+    median = np.median(timing.step_seconds[1:])
+    assert summary["compile_seconds"] == pytest.approx(timing.step_seconds[0] - median)
+    assert summary["step_milliseconds"]["p95"] < 1000 * summary["first_step_seconds"]
+
+
+def test_steps_add_up_to_epochs_and_epochs_to_the_loop() -> None:
+    timing, total = fitted(validate=True)
+    for epoch, spent in enumerate(timing.epoch_seconds):
+        steps = timing.step_seconds[5 * epoch : 5 * (epoch + 1)]
+        assert 5 * 0.02 <= sum(steps) <= spent
+    assert sum(timing.epoch_seconds) + sum(timing.validation_seconds) <= total
+    assert len(timing.epoch_seconds) == len(timing.validation_seconds) == 2
+
+
+def test_without_validation_its_time_is_absent_not_zero() -> None:
+    assert "validation_seconds" not in fitted(validate=False)[0].summary(40)
+
+
+def test_one_step_alone_has_no_percentiles() -> None:
+    timing = TimingCallback()
+    timing.step_seconds, timing.epoch_seconds = [1.5], [1.6]
+    summary = timing.summary(8)
+    assert "step_milliseconds" not in summary
+    assert "compile_seconds" not in summary
+    assert summary["examples_per_second"] == pytest.approx(5.0)
