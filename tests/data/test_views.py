@@ -20,7 +20,7 @@ from rnnbench.params import Params
 
 def write_provenance(folder: Path) -> None:
     files = {path.name: file_digest(path) for path in folder.iterdir()}
-    facts = {"route": "local", "licence": "for tests", "citation": CITATION}
+    facts = {"route": "local", "sources": {}, "licence": "for tests", "citation": CITATION}
     write_json(folder / "provenance.json", {**facts, "files": files})
 
 

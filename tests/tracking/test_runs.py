@@ -104,6 +104,7 @@ def test_a_run_has_parameters_epochs_timing_tags_data_set_and_parent(
     assert tags["timing.device"] == "cpu"
     assert tags["mlflow.parentRunId"] == parent.info.run_id
     assert not [name for name in child.data.metrics if "gpu" in name]
+    assert child.inputs is not None
     (data,) = child.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("imdb-20k-200", "c" * 32)
     assert child.info.status == "FINISHED"
@@ -114,6 +115,7 @@ def test_the_logged_model_predicts_through_pyfunc_and_says_what_it_takes(
 ) -> None:
     log_everything(record, model)
     _, child = runs_of(store)
+    assert child.outputs is not None
     (output,) = child.outputs.model_outputs
     loaded = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
     np.testing.assert_allclose(loaded.predict(EXAMPLE), model.predict_on_batch(EXAMPLE), rtol=1e-6)
@@ -146,8 +148,9 @@ def test_logging_training_twice_makes_nothing_twice(
     store: MlflowClient, record: dict[str, Any], model: keras.Model
 ) -> None:
     log_everything(record, model)
-    log_everything(record, model)
+    Tracker(record).log_training(HISTORY, TIMING, model, EXAMPLE)
     _, child = runs_of(store)
+    assert child.outputs is not None
     assert len(child.outputs.model_outputs) == 1
     assert len(store.get_metric_history(child.info.run_id, "train/loss")) == 2
 

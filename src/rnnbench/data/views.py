@@ -85,6 +85,7 @@ def prepare(
         "view": name,
         "dataset": view.dataset,
         "route": provenance["route"],
+        "sources": sorted(provenance["sources"]),
         "licence": provenance["licence"],
         "citation": provenance["citation"],
         "class_names": list(material.class_names),

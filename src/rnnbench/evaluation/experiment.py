@@ -246,7 +246,7 @@ def _about(view: Path, fit_manifest: dict[str, Any], run: Path) -> dict[str, Any
     """Return what a reader of the scores must know: the model's size and the data's origin."""
     test_manifest = read_manifest(view / "test")
     splits = {**fit_manifest["splits"], **test_manifest["splits"]}
-    facts = ("view", "dataset", "route", "licence", "citation")
+    facts = ("view", "dataset", "route", "sources", "licence", "citation")
     record = read_json(run / RECORD_FILE)
     return {
         "layer_parameters": record["layer_parameters"],

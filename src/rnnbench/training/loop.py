@@ -127,7 +127,7 @@ def train_run(
 
 def without_optimizer(model: keras.Model) -> keras.Model:
     """Return the same model without the optimizer's state, which prediction does not need."""
-    bare = keras.models.clone_model(model)
+    bare = type(model).from_config(model.get_config())
     bare.set_weights(model.get_weights())
     return bare
 
