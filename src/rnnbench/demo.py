@@ -95,7 +95,7 @@ def lay_out(root: Path, target: Path) -> Params:
     _copy_working_tree(root, target)
     content = shrink(YAML(typ="safe").load((root / PARAMS_FILE).read_text(encoding="utf-8")))
     params = parse_params(content, str(root / PARAMS_FILE))
-    _write_params(content, target / PARAMS_FILE)
+    write_params(content, target / PARAMS_FILE)
     cache = root / ".dvc" / "cache"
     write_text(target / ".dvc" / "config.local", f"[cache]\n    dir = {cache}\n")
     return params
@@ -171,7 +171,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write_params(content: Mapping[str, Any], path: Path) -> None:
+def write_params(content: Mapping[str, Any], path: Path) -> None:
+    """Write the content of a `params.yaml`, whole or not at all."""
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)
         YAML().dump(dict(content), stream)

@@ -82,6 +82,14 @@ class Result:
         return float(np.mean(values)) if values else float("nan")
 
     @property
+    def training_seconds(self) -> float:
+        """Return what training and validating took, all seeds together."""
+        return sum(
+            sum(entry["epoch_seconds"]) + sum(entry.get("validation_seconds", []))
+            for entry in self.timing.values()
+        )
+
+    @property
     def _runs(self) -> list[dict[str, float]]:
         return list((self.scores or {}).get("runs", {}).values())
 
@@ -97,7 +105,8 @@ def read_results(params: Params, suite: str, results: Path = RESULTS_FOLDER) -> 
                 name,
                 suite,
                 folder,
-                read_json(scores) if scores.exists() else None,
+                # Training that failed leaves no timing: older scores are not its own.
+                read_json(scores) if scores.exists() and timing.exists() else None,
                 read_json(timing) if timing.exists() else {},
                 params.suites[suite].reported.get(name, NO_REPORT),
             )

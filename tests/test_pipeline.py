@@ -1,0 +1,350 @@
+"""The whole pipeline as users run it: real dvc, real data, the real params.yaml made smaller."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from ruamel.yaml import YAML
+
+from rnnbench.demo import lay_out, shrink, write_params
+from rnnbench.params import Params, load_params
+from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG
+
+pytestmark = [pytest.mark.slow, pytest.mark.network]
+
+EXAMPLES = {"train_examples": 400, "test_examples": 120}
+FRAME_EXAMPLES = {"train_examples": 20, "test_examples": 4}
+WAIT_SECONDS = 180
+
+
+class Pipeline:
+    """A scratch clone and what was printed when it ran first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(folder / "src"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        self.environment.pop("MLFLOW_TRACKING_URI", None)
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+        )
+
+    def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-m", "dvc", *arguments)
+
+    def repro(self, *arguments: str) -> str:
+        answer = self.dvc("repro", *arguments)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        return answer.stdout
+
+    @property
+    def params(self) -> Params:
+        return load_params(self.folder / "params.yaml")
+
+    def results(self, experiment: str) -> Path:
+        return self.folder / "results" / self.params.experiments[experiment].suite / experiment
+
+    def read(self, experiment: str, name: str) -> str:
+        return (self.results(experiment) / name).read_text()
+
+    def client(self) -> MlflowClient:
+        return MlflowClient(f"sqlite:///{self.folder}/mlflow.db")
+
+    @contextmanager
+    def changed(self, **training: float) -> Iterator[None]:
+        """Change how mnist-gru is trained, and change it back."""
+        path = self.folder / "params.yaml"
+        before = path.read_text()
+        content = YAML(typ="safe").load(before)
+        content["recipes"]["digit-rows"]["mnist-gru"]["training"].update(training)
+        write_params(content, path)
+        try:
+            yield
+        finally:
+            path.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def pipeline(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """The pipeline after `dvc repro` in a scratch clone with a cache of its own."""
+    folder = tmp_path_factory.mktemp("scratch") / "clone"
+    lay_out(root, folder)
+    (folder / ".dvc" / "config.local").unlink()
+    content = YAML(typ="safe").load((root / "params.yaml").read_text())
+    write_params(shrink(content, EXAMPLES, FRAME_EXAMPLES), folder / "params.yaml")
+    git = ["git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    subprocess.run([*git, "commit", "--all", "--quiet", "--message", "smaller"], check=True)
+    scratch = Pipeline(folder)
+    scratch.repro()
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--message", "run"], check=True)
+    return scratch
+
+
+def test_every_experiment_has_metrics_details_plots_and_predictions(pipeline: Pipeline) -> None:
+    for name, experiment in pipeline.params.experiments.items():
+        metrics = json.loads(pipeline.read(name, "metrics.json"))
+        assert all(np.isfinite(value) for value in metrics.values())
+        frames = experiment.view == "moving-mnist-1k"
+        wanted = (
+            ["loss", "mse_per_pixel", "mse_per_frame", "ssim", "psnr", "copy_last_frame_ssim"]
+            if frames
+            else ["accuracy", "loss", "macro_f1", "majority_class_accuracy"]
+        )
+        assert set(wanted) <= set(metrics), name
+        history = pd.read_csv(pipeline.results(name) / "history.csv")
+        assert history["epoch"].tolist() == [1]
+        confusions = pd.read_csv(pipeline.results(name) / "confusion_matrix.csv")
+        test_size = 4 * 10 * 64 * 64 if frames else 120
+        assert confusions["count"].sum() == test_size
+        with np.load(pipeline.results(name) / "predictions" / "seed-42.npz") as predictions:
+            kept = predictions["ssim" if frames else "probabilities"]
+            assert len(kept) == (4 if frames else 120)
+
+
+def test_metrics_hold_no_time_and_times_hold_no_metric(pipeline: Pipeline) -> None:
+    for name in pipeline.params.experiments:
+        assert "seconds" not in pipeline.read(name, "metrics.json")
+        timing = json.loads(pipeline.read(name, "timing.json"))["seed-42"]
+        assert "accuracy" not in timing
+        assert len(timing["epoch_seconds"]) == 1
+        assert timing["step_milliseconds"]["p50"] <= timing["step_milliseconds"]["p95"]
+
+
+def test_the_report_shows_every_experiment_data_set_route_and_licence(pipeline: Pipeline) -> None:
+    page = (pipeline.folder / "report" / "index.html").read_text()
+    for name in pipeline.params.experiments:
+        assert name in page
+    for word in ("registry", "generated", "Maas et al. 2011", "CC BY-SA 3.0", "data:image/png"):
+        assert word in page
+    assert "Not run" not in page
+
+
+def test_comparisons_have_ours_beside_what_is_reported(pipeline: Pipeline) -> None:
+    table = pd.read_csv(pipeline.folder / "comparisons" / "digit-rows" / "table.csv")
+    assert table["experiment"].tolist() == ["mnist-simple-rnn", "mnist-lstm", "mnist-gru"]
+    assert table["reported_accuracy"].tolist() == [0.9568, 0.9880, 0.9900]
+    assert table["parameters"].tolist() == [206_858, 819_722, 369_162]
+    metrics = json.loads(pipeline.read("mnist-lstm", "metrics.json"))
+    assert table["accuracy"][1] == metrics["accuracy"]
+
+
+def test_mlflow_has_every_run_with_what_the_files_say(pipeline: Pipeline) -> None:
+    client = pipeline.client()
+    for suite in pipeline.params.suites:
+        experiment = client.get_experiment_by_name(suite)
+        assert experiment is not None
+        runs = client.search_runs([experiment.experiment_id])
+        children = {run.data.tags["experiment"]: run for run in runs if RUN_TAG in run.data.tags}
+        parents = {run.info.run_id: run for run in runs if EXPERIMENT_TAG in run.data.tags}
+        assert sorted(children) == sorted(pipeline.params.experiment_names(suite))
+        assert len(parents) == len(children)
+        for name, run in children.items():
+            metrics = json.loads(pipeline.read(name, "metrics.json"))
+            for metric, value in metrics.items():
+                assert run.data.metrics[f"test/{metric}"] == pytest.approx(value, rel=1e-12)
+            parent = parents[run.data.tags["mlflow.parentRunId"]]
+            assert parent.data.metrics["test/loss"] == pytest.approx(metrics["loss"], rel=1e-12)
+            assert parent.info.status == run.info.status == "FINISHED"
+            assert run.data.tags["stage"] == f"train@{name}"
+            assert run.data.tags["git_dirty"] == "False"
+            assert run.data.params["training.epochs"] == "1"
+            figures = [item.path for item in client.list_artifacts(run.info.run_id, "figures")]
+            assert "figures/confusion_matrix.png" in figures
+            assert run.inputs is not None
+            assert run.inputs.dataset_inputs[0].dataset.name == (
+                pipeline.params.experiments[name].view
+            )
+
+
+@pytest.mark.parametrize("name", ["imdb-lstm", "mnist-gru", "moving-mnist-conv-lstm"])
+def test_a_logged_model_predicts_the_test_split_as_evaluation_did(
+    name: str, pipeline: Pipeline
+) -> None:
+    mlflow.set_tracking_uri(f"sqlite:///{pipeline.folder}/mlflow.db")
+    experiment = pipeline.params.experiments[name]
+    client = pipeline.client()
+    found = client.get_experiment_by_name(experiment.suite)
+    assert found is not None
+    (run,) = client.search_runs(
+        [found.experiment_id], f"tags.experiment = '{name}' and tags.seed = '42'"
+    )
+    assert run.outputs is not None
+    model = mlflow.pyfunc.load_model(f"models:/{run.outputs.model_outputs[0].model_id}")
+    test = pipeline.folder / "data" / "prepared" / experiment.view / "test"
+    inputs = np.load(test / "test_inputs.npy")[:4]
+    if inputs.dtype == np.uint8:
+        inputs = inputs.astype(np.float32) / np.float32(255.0)
+    outputs = model.predict(inputs)
+    with np.load(pipeline.results(name) / "predictions" / "seed-42.npz") as kept:
+        if name == "imdb-lstm":
+            np.testing.assert_allclose(outputs[:, 0], kept["probabilities"][:4, 1], rtol=1e-4)
+        elif name == "mnist-gru":
+            assert (outputs.argmax(axis=1) == kept["probabilities"][:4].argmax(axis=1)).all()
+        else:
+            targets = np.load(test / "test_targets.npy")[:4] / 255.0
+            error = ((outputs - targets) ** 2).mean(axis=(2, 3, 4))
+            np.testing.assert_allclose(error, kept["mse_per_pixel"], rtol=1e-4)
+
+
+def test_a_second_repro_runs_nothing(pipeline: Pipeline) -> None:
+    assert "Running stage" not in pipeline.repro()
+
+
+def test_a_changed_learning_rate_concerns_its_experiment_its_suite_and_the_report(
+    pipeline: Pipeline,
+) -> None:
+    with pipeline.changed(learning_rate=0.002):
+        status = json.loads(pipeline.dvc("status", "--json").stdout)
+        difference = json.loads(pipeline.dvc("params", "diff", "--json").stdout)
+    assert set(status) == {
+        "train@mnist-gru",
+        "evaluate@mnist-gru",
+        "compare@digit-rows",
+        "report",
+    }
+    assert difference == {
+        "params.yaml": {
+            "recipes.digit-rows.mnist-gru.training.learning_rate": {"old": 0.001, "new": 0.002}
+        }
+    }
+
+
+def test_a_change_is_retrained_and_its_metrics_differ(pipeline: Pipeline) -> None:
+    with pipeline.changed(learning_rate=0.01):
+        ran = re.findall(r"Running stage '(\S+)'", pipeline.repro())
+        difference = json.loads(pipeline.dvc("metrics", "diff", "--json").stdout)
+    assert ran == ["train@mnist-gru", "evaluate@mnist-gru", "compare@digit-rows", "report"]
+    assert list(difference) == [str(Path("results/digit-rows/mnist-gru/metrics.json"))]
+    assert "Running stage" not in pipeline.repro(), "the first run is restored from the cache"
+
+
+def test_metrics_and_plots_are_shown_out_of_the_box(pipeline: Pipeline) -> None:
+    shown = json.loads(pipeline.dvc("metrics", "show", "--json").stdout)
+    assert len(shown[""]["data"]) == len(pipeline.params.experiments)
+    plotted = pipeline.dvc("plots", "show", "--out", "plots")
+    assert plotted.returncode == 0, plotted.stderr
+    page = (pipeline.folder / "plots" / "index.html").read_text()
+    shutil.rmtree(pipeline.folder / "plots")
+    assert page.count("Training loss") >= len(pipeline.params.experiments)
+    assert page.count("Confusions on the test split") >= len(pipeline.params.experiments)
+    assert "share of actual" in page, "the template of the confusion matrix is found"
+
+
+@pytest.mark.parametrize("name", ["mnist-gru", "moving-mnist-conv-lstm"])
+def test_training_again_from_scratch_gives_identical_metrics(name: str, pipeline: Pipeline) -> None:
+    files = ("metrics.json", "history.csv", "details.csv")
+    before = [pipeline.read(name, file) for file in files]
+    times = pipeline.read(name, "timing.json")
+    output = pipeline.repro("--force", "--single-item", f"train@{name}", f"evaluate@{name}")
+    assert output.count("Running stage") == 2
+    assert [pipeline.read(name, file) for file in files] == before
+    assert pipeline.read(name, "timing.json") != times, "it was really trained again"
+    pipeline.repro()
+
+
+def test_an_interrupted_training_leaves_nothing_half_done_and_starts_clean(
+    pipeline: Pipeline,
+) -> None:
+    before = pipeline.read("imdb-gru", "metrics.json")
+    runs = pipeline.folder / "runs" / "first-look"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "--force", "--single-item", "train@imdb-gru"],
+        cwd=pipeline.folder,
+        env=pipeline.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "training examples" in line:
+            break
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to every process of the terminal
+    rest = process.stdout.read()
+    assert process.wait(WAIT_SECONDS) != 0
+    assert "interrupted" in rest
+    assert not (runs / "imdb-gru").exists()
+    assert not [path.name for path in runs.iterdir() if path.name.startswith(".imdb")]
+    pipeline.repro()
+    assert pipeline.read("imdb-gru", "metrics.json") == before
+
+
+def test_a_failed_training_is_told_and_stands_in_the_tables_as_not_run(
+    pipeline: Pipeline,
+) -> None:
+    with pipeline.changed(learning_rate=1e30, learning_rate_decay=0.0):
+        answer = pipeline.dvc("repro", "--keep-going")
+        assert answer.returncode != 0
+        assert "the training loss is not finite" in answer.stdout + answer.stderr
+        pipeline.repro("--single-item", "compare@digit-rows")
+        pipeline.repro("--single-item", "report")
+    table = (pipeline.folder / "comparisons" / "digit-rows" / "table.md").read_text()
+    assert "mnist-gru (not run)" in table
+    assert "mnist-lstm (not run)" not in table
+    assert "mnist-gru" in (pipeline.folder / "report" / "index.html").read_text()
+    pipeline.repro()
+
+
+def test_a_stage_says_what_is_wrong_with_params_without_a_traceback(pipeline: Pipeline) -> None:
+    with pipeline.changed(lerning_rate=0.1):
+        answer = pipeline.run("stages/train.py", "mnist-gru")
+    assert answer.returncode == 1
+    assert "did you mean 'learning_rate'" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_experiment_trains_and_evaluates_on_jax(pipeline: Pipeline) -> None:
+    pytest.importorskip("jax")
+    folder = pipeline.results("mnist-simple-rnn")
+    kept = folder.with_name("kept")
+    shutil.copytree(folder, kept)
+    for stage in ("train", "evaluate"):
+        answer = pipeline.run(f"stages/{stage}.py", "mnist-simple-rnn", KERAS_BACKEND="jax")
+        assert answer.returncode == 0, answer.stderr
+    scores = json.loads(pipeline.read("mnist-simple-rnn", "scores.json"))
+    assert scores["environment"]["backend"] == "jax"
+    assert np.isfinite(scores["runs"]["seed-42"]["loss"])
+    shutil.rmtree(folder)
+    kept.rename(folder)
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        ["rnnbench.cli"],
+        ["rnnbench.data.sources"],
+        ["rnnbench.data.views"],
+        ["rnnbench.reporting.compare", "rnnbench.reporting.report"],
+    ],
+)
+def test_stages_that_need_no_back_end_do_not_import_one(modules: list[str], root: Path) -> None:
+    code = f"import sys, {', '.join(modules)}; print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert loaded.returncode == 0, loaded.stderr
+    for heavy in ("'tensorflow'", "'keras'", "'mlflow'"):
+        assert heavy not in loaded.stdout
