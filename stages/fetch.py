@@ -1,17 +1,19 @@
 """Stage `fetch@DATASET`: bring a data set onto this machine."""
 
-import sys
+import click
 
 from rnnbench.data.sources import fetch
 from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
 
 
+@click.command()
+@click.argument("dataset")
 @reports_errors
 def main(dataset: str) -> None:
     """Fetch `dataset` into data/raw/."""
-    fetch(dataset, load_params())  # type: ignore[arg-type]
+    fetch(dataset, load_params())
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,12 +1,14 @@
 """Stage `prepare@VIEW`: make a data set ready for training."""
 
-import sys
+import click
 
 from rnnbench.data.views import prepare
 from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
 
 
+@click.command()
+@click.argument("view")
 @reports_errors
 def main(view: str) -> None:
     """Prepare `view` into data/prepared/."""
@@ -14,4 +16,4 @@ def main(view: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

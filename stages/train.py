@@ -1,12 +1,14 @@
 """Stage `train@EXPERIMENT`: train one experiment, a run for each seed."""
 
-import sys
+import click
 
 from rnnbench.errors import reports_errors
 from rnnbench.models.backend import import_keras
 from rnnbench.params import load_params
 
 
+@click.command()
+@click.argument("experiment")
 @reports_errors
 def main(experiment: str) -> None:
     """Train `experiment` into runs/ and results/."""
@@ -17,4 +19,4 @@ def main(experiment: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -16,15 +16,27 @@ from ruamel.yaml import YAML
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import atomic_file, write_text
+from rnnbench.layout import (
+    COMPARISONS_FOLDER,
+    MARKDOWN_FILE,
+    PREPARED_FOLDER,
+    RAW_FOLDER,
+    REPORT_FILE,
+    REPORT_FOLDER,
+    RESULTS_FOLDER,
+    RUNS_FOLDER,
+)
 from rnnbench.params import PARAMS_FILE, Params, parse_params
-from rnnbench.reporting.compare import COMPARISONS_FOLDER, MARKDOWN_FILE
-from rnnbench.reporting.report import REPORT_FILE, REPORT_FOLDER
 from rnnbench.reporting.results import read_results
 from rnnbench.tracking.store import tracking_uri
 
 DEMO_FOLDER = "demo"
 # What the pipeline writes: the demo has its own.
-OUTPUTS = ("dvc.lock", "results", "comparisons", "report", "runs", "data/raw", "data/prepared")
+OUTPUTS = (
+    "dvc.lock",
+    *map(str, (RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)),
+    *map(str, (RAW_FOLDER, PREPARED_FOLDER, RUNS_FOLDER)),
+)
 EXAMPLES = {"train_examples": 1_500, "test_examples": 500}
 FRAME_EXAMPLES = {"train_examples": 40, "test_examples": 16}
 HEADER = "# Made by `rnnbench demo` from the repository's params.yaml, with a small budget.\n"
@@ -130,7 +142,7 @@ def _say_what_came_out(params: Params, target: Path) -> bool:
         table = target / COMPARISONS_FOLDER / suite / MARKDOWN_FILE
         if table.exists():
             print(f"\n{facts.title}\n\n{table.read_text(encoding='utf-8')}")
-        results = read_results(params, suite, target / "results")
+        results = read_results(params, suite, target / RESULTS_FOLDER)
         missing += [result.name for result in results if result.scores is None]
     print("These numbers come from a small budget; the README shows those of the full one.\n")
     print(f"report:     {target / REPORT_FOLDER / REPORT_FILE}")

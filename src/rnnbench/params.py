@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -35,6 +36,28 @@ DatasetName = Literal["imdb", "reuters", "mnist", "moving_mnist"]
 RouteName = Literal["upstream", "registry", "local"]
 Activation = Literal["tanh", "relu", "sigmoid", "softmax", "linear"]
 Side = Literal["pre", "post"]
+
+
+Value = TypeVar("Value")
+
+
+class Named(dict[str, Value]):
+    """Things by their names; asking for one that is not there says which there are.
+
+    Parameters
+    ----------
+    kind : str
+        What they are, for the message.
+    content : mapping
+        The things.
+    """
+
+    def __init__(self, kind: str, content: Mapping[str, Value]) -> None:
+        super().__init__(content)
+        self._kind = kind
+
+    def __missing__(self, name: str) -> Value:
+        raise RnnbenchError(f"{self._kind} {name!r} does not exist; {_choices(name, list(self))}")
 
 
 class Section(BaseModel):
@@ -292,10 +315,18 @@ class Params(Section):
     deterministic: bool
     download: Download
     datasets: Datasets
-    views: Annotated[dict[Name, AnyView], Field(min_length=1)]
+    views: Annotated[
+        dict[Name, AnyView],
+        Field(min_length=1),
+        AfterValidator(lambda views: Named("view", views)),
+    ]
     placements: Annotated[dict[Name, Placement], Field(min_length=1, alias="experiments")]
     recipes: dict[Name, dict[Name, Recipe]]
-    suites: Annotated[dict[Name, Suite], Field(min_length=1)]
+    suites: Annotated[
+        dict[Name, Suite],
+        Field(min_length=1),
+        AfterValidator(lambda suites: Named("suite", suites)),
+    ]
 
     @model_validator(mode="after")
     def _names_refer_to_something(self) -> "Params":
@@ -316,15 +347,11 @@ class Params(Section):
     @cached_property
     def experiments(self) -> dict[str, Experiment]:
         """Every experiment by name: its placement and its recipe together."""
-        return {
-            name: Experiment(
-                place.suite,
-                place.view,
-                self.recipes[place.suite][name].model,
-                self.recipes[place.suite][name].training,
-            )
-            for name, place in self.placements.items()
-        }
+        found = {}
+        for name, place in self.placements.items():
+            recipe = self.recipes[place.suite][name]
+            found[name] = Experiment(place.suite, place.view, recipe.model, recipe.training)
+        return Named("experiment", found)
 
     def experiment_names(self, suite: str) -> list[str]:
         """Return the experiments of a suite, in the order of its table."""

@@ -68,7 +68,7 @@ def test_pickled_files_of_keras_become_plain_arrays(
     name: str, split: str, upstream: Path, local_only: Params, tmp_path: Path
 ) -> None:
     keras_text_files(upstream, name)
-    dataset = published_in(upstream, DATASETS[name])  # type: ignore[index]
+    dataset = published_in(upstream, DATASETS[name])
     raw = fetch_dataset(dataset, local_only, tmp_path / "raw")
     sequences = Ragged.load(raw, split)
     assert [sequences[i].tolist() for i in range(4)] == [[1, 3, 2], [2], [], [5, 5, 5, 5]]
@@ -181,7 +181,7 @@ def test_the_hashes_are_those_that_keras_itself_pins(name: str) -> None:
 
     loader = inspect.getsource(getattr(keras.datasets, name))
     source = inspect.getsource(inspect.getmodule(getattr(keras.datasets, name).load_data))  # type: ignore[arg-type]
-    for remote in DATASETS[name].upstream:  # type: ignore[index]
+    for remote in DATASETS[name].upstream:
         assert remote.digest.value in source + loader
 
 

@@ -47,20 +47,7 @@ TRAIN_REVIEWS = Package(
 
 
 def from_upstream(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
-    """Convert Keras's `imdb.npz` and word index into the raw layout.
-
-    Parameters
-    ----------
-    files : mapping of file name to path
-        Their hashes were checked: the archive holds pickled object arrays.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    dict
-        Examples of each split.
-    """
+    """Convert Keras's `imdb.npz` and word index into the raw layout."""
     counts = {}
     with np.load(files["imdb.npz"], allow_pickle=True) as archive:
         for split in ("train", "test"):
@@ -76,18 +63,6 @@ def from_packages(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
 
     The train half is published by itself; what of all reviews is not in it is the test half.
     Words are ranked by their count in the train half, as Keras's index is.
-
-    Parameters
-    ----------
-    files : mapping of archive name to path
-        Their hashes were checked.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    dict
-        Examples of each split.
 
     Raises
     ------

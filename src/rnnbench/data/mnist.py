@@ -33,20 +33,7 @@ ORIGINAL_FILES = Package(
 
 
 def from_upstream(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
-    """Convert Keras's `mnist.npz` into the raw layout.
-
-    Parameters
-    ----------
-    files : mapping of file name to path
-        Their hashes were checked.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    dict
-        Examples of each split.
-    """
+    """Convert Keras's `mnist.npz` into the raw layout."""
     with np.load(files["mnist.npz"], allow_pickle=False) as archive:
         return {
             split: _save(folder, split, archive[f"x_{split}"], archive[f"y_{split}"])
@@ -55,20 +42,7 @@ def from_upstream(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
 
 
 def from_packages(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
-    """Convert the four original IDX files into the raw layout.
-
-    Parameters
-    ----------
-    files : mapping of archive name to path
-        Their hashes were checked.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    dict
-        Examples of each split.
-    """
+    """Convert the four original IDX files into the raw layout."""
     counts = {}
     with tarfile.open(files[ORIGINAL_FILES.name]) as archive:
         for split, prefix in (("train", "train"), ("test", "t10k")):

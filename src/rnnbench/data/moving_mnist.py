@@ -36,20 +36,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def from_upstream(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
-    """Keep the published file as it is: frames, sequences, rows, columns.
-
-    Parameters
-    ----------
-    files : mapping of file name to path
-        Their hashes were checked.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    dict
-        How many sequences there are.
-    """
+    """Keep the published file as it is: frames, sequences, rows, columns."""
     target = folder / SEQUENCES_FILE
     shutil.copyfile(files["mnist_test_seq.npy"], target)
     return {"all": int(np.load(target, mmap_mode="r", allow_pickle=False).shape[1])}

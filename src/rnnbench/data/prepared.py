@@ -13,9 +13,7 @@ import numpy.typing as npt
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import file_digest, read_json, write_json
-
-PREPARED_FOLDER = Path("data/prepared")
-MANIFEST_FILE = "manifest.json"
+from rnnbench.layout import MANIFEST_FILE
 
 Array = npt.NDArray[Any]
 

@@ -49,20 +49,7 @@ DOCUMENTS = Package(
 
 
 def from_upstream(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
-    """Convert Keras's `reuters.npz` and word index into the raw layout.
-
-    Parameters
-    ----------
-    files : mapping of file name to path
-        Their hashes were checked: the archive holds pickled object arrays.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    dict
-        How many documents there are; their split is made later, as Keras makes it.
-    """
+    """Convert Keras's `reuters.npz` and word index into the raw layout."""
     with np.load(files["reuters.npz"], allow_pickle=True) as archive:
         documents = Ragged.from_sequences(archive["x"])
         labels = archive["y"].tolist()
@@ -75,18 +62,6 @@ def from_packages(files: Mapping[str, Path], folder: Path) -> dict[str, int]:
 
     A document is labelled with its first topic; topics with fewer than 15 documents are left
     out; the body is encoded, and a document without one is kept.
-
-    Parameters
-    ----------
-    files : mapping of archive name to path
-        Their hashes were checked.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    dict
-        How many documents there are.
     """
     with_topic = [
         (document["topics"][0], document.get("body", ""))

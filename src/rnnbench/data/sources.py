@@ -20,12 +20,13 @@ from rnnbench.data.download import (
     find_local,
 )
 from rnnbench.files import atomic_folder, file_digest, write_json
-from rnnbench.params import DatasetName, Download, Params, RouteName
+from rnnbench.layout import PROVENANCE_FILE, RAW_FOLDER
+from rnnbench.params import DatasetName, Download, Named, Params, RouteName
 
-RAW_FOLDER = Path("data/raw")
-PROVENANCE_FILE = "provenance.json"
 LOCAL_DATA_VARIABLE = "RNNBENCH_LOCAL_DATA"
 
+# Takes files by name, their hashes checked, and the folder to write to; writes the raw layout and
+# returns how many examples each split has.
 Converter = Callable[[Mapping[str, Path], Path], dict[str, int]]
 
 
@@ -61,48 +62,51 @@ class Dataset:
     expected_counts: Mapping[str, int] | None = None
 
 
-DATASETS: dict[DatasetName, Dataset] = {
-    "imdb": Dataset(
-        "imdb",
-        imdb.LICENCE,
-        imdb.CITATION,
-        imdb.UPSTREAM,
-        imdb.from_upstream,
-        (imdb.ALL_REVIEWS, imdb.TRAIN_REVIEWS),
-        imdb.from_packages,
-        imdb.EXPECTED_COUNTS,
-    ),
-    "reuters": Dataset(
-        "reuters",
-        reuters.LICENCE,
-        reuters.CITATION,
-        reuters.UPSTREAM,
-        reuters.from_upstream,
-        (reuters.DOCUMENTS,),
-        reuters.from_packages,
-        reuters.EXPECTED_COUNTS,
-    ),
-    "mnist": Dataset(
-        "mnist",
-        mnist.LICENCE,
-        mnist.CITATION,
-        mnist.UPSTREAM,
-        mnist.from_upstream,
-        (mnist.ORIGINAL_FILES,),
-        mnist.from_packages,
-        mnist.EXPECTED_COUNTS,
-    ),
-    "moving_mnist": Dataset(
-        "moving_mnist",
-        moving_mnist.LICENCE,
-        moving_mnist.CITATION,
-        moving_mnist.UPSTREAM,
-        moving_mnist.from_upstream,
-    ),
-}
+DATASETS: Mapping[str, Dataset] = Named(
+    "data set",
+    {
+        "imdb": Dataset(
+            "imdb",
+            imdb.LICENCE,
+            imdb.CITATION,
+            imdb.UPSTREAM,
+            imdb.from_upstream,
+            (imdb.ALL_REVIEWS, imdb.TRAIN_REVIEWS),
+            imdb.from_packages,
+            imdb.EXPECTED_COUNTS,
+        ),
+        "reuters": Dataset(
+            "reuters",
+            reuters.LICENCE,
+            reuters.CITATION,
+            reuters.UPSTREAM,
+            reuters.from_upstream,
+            (reuters.DOCUMENTS,),
+            reuters.from_packages,
+            reuters.EXPECTED_COUNTS,
+        ),
+        "mnist": Dataset(
+            "mnist",
+            mnist.LICENCE,
+            mnist.CITATION,
+            mnist.UPSTREAM,
+            mnist.from_upstream,
+            (mnist.ORIGINAL_FILES,),
+            mnist.from_packages,
+            mnist.EXPECTED_COUNTS,
+        ),
+        "moving_mnist": Dataset(
+            "moving_mnist",
+            moving_mnist.LICENCE,
+            moving_mnist.CITATION,
+            moving_mnist.UPSTREAM,
+            moving_mnist.from_upstream,
+        ),
+    },
+)
 
 
-def fetch(name: DatasetName, params: Params, raw_folder: Path = RAW_FOLDER) -> Path:
+def fetch(name: str, params: Params, raw_folder: Path = RAW_FOLDER) -> Path:
     """Bring a data set onto this machine by the first route that is open.
 
     Parameters

@@ -12,16 +12,15 @@ import numpy.typing as npt
 from rnnbench.data import moving_mnist, reuters
 from rnnbench.data.encoding import SHUFFLE_SEED, encode, pad, shuffled
 from rnnbench.data.prepared import (
-    PREPARED_FOLDER,
     Array,
     Split,
     write_manifest,
     write_split,
 )
 from rnnbench.data.ragged import Ragged
-from rnnbench.data.sources import PROVENANCE_FILE, RAW_FOLDER
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import atomic_folder, file_digest, read_json
+from rnnbench.layout import FIT_FOLDER, PREPARED_FOLDER, PROVENANCE_FILE, RAW_FOLDER, TEST_FOLDER
 from rnnbench.params import AnyView, FramesView, Params, RowsView, TextView
 
 REUTERS_TEST_FRACTION = 0.2
@@ -92,12 +91,12 @@ def prepare(
     }
     with atomic_folder(target / name) as folder:
         fit = {**common, "splits": {}}
-        _write(folder / "fit", "train", train, fit, material)
+        _write(folder / FIT_FOLDER, "train", train, fit, material)
         if validation is not None:
-            _write(folder / "fit", "validation", validation, fit, material)
+            _write(folder / FIT_FOLDER, "validation", validation, fit, material)
         test = {**common, "splits": {}, **material.facts}
         test["test_examples_also_in_training"] = count_duplicates(material.train, material.test)
-        _write(folder / "test", "test", material.test, test, material)
+        _write(folder / TEST_FOLDER, "test", material.test, test, material)
     print(f"{name}: {_summary(fit)}, {_summary(test)}", flush=True)
     return target / name
 

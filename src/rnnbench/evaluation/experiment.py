@@ -12,7 +12,6 @@ import pandas as pd
 
 from rnnbench.data.batches import Batches
 from rnnbench.data.prepared import (
-    PREPARED_FOLDER,
     Split,
     read_manifest,
     read_split,
@@ -35,24 +34,27 @@ from rnnbench.evaluation.frames import (
     score_frames,
 )
 from rnnbench.files import atomic_file, atomic_folder, read_json, write_json
-from rnnbench.params import Experiment, Params
-from rnnbench.tracking.runs import Tracker
-from rnnbench.training.experiment import (
+from rnnbench.layout import (
+    CONFUSION_FILE,
+    DETAILS_FILE,
+    FIGURES_FOLDER,
+    FIT_FOLDER,
     HISTORY_FILE,
+    METRICS_FILE,
     MODEL_FILE,
+    PREDICTIONS_FOLDER,
+    PREPARED_FOLDER,
     RECORD_FILE,
     RESULTS_FOLDER,
     RUNS_FOLDER,
-    run_folder,
+    SCORES_FILE,
+    TEST_FOLDER,
+    seed_folder,
 )
+from rnnbench.params import Experiment, Params
+from rnnbench.tracking.runs import Tracker
 from rnnbench.training.loop import load_model
 
-METRICS_FILE = "metrics.json"
-SCORES_FILE = "scores.json"
-CONFUSION_FILE = "confusion_matrix.csv"
-DETAILS_FILE = "details.csv"
-FIGURES_FOLDER = "figures"
-PREDICTIONS_FOLDER = "predictions"
 SEQUENCE_SHOWN = 0
 EVALUATION_BATCH = 64
 
@@ -111,17 +113,17 @@ def evaluate_experiment(
     """
     experiment = params.experiments[name]
     folder = results / experiment.suite / name
-    test = read_split(prepared / experiment.view / "test", "test")
-    fit_manifest = read_manifest(prepared / experiment.view / "fit")
+    test = read_split(prepared / experiment.view / TEST_FOLDER, "test")
+    fit_manifest = read_manifest(prepared / experiment.view / FIT_FOLDER)
     evaluations: dict[int, Evaluation] = {}
     trackers: list[Tracker] = []
     for seed in params.seeds:
-        run = run_folder(runs, experiment.suite, name, seed)
+        run = runs / experiment.suite / name / seed_folder(seed)
         evaluation = evaluate_run(experiment, load_model(run / MODEL_FILE), test, fit_manifest)
         evaluations[seed] = evaluation
         trackers.append(_track(run, seed, evaluation, folder))
         print(f"{name}: seed {seed}, test {_shown(evaluation.metrics)}", flush=True)
-    run = run_folder(runs, experiment.suite, name, params.seeds[0])
+    run = runs / experiment.suite / name / seed_folder(params.seeds[0])
     about = _about(prepared / experiment.view, fit_manifest, run)
     metrics = _write_results(folder, evaluations, {"experiment": name, **about})
     trackers[-1].log_experiment_metrics(metrics)
@@ -226,11 +228,11 @@ def _track(run: Path, seed: int, evaluation: Evaluation, folder: Path) -> Tracke
     drawings = {"learning_curves": (figures.draw_learning_curves, history), **evaluation.drawings}
     record = read_json(run / RECORD_FILE)
     title = f"{record['experiment']}, seed {seed}"
-    with atomic_folder(folder / FIGURES_FOLDER / f"seed-{seed}") as target:
+    with atomic_folder(folder / FIGURES_FOLDER / seed_folder(seed)) as target:
         for name, (draw, *content) in drawings.items():
             figures.save_figure(draw(*content, title), target / f"{name}.png")
     tracker = Tracker(record)
-    drawn = sorted((folder / FIGURES_FOLDER / f"seed-{seed}").glob("*.png"))
+    drawn = sorted((folder / FIGURES_FOLDER / seed_folder(seed)).glob("*.png"))
     tracker.log_evaluation(_all_metrics(evaluation), drawn)
     return tracker
 
@@ -244,7 +246,7 @@ def _all_metrics(evaluation: Evaluation) -> dict[str, float]:
 
 def _about(view: Path, fit_manifest: dict[str, Any], run: Path) -> dict[str, Any]:
     """Return what a reader of the scores must know: the model's size and the data's origin."""
-    test_manifest = read_manifest(view / "test")
+    test_manifest = read_manifest(view / TEST_FOLDER)
     splits = {**fit_manifest["splits"], **test_manifest["splits"]}
     facts = ("view", "dataset", "route", "sources", "licence", "citation")
     record = read_json(run / RECORD_FILE)
@@ -262,7 +264,7 @@ def _about(view: Path, fit_manifest: dict[str, Any], run: Path) -> dict[str, Any
 def _write_results(
     folder: Path, evaluations: dict[int, Evaluation], about: dict[str, Any]
 ) -> dict[str, float]:
-    each = {f"seed-{seed}": _all_metrics(evaluation) for seed, evaluation in evaluations.items()}
+    each = {seed_folder(seed): _all_metrics(evaluation) for seed, evaluation in evaluations.items()}
     metrics = {str(key): float(value) for key, value in pd.DataFrame(each).T.mean().items()}
     write_json(folder / SCORES_FILE, {**about, "runs": each})
     _write_table(
@@ -277,7 +279,7 @@ def _write_results(
     with atomic_folder(folder / PREDICTIONS_FOLDER) as predictions:
         for seed, run in evaluations.items():
             np.savez_compressed(
-                predictions / f"seed-{seed}.npz", allow_pickle=False, **run.predictions
+                predictions / f"{seed_folder(seed)}.npz", allow_pickle=False, **run.predictions
             )
     write_json(folder / METRICS_FILE, metrics)
     return metrics

@@ -6,20 +6,22 @@ import pandas as pd
 
 from rnnbench.evaluation.figures import save_figure
 from rnnbench.files import atomic_folder, write_text
+from rnnbench.layout import (
+    COMPARISONS_FOLDER,
+    FIGURE_FILE,
+    MARKDOWN_FILE,
+    RESULTS_FOLDER,
+    TABLE_FILE,
+)
 from rnnbench.params import Params
 from rnnbench.reporting.figures import draw_comparison
-from rnnbench.reporting.results import RESULTS_FOLDER, Result, read_results, tabulate
+from rnnbench.reporting.results import Result, read_results, tabulate
 from rnnbench.reporting.tables import (
     CLASSIFIER_COLUMNS,
     FRAMES_COLUMNS,
     for_people,
     to_markdown,
 )
-
-COMPARISONS_FOLDER = Path("comparisons")
-TABLE_FILE = "table.csv"
-MARKDOWN_FILE = "table.md"
-FIGURE_FILE = "comparison.png"
 
 
 def compare(

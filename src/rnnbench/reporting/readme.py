@@ -4,9 +4,10 @@ from pathlib import Path
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import write_text
+from rnnbench.layout import COMPARISONS_FOLDER, FIGURE_FILE, RESULTS_FOLDER
 from rnnbench.params import Params
-from rnnbench.reporting.compare import COMPARISONS_FOLDER, FIGURE_FILE, suite_markdown
-from rnnbench.reporting.results import RESULTS_FOLDER, Result, read_results
+from rnnbench.reporting.compare import suite_markdown
+from rnnbench.reporting.results import Result, read_results
 
 README_FILE = Path("README.md")
 BEGIN = "<!-- results: written by `make readme` -->"

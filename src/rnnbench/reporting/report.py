@@ -9,12 +9,17 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from rnnbench.files import atomic_folder, write_text
+from rnnbench.layout import (
+    COMPARISONS_FOLDER,
+    FIGURE_FILE,
+    FIGURES_FOLDER,
+    REPORT_FILE,
+    REPORT_FOLDER,
+    RESULTS_FOLDER,
+)
 from rnnbench.params import Params
-from rnnbench.reporting.compare import COMPARISONS_FOLDER, FIGURE_FILE, suite_tables
-from rnnbench.reporting.results import RESULTS_FOLDER, Result, read_results
-
-REPORT_FOLDER = Path("report")
-REPORT_FILE = "index.html"
+from rnnbench.reporting.compare import suite_tables
+from rnnbench.reporting.results import Result, read_results
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def _suite_section(
 
 
 def _experiment_section(result: Result) -> ExperimentSection:
-    drawn = sorted((result.folder / "figures").glob("seed-*/*.png"))
+    drawn = sorted((result.folder / FIGURES_FOLDER).glob("seed-*/*.png"))
     return ExperimentSection(
         name=result.name,
         remark=result.reported.remark or "",

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.files import read_json
+from rnnbench.layout import RESULTS_FOLDER, SCORES_FILE, TIMING_FILE
 from rnnbench.params import Params, Reported
 
-RESULTS_FOLDER = Path("results")
 NO_REPORT = Reported()
 
 
@@ -84,9 +84,11 @@ class Result:
     @property
     def training_seconds(self) -> float:
         """Return what training and validating took, all seeds together."""
-        return sum(
-            sum(entry["epoch_seconds"]) + sum(entry.get("validation_seconds", []))
-            for entry in self.timing.values()
+        return float(
+            sum(
+                sum(entry["epoch_seconds"]) + sum(entry.get("validation_seconds", []))
+                for entry in self.timing.values()
+            )
         )
 
     @property
@@ -99,7 +101,7 @@ def read_results(params: Params, suite: str, results: Path = RESULTS_FOLDER) -> 
     read = []
     for name in params.experiment_names(suite):
         folder = results / suite / name
-        scores, timing = folder / "scores.json", folder / "timing.json"
+        scores, timing = folder / SCORES_FILE, folder / TIMING_FILE
         read.append(
             Result(
                 name,

@@ -5,8 +5,12 @@ import subprocess
 import uuid
 from typing import Any
 
+from rnnbench.layout import COMPARISONS_FOLDER, REPORT_FOLDER, RESULTS_FOLDER
+
 # What the pipeline itself writes does not make the tree that it runs dirty.
-PIPELINE_OUTPUTS = (":!dvc.lock", ":!results", ":!comparisons", ":!report")
+PIPELINE_OUTPUTS = tuple(
+    f":!{path}" for path in ("dvc.lock", RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)
+)
 
 
 def new_identifier() -> str:

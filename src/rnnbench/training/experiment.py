@@ -8,30 +8,28 @@ from typing import Any
 import pandas as pd
 
 from rnnbench.data.prepared import (
-    PREPARED_FOLDER,
     Split,
     has_split,
     read_manifest,
     read_split,
 )
 from rnnbench.files import atomic_file, atomic_folder, write_json
+from rnnbench.layout import (
+    FIT_FOLDER,
+    HISTORY_FILE,
+    MODEL_FILE,
+    PREPARED_FOLDER,
+    RECORD_FILE,
+    RESULTS_FOLDER,
+    RUNS_FOLDER,
+    TIMING_FILE,
+    seed_folder,
+)
 from rnnbench.params import Params
 from rnnbench.tracking.identity import dvc_stage, git_state, new_identifier
 from rnnbench.tracking.runs import Tracker
 from rnnbench.training.devices import environment
 from rnnbench.training.loop import Trained, save_model, train_run
-
-RUNS_FOLDER = Path("runs")
-RESULTS_FOLDER = Path("results")
-MODEL_FILE = "model.keras"
-RECORD_FILE = "run.json"
-HISTORY_FILE = "history.csv"
-TIMING_FILE = "timing.json"
-
-
-def run_folder(runs: Path, suite: str, experiment: str, seed: int) -> Path:
-    """Return where a run's model and record are."""
-    return runs / suite / experiment / f"seed-{seed}"
 
 
 def train_experiment(
@@ -58,7 +56,7 @@ def train_experiment(
         If the view is missing or the model does not fit it.
     """
     experiment = params.experiments[name]
-    fit = prepared / experiment.view / "fit"
+    fit = prepared / experiment.view / FIT_FOLDER
     manifest = read_manifest(fit)
     train = read_split(fit, "train")
     validation = read_split(fit, "validation") if has_split(fit, "validation") else None
@@ -71,9 +69,9 @@ def train_experiment(
             record = {**common, "seed": seed, "run_id": new_identifier()}
             record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
             trained = _tracked_run(record, params, train, validation, manifest)
-            _save_run(folder / f"seed-{seed}", record, trained)
+            _save_run(folder / seed_folder(seed), record, trained)
             histories += [{"seed": seed, **metrics} for metrics in trained.history]
-            timings[f"seed-{seed}"] = trained.timing
+            timings[seed_folder(seed)] = trained.timing
     _save_results(results / experiment.suite / name, histories, timings)
 
 
