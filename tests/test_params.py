@@ -122,6 +122,15 @@ def test_every_fault_is_named_at_once(params_content: dict[str, Any]) -> None:
     assert "views.mnist-rows.validation_fraction" in str(error.value)
 
 
+def test_a_name_that_does_not_exist_is_answered_with_those_that_do(params: Params) -> None:
+    with pytest.raises(RnnbenchError, match=r"experiment 'imdb-lstn' .*did you mean 'imdb-lstm'"):
+        _ = params.experiments["imdb-lstn"]
+    with pytest.raises(RnnbenchError, match=r"view 'mnist' does not exist; there are: imdb-20k"):
+        _ = params.views["mnist"]
+    with pytest.raises(RnnbenchError, match=r"suite 'a' does not exist; there are: digit-rows"):
+        _ = params.suites["a"]
+
+
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(RnnbenchError, match="root folder"):
         load_params(tmp_path / "params.yaml")

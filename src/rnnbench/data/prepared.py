@@ -76,8 +76,7 @@ def read_split(folder: Path, name: str) -> Split:
     """
     paths = [folder / f"{name}_{role}.npy" for role in ("inputs", "targets")]
     for path in paths:
-        if not path.exists():
-            raise RnnbenchError(f"{path} does not exist; `dvc repro` of its view's stage makes it")
+        _require(path)
     inputs, targets = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths)
     return Split(inputs, targets)
 
@@ -93,6 +92,19 @@ def write_manifest(folder: Path, content: dict[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a folder's `manifest.json`."""
+    """Read a folder's `manifest.json`.
+
+    Raises
+    ------
+    RnnbenchError
+        If it is missing.
+    """
+    _require(folder / MANIFEST_FILE)
     manifest: dict[str, Any] = read_json(folder / MANIFEST_FILE)
     return manifest
+
+
+def _require(path: Path) -> None:
+    if not path.exists():
+        view = path.parent.parent.name
+        raise RnnbenchError(f"{path} does not exist; `dvc repro prepare@{view}` makes it")

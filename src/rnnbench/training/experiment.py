@@ -68,20 +68,22 @@ def train_experiment(
             print(f"{name}: seed {seed}, {len(train):,} training examples", flush=True)
             record = {**common, "seed": seed, "run_id": new_identifier()}
             record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-            trained = _tracked_run(record, params, train, validation, manifest)
-            _save_run(folder / seed_folder(seed), record, trained)
+            trained = _run(record, params, train, validation, manifest, folder / seed_folder(seed))
             histories += [{"seed": seed, **metrics} for metrics in trained.history]
             timings[seed_folder(seed)] = trained.timing
-    _save_results(results / experiment.suite / name, histories, timings)
+    write_history(results / experiment.suite / name / HISTORY_FILE, histories)
+    write_json(results / experiment.suite / name / TIMING_FILE, timings)
 
 
-def _tracked_run(
+def _run(
     record: dict[str, Any],
     params: Params,
     train: Split,
     validation: Split | None,
     manifest: dict[str, Any],
+    folder: Path,
 ) -> Trained:
+    """Train with one seed; the files are whole before MLflow is told of them."""
     experiment = params.experiments[record["experiment"]]
     tracker = Tracker(record)
     with tracker.running():
@@ -96,6 +98,7 @@ def _tracked_run(
             tracker,
         )
         record["layer_parameters"] = trained.layer_parameters
+        _save_run(folder, record, trained)
         tracker.log_training(trained.history, trained.timing, trained.model, trained.input_example)
     return trained
 
@@ -138,11 +141,6 @@ def _save_run(folder: Path, record: dict[str, Any], trained: Trained) -> None:
     write_json(folder / RECORD_FILE, record)
     write_history(folder / HISTORY_FILE, trained.history)
     write_json(folder / TIMING_FILE, trained.timing)
-
-
-def _save_results(folder: Path, histories: list[dict[str, float]], timings: dict[str, Any]) -> None:
-    write_history(folder / HISTORY_FILE, histories)
-    write_json(folder / TIMING_FILE, timings)
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
