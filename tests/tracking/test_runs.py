@@ -103,6 +103,7 @@ def test_a_run_has_parameters_epochs_timing_tags_data_set_and_parent(
     assert tags["data_route"] == "registry"
     assert tags["timing.device"] == "cpu"
     assert tags["mlflow.parentRunId"] == parent.info.run_id
+    assert tags["mlflow.source.git.commit"] == "d" * 40
     assert not [name for name in child.data.metrics if "gpu" in name]
     assert child.inputs is not None
     (data,) = child.inputs.dataset_inputs

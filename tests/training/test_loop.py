@@ -23,6 +23,9 @@ class RecordingTracker(Tracker):
         super().__init__({})
         self.epochs: list[tuple[int, dict[str, float]]] = []
 
+    def start(self) -> None:
+        pass
+
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         self.epochs.append((epoch, dict(metrics)))
 

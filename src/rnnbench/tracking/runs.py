@@ -5,6 +5,7 @@ their record (`run.json`), whatever server is current. Tracking never stops trai
 failure is said once and the rest is left out.
 """
 
+import getpass
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,8 @@ TAGS_OF_RECORD = (
     "git_commit",
     "git_dirty",
 )
+# The UI opens on runs and charts, not on its pages for language models.
+KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 # An unreachable server is given up after seconds, not minutes.
 HTTP_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
@@ -73,6 +76,11 @@ class Tracker:
         self.record = record
         self.failed = False
         self._run: str | None = None
+
+    @_forgiving
+    def start(self) -> None:
+        """Begin the run, and its experiment's, so that their durations are those of the work."""
+        _ = self._run_id
 
     @_forgiving
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -136,7 +144,8 @@ class Tracker:
 
     @contextmanager
     def running(self) -> Iterator["Tracker"]:
-        """Close the run with the right status, however the block ends."""
+        """Begin the run, and close it with the right status, however the block ends."""
+        self.start()
         try:
             yield self
         except KeyboardInterrupt:
@@ -196,7 +205,12 @@ class Tracker:
         return str(run.info.run_id)
 
     def _tags(self) -> dict[str, str]:
-        return {name: str(self.record[name]) for name in TAGS_OF_RECORD if name in self.record}
+        tags = {name: str(self.record[name]) for name in TAGS_OF_RECORD if name in self.record}
+        tags["mlflow.user"] = getpass.getuser()
+        tags["mlflow.source.name"] = tags["stage"]
+        if "git_commit" in tags:
+            tags["mlflow.source.git.commit"] = tags["git_commit"]
+        return tags
 
     def _log_parameters(self, run_id: str) -> None:
         from mlflow.entities import Param
@@ -211,7 +225,8 @@ class Tracker:
         found = self._client.get_experiment_by_name(name)
         if found:
             return str(found.experiment_id)
-        return str(self._client.create_experiment(name, artifact_location=artifact_location()))
+        location = artifact_location()
+        return str(self._client.create_experiment(name, location, tags=KIND_OF_EXPERIMENT))
 
     def _log_missing_epochs(self, history: list[dict[str, float]]) -> None:
         for name in sorted({name for metrics in history for name in metrics} - {"epoch"}):
