@@ -9,7 +9,7 @@ import getpass
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
@@ -206,7 +206,8 @@ class Tracker:
 
     def _tags(self) -> dict[str, str]:
         tags = {name: str(self.record[name]) for name in TAGS_OF_RECORD if name in self.record}
-        tags["mlflow.user"] = getpass.getuser()
+        with suppress(KeyError, OSError):  # a user without a name, as in some containers
+            tags["mlflow.user"] = getpass.getuser()
         tags["mlflow.source.name"] = tags["stage"]
         if "git_commit" in tags:
             tags["mlflow.source.git.commit"] = tags["git_commit"]
