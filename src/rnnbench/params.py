@@ -293,6 +293,7 @@ class Reported(Section):
 
     accuracy: Fraction | None = None
     loss: PositiveFloat | None = None
+    training_loss: PositiveFloat | None = None
     validation_loss: PositiveFloat | None = None
     step_milliseconds: str | None = None
     epoch_seconds: PositiveFloat | None = None

@@ -46,6 +46,8 @@ def write_result(results: Path, suite: str, name: str, **metrics: Any) -> None:
     }
     timing = {"epoch_seconds": [2.0, 4.0], "step_milliseconds": {"p50": 10.0, "p95": 12.0}}
     write_json(folder / "scores.json", scores)
+    losses = "".join(f"{seed},1,0.5,0.6\n{seed},2,0.3,0.{seed + 4}\n" for seed in range(len(seeds)))
+    (folder / "history.csv").write_text("seed,epoch,loss,validation_loss\n" + losses)
     write_json(folder / "timing.json", dict.fromkeys(seeds, timing))
 
 
@@ -68,6 +70,8 @@ def test_rows_are_means_over_seeds_beside_what_is_reported(results: Path, params
     assert row["epoch_seconds"] == 3.0
     assert row["step_milliseconds_p95"] == 12.0
     assert row["parameters"] == 1_010
+    assert row["training_loss"] == pytest.approx(0.3)
+    assert row["validation_loss"] == pytest.approx(0.45)
 
 
 def test_an_experiment_without_results_stands_as_not_run(results: Path, params: Params) -> None:

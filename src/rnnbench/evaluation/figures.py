@@ -112,7 +112,9 @@ def draw_frames(inputs: "Frames", predicted: "Frames", actual: "Frames", title: 
         "predicted": predicted[:FRAMES_SHOWN],
         "actual": actual[:FRAMES_SHOWN],
     }
-    figure, axes = plt.subplots(len(rows), FRAMES_SHOWN, figsize=(1.5 * FRAMES_SHOWN, 4.8))
+    figure, axes = plt.subplots(
+        len(rows), FRAMES_SHOWN, figsize=(1.5 * FRAMES_SHOWN, 4.8), layout="constrained"
+    )
     for row, (label, frames) in zip(axes, rows.items(), strict=True):
         for column, axis in enumerate(row):
             axis.set(xticks=[], yticks=[])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.files import read_json
-from rnnbench.layout import RESULTS_FOLDER, SCORES_FILE, TIMING_FILE
+from rnnbench.layout import HISTORY_FILE, RESULTS_FOLDER, SCORES_FILE, TIMING_FILE
 from rnnbench.params import Params, Reported
 
 NO_REPORT = Reported()
@@ -81,6 +81,22 @@ class Result:
                 values.append(np.mean(value))
         return float(np.mean(values)) if values else float("nan")
 
+    def last_epoch(self, name: str) -> float:
+        """Return the mean over seeds of the last epoch's value; not a number without one.
+
+        Parameters
+        ----------
+        name : str
+            A column of `history.csv`: `loss`, `validation_loss`, ….
+        """
+        path = self.folder / HISTORY_FILE
+        if self.scores is None or not path.exists():
+            return float("nan")
+        history = pd.read_csv(path)
+        return (
+            float(history.groupby("seed")[name].last().mean()) if name in history else float("nan")
+        )
+
     @property
     def training_seconds(self) -> float:
         """Return what training and validating took, all seeds together."""
@@ -135,6 +151,10 @@ def _row(result: Result) -> dict[str, Any]:
         "macro_f1": result.metric("macro_f1"),
         "loss": result.metric("loss"),
         "reported_loss": _number(reported.loss),
+        "training_loss": result.last_epoch("loss"),
+        "reported_training_loss": _number(reported.training_loss),
+        "validation_loss": result.last_epoch("validation_loss"),
+        "reported_validation_loss": _number(reported.validation_loss),
         "mse_per_pixel": result.metric("mse_per_pixel"),
         "copy_last_frame_mse_per_pixel": result.metric("copy_last_frame_mse_per_pixel"),
         "mae_per_pixel": result.metric("mae_per_pixel"),
