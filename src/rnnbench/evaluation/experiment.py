@@ -1,7 +1,8 @@
 """Evaluating an experiment: every run on the test split, then the mean over seeds."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.figure import Figure
 
 from rnnbench.data.batches import Batches
 from rnnbench.data.prepared import (
@@ -76,7 +78,7 @@ class Evaluation:
     predictions : dict of ndarray
         Kept a test example, for statistics.
     drawings : dict
-        Figures by name.
+        Figures by name, each to be drawn with a title.
     """
 
     metrics: dict[str, float]
@@ -85,7 +87,7 @@ class Evaluation:
     details: pd.DataFrame
     confusions: pd.DataFrame
     predictions: dict[str, npt.NDArray[Any]]
-    drawings: dict[str, Any] = field(default_factory=dict)
+    drawings: dict[str, Callable[[str], Figure]]
 
 
 def evaluate_experiment(
@@ -171,7 +173,7 @@ def _evaluate_classifier(
         details=score_each_class(probabilities, labels, class_names),
         confusions=confusions,
         predictions={"probabilities": probabilities.astype(np.float32), "labels": labels},
-        drawings={"confusion_matrix": (figures.draw_confusion_matrix, confusions)},
+        drawings={"confusion_matrix": partial(figures.draw_confusion_matrix, confusions)},
     )
 
 
@@ -201,9 +203,9 @@ def _evaluate_frames(model: keras.Model, test: Split, batch_size: int) -> Evalua
             **{f"copy_last_frame_{name}": values for name, values in of_baseline.items()},
         },
         drawings={
-            "confusion_matrix": (figures.draw_confusion_matrix, confusions),
-            "horizons": (figures.draw_horizons, horizons),
-            "frames": (figures.draw_frames, *shown),
+            "confusion_matrix": partial(figures.draw_confusion_matrix, confusions),
+            "horizons": partial(figures.draw_horizons, horizons),
+            "frames": partial(figures.draw_frames, *shown),
         },
     )
 
@@ -225,12 +227,12 @@ def _joined(parts: list[Scores]) -> Scores:
 def _track(run: Path, seed: int, evaluation: Evaluation, folder: Path) -> Tracker:
     """Draw a run's figures and show them, with its metrics, in MLflow."""
     history = pd.read_csv(run / HISTORY_FILE).assign(seed=seed)
-    drawings = {"learning_curves": (figures.draw_learning_curves, history), **evaluation.drawings}
+    curves = partial(figures.draw_learning_curves, history)
     record = read_json(run / RECORD_FILE)
     title = f"{record['experiment']}, seed {seed}"
     with atomic_folder(folder / FIGURES_FOLDER / seed_folder(seed)) as target:
-        for name, (draw, *content) in drawings.items():
-            figures.save_figure(draw(*content, title), target / f"{name}.png")
+        for name, draw in {"learning_curves": curves, **evaluation.drawings}.items():
+            figures.save_figure(draw(title), target / f"{name}.png")
     tracker = Tracker(record)
     drawn = sorted((folder / FIGURES_FOLDER / seed_folder(seed)).glob("*.png"))
     tracker.log_evaluation(_all_metrics(evaluation), drawn)

@@ -121,7 +121,7 @@ class Tracker:
 
     @_forgiving
     def log_evaluation(self, metrics: Mapping[str, float], figures: list[Path]) -> None:
-        """Log test metrics and figures; a parent run shows its last child's metrics."""
+        """Log a run's test metrics and figures."""
         for name, value in metrics.items():
             self._client.log_metric(self._run_id, f"test/{name}", value)
         for figure in figures:
