@@ -227,11 +227,14 @@ def _joined(parts: list[Scores]) -> Scores:
 def _track(run: Path, seed: int, evaluation: Evaluation, folder: Path) -> Tracker:
     """Draw a run's figures and show them, with its metrics, in MLflow."""
     history = pd.read_csv(run / HISTORY_FILE).assign(seed=seed)
-    curves = partial(figures.draw_learning_curves, history)
+    drawings: dict[str, Callable[[str], Figure]] = {
+        "learning_curves": partial(figures.draw_learning_curves, history),
+        **evaluation.drawings,
+    }
     record = read_json(run / RECORD_FILE)
     title = f"{record['experiment']}, seed {seed}"
     with atomic_folder(folder / FIGURES_FOLDER / seed_folder(seed)) as target:
-        for name, draw in {"learning_curves": curves, **evaluation.drawings}.items():
+        for name, draw in drawings.items():
             figures.save_figure(draw(title), target / f"{name}.png")
     tracker = Tracker(record)
     drawn = sorted((folder / FIGURES_FOLDER / seed_folder(seed)).glob("*.png"))
