@@ -262,9 +262,10 @@ def test_metrics_and_plots_are_shown_out_of_the_box(pipeline: Pipeline) -> None:
     assert plotted.returncode == 0, plotted.stderr
     page = (pipeline.folder / "plots" / "index.html").read_text()
     shutil.rmtree(pipeline.folder / "plots")
-    assert page.count("Training loss") >= len(pipeline.params.experiments)
+    assert page.count("Loss by epoch") >= len(pipeline.params.experiments)
     assert page.count("Confusions on the test split") >= len(pipeline.params.experiments)
-    assert "share of actual" in page, "the template of the confusion matrix is found"
+    for word in ("share of actual", "validation_loss"):
+        assert word in page, "the project's templates are found"
 
 
 @pytest.mark.parametrize("name", ["mnist-gru", "moving-mnist-conv-lstm"])
