@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -99,6 +100,17 @@ def test_provenance_says_route_files_counts_licence_and_citation(
     assert provenance["files"]["train_images.npy"] == file_digest(raw / "train_images.npy")
     assert provenance["licence"] == "CC BY-SA 3.0"
     assert "LeCun" in provenance["citation"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder that root may not write to")
+def test_a_data_folder_that_is_read_only_is_said_and_nothing_is_lost(
+    mnist_npz: Path, local_only: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RNNBENCH_LOCAL_DATA", str(mnist_npz.parent))
+    dataset = published_in(mnist_npz.parent, DATASETS["mnist"])
+    with pytest.raises(RnnbenchError, match=r"raw/mnist was not written: .*(written|read-only)"):
+        fetch_dataset(dataset, local_only, Path("/sys/kernel/raw/mnist"))
+    assert mnist_npz.exists()
 
 
 def test_no_route_left_names_every_route_and_where_to_put_files_by_hand(
