@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import rich
 from ruamel.yaml import YAML
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import atomic_file, write_text
 from rnnbench.layout import (
     COMPARISONS_FOLDER,
-    MARKDOWN_FILE,
     PREPARED_FOLDER,
     RAW_FOLDER,
     REPORT_FILE,
@@ -27,7 +27,9 @@ from rnnbench.layout import (
     RUNS_FOLDER,
 )
 from rnnbench.params import PARAMS_FILE, Params, parse_params
+from rnnbench.reporting.compare import suite_tables
 from rnnbench.reporting.results import read_results
+from rnnbench.reporting.tables import SUMMARY, to_terminal
 from rnnbench.tracking.store import tracking_uri
 
 DEMO_FOLDER = "demo"
@@ -139,10 +141,9 @@ def run_demo(root: Path, target: Path) -> bool:
 def _say_what_came_out(params: Params, target: Path) -> bool:
     missing = []
     for suite, facts in params.suites.items():
-        table = target / COMPARISONS_FOLDER / suite / MARKDOWN_FILE
-        if table.exists():
-            print(f"\n{facts.title}\n\n{table.read_text(encoding='utf-8')}")
         results = read_results(params, suite, target / RESULTS_FOLDER)
+        for table in suite_tables(results, SUMMARY):
+            rich.print(to_terminal(table, facts.title))
         missing += [result.name for result in results if result.scores is None]
     print("These numbers come from a small budget; the README shows those of the full one.\n")
     print(f"report:     {target / REPORT_FOLDER / REPORT_FILE}")

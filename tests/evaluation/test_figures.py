@@ -64,7 +64,7 @@ def test_learning_curves_have_a_line_a_seed_and_split() -> None:
         "training, seed 2",
         "validation, seed 2",
     ]
-    assert list(loss.lines[1].get_ydata()) == [1.0, 0.6]
+    assert np.asarray(loss.lines[1].get_ydata()).tolist() == [1.0, 0.6]
     assert len(accuracy.lines) == 2, "no validation accuracy was given"
 
 

@@ -13,7 +13,7 @@ from rnnbench.reporting.compare import compare
 from rnnbench.reporting.readme import BEGIN, END, with_results
 from rnnbench.reporting.report import write_report
 from rnnbench.reporting.results import read_results, tabulate
-from rnnbench.reporting.tables import CLASSIFIER_COLUMNS, for_people, to_markdown
+from rnnbench.reporting.tables import EVERYTHING, for_people, to_markdown
 
 ENVIRONMENT = {
     "processor": "Test processor",
@@ -77,7 +77,7 @@ def test_rows_are_means_over_seeds_beside_what_is_reported(results: Path, params
 def test_an_experiment_without_results_stands_as_not_run(results: Path, params: Params) -> None:
     table = tabulate(read_results(params, "digit-rows", results))
     assert table["status"].tolist() == ["not run", "evaluated", "not run"]
-    written = to_markdown(for_people(table, CLASSIFIER_COLUMNS))
+    written = to_markdown(for_people(table, EVERYTHING.classifiers))
     assert "| mnist-gru (not run) | - | - | 0.9900 |" in written
     assert "| mnist-lstm | 1,010 | 0.9700 | 0.9880 | -0.0180 |" in written
 

@@ -17,8 +17,8 @@ from rnnbench.params import Params
 from rnnbench.reporting.figures import draw_comparison
 from rnnbench.reporting.results import Result, read_results, tabulate
 from rnnbench.reporting.tables import (
-    CLASSIFIER_COLUMNS,
-    FRAMES_COLUMNS,
+    EVERYTHING,
+    Columns,
     for_people,
     to_markdown,
 )
@@ -56,15 +56,15 @@ def compare(
     return comparisons / suite
 
 
-def suite_markdown(results: list[Result]) -> str:
+def suite_markdown(results: list[Result], columns: Columns = EVERYTHING) -> str:
     """Write a suite's tables as Markdown."""
-    return "\n".join(to_markdown(table) for table in suite_tables(results))
+    return "\n".join(to_markdown(table) for table in suite_tables(results, columns))
 
 
-def suite_tables(results: list[Result]) -> list[pd.DataFrame]:
+def suite_tables(results: list[Result], columns: Columns = EVERYTHING) -> list[pd.DataFrame]:
     """Return a suite's tables for people: one of classifiers, one of frame predictors."""
     groups = (
-        ([result for result in results if result.is_classifier], CLASSIFIER_COLUMNS),
-        ([result for result in results if not result.is_classifier], FRAMES_COLUMNS),
+        ([result for result in results if result.is_classifier], columns.classifiers),
+        ([result for result in results if not result.is_classifier], columns.frames),
     )
-    return [for_people(tabulate(group), columns) for group, columns in groups if group]
+    return [for_people(tabulate(group), wanted) for group, wanted in groups if group]

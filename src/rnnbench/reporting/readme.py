@@ -8,6 +8,7 @@ from rnnbench.layout import COMPARISONS_FOLDER, FIGURE_FILE, RESULTS_FOLDER
 from rnnbench.params import Params
 from rnnbench.reporting.compare import suite_markdown
 from rnnbench.reporting.results import Result, read_results
+from rnnbench.reporting.tables import SUMMARY
 
 README_FILE = Path("README.md")
 BEGIN = "<!-- results: written by `make readme` -->"
@@ -48,7 +49,7 @@ def update_readme(params: Params, readme: Path = README_FILE) -> None:
 
 def _section(title: str, suite: str, results: list[Result]) -> str:
     figure = f"![{title}]({COMPARISONS_FOLDER}/{suite}/{FIGURE_FILE})"
-    return f"**{title}**\n\n{suite_markdown(results)}\n{figure}\n"
+    return f"**{title}**\n\n{suite_markdown(results, SUMMARY)}\n{figure}\n"
 
 
 def _cost(results: list[Result]) -> str:
