@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import rich
+from rich.console import Console
 from ruamel.yaml import YAML
 
 from rnnbench.errors import RnnbenchError
@@ -41,6 +41,7 @@ OUTPUTS = (
 )
 EXAMPLES = {"train_examples": 1_500, "test_examples": 500}
 FRAME_EXAMPLES = {"train_examples": 40, "test_examples": 16}
+TABLE_WIDTH = 112
 HEADER = "# Made by `rnnbench demo` from the repository's params.yaml, with a small budget.\n"
 
 
@@ -139,11 +140,13 @@ def run_demo(root: Path, target: Path) -> bool:
 
 
 def _say_what_came_out(params: Params, target: Path) -> bool:
+    console = Console()
+    console.width = max(console.width, TABLE_WIDTH)  # a long line rather than a lost column
     missing = []
     for suite, facts in params.suites.items():
         results = read_results(params, suite, target / RESULTS_FOLDER)
         for table in suite_tables(results, SUMMARY):
-            rich.print(to_terminal(table, facts.title))
+            console.print(to_terminal(table, facts.title))
         missing += [result.name for result in results if result.scores is None]
     print("These numbers come from a small budget; the README shows those of the full one.\n")
     print(f"report:     {target / REPORT_FOLDER / REPORT_FILE}")
