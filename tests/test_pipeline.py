@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -283,30 +282,30 @@ def test_training_again_from_scratch_gives_identical_metrics(name: str, pipeline
 def test_an_interrupted_training_leaves_nothing_half_done_and_starts_clean(
     pipeline: Pipeline,
 ) -> None:
-    before = pipeline.read("imdb-gru", "metrics.json")
-    runs = pipeline.folder / "runs" / "first-look"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro", "--force", "--single-item", "train@imdb-gru"],
-        cwd=pipeline.folder,
-        env=pipeline.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "training examples" in line:
-            break
-    time.sleep(1.0)
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to every process of the terminal
-    rest = process.stdout.read()
-    assert process.wait(WAIT_SECONDS) != 0
+    before = pipeline.read("mnist-gru", "metrics.json")
+    with pipeline.changed(epochs=500):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dvc", "repro", "--single-item", "train@mnist-gru"],
+            cwd=pipeline.folder,
+            env=pipeline.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "epoch 2/500" in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all of the terminal
+        rest = process.stdout.read()
+        assert process.wait(WAIT_SECONDS) != 0
     assert "interrupted" in rest
-    assert not (runs / "imdb-gru").exists()
-    assert not [path.name for path in runs.iterdir() if path.name.startswith(".imdb")]
+    runs = pipeline.folder / "runs" / "digit-rows"
+    assert not (runs / "mnist-gru").exists()
+    assert not [path.name for path in runs.iterdir() if path.name.startswith(".mnist")]
     pipeline.repro()
-    assert pipeline.read("imdb-gru", "metrics.json") == before
+    assert pipeline.read("mnist-gru", "metrics.json") == before
 
 
 def test_a_failed_training_is_told_and_stands_in_the_tables_as_not_run(
