@@ -292,6 +292,8 @@ def test_an_interrupted_training_leaves_nothing_half_done_and_starts_clean(
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # A shell that runs the tests in the background makes its children ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         assert process.stdout is not None
         for line in process.stdout:
