@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -168,13 +167,9 @@ def test_more_sequences_than_there_are_is_refused(
         prepare("moving-mnist-1k", params, raw, tmp_path / "prepared")
 
 
-def split_of(values: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> Split:
-    return Split(values, labels)
-
-
 def test_bytes_are_scaled_when_batches_are_made() -> None:
     images = np.array([[[0, 51, 255]]], dtype=np.uint8)
-    inputs, targets = Batches(split_of(images, np.array([7], dtype=np.uint8)), 4)[0]
+    inputs, targets = Batches(Split(images, np.array([7], dtype=np.uint8)), 4)[0]
     np.testing.assert_allclose(inputs, [[[0.0, 0.2, 1.0]]], rtol=1e-6)
     assert inputs.dtype == np.float32
     assert targets.tolist() == [[7]]
@@ -182,7 +177,7 @@ def test_bytes_are_scaled_when_batches_are_made() -> None:
 
 def test_token_ids_are_not_scaled() -> None:
     rows = np.array([[1, 300]], dtype=np.int32)
-    inputs, _ = Batches(split_of(rows, np.array([0], dtype=np.uint8)), 4)[0]
+    inputs, _ = Batches(Split(rows, np.array([0], dtype=np.uint8)), 4)[0]
     assert inputs.tolist() == [[1, 300]]
 
 
@@ -191,7 +186,7 @@ def test_an_epoch_has_every_example_once_in_an_order_that_its_seed_decides() -> 
     labels = np.zeros(10, dtype=np.uint8)
 
     def epochs(seed: int | None) -> list[list[int]]:
-        batches = Batches(split_of(rows, labels), 4, seed)
+        batches = Batches(Split(rows, labels), 4, seed)
         orders = []
         for _ in range(2):
             parts = [batches[index][0] for index in range(len(batches))]

@@ -20,7 +20,7 @@ class Result:
 
     Attributes
     ----------
-    name, suite : str
+    name : str
         Which experiment.
     folder : Path
         Where its results are.
@@ -33,7 +33,6 @@ class Result:
     """
 
     name: str
-    suite: str
     folder: Path
     scores: dict[str, Any] | None
     timing: dict[str, Any]
@@ -56,12 +55,12 @@ class Result:
 
     def metric(self, name: str) -> float:
         """Return the mean over seeds; not a number where there is none."""
-        values = [run[name] for run in self._runs if name in run]
+        values = self._values(name)
         return float(np.mean(values)) if values else float("nan")
 
     def spread(self, name: str) -> float:
         """Return the standard deviation over seeds; not a number for fewer than two."""
-        values = [run[name] for run in self._runs if name in run]
+        values = self._values(name)
         return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
     def time(self, *path: str) -> float:
@@ -107,6 +106,9 @@ class Result:
             )
         )
 
+    def _values(self, name: str) -> list[float]:
+        return [run[name] for run in self._runs if name in run]
+
     @property
     def _runs(self) -> list[dict[str, float]]:
         return list((self.scores or {}).get("runs", {}).values())
@@ -121,7 +123,6 @@ def read_results(params: Params, suite: str, results: Path = RESULTS_FOLDER) -> 
         read.append(
             Result(
                 name,
-                suite,
                 folder,
                 # Training that failed leaves no timing: older scores are not its own.
                 read_json(scores) if scores.exists() and timing.exists() else None,

@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
@@ -156,7 +156,7 @@ class Tracker:
             raise
         self.finish()
 
-    @property
+    @cached_property
     def _client(self) -> "MlflowClient":
         for name, value in HTTP_SETTINGS.items():
             os.environ.setdefault(name, value)
