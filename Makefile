@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Stage commands say `python`: this is the one they get.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: help environment test-environment gpu-environment demo repro test check lock readme clean
 

@@ -7,15 +7,17 @@ from click.testing import CliRunner
 
 from rnnbench.cli import main
 from rnnbench.errors import reports_errors
+from rnnbench.params import Params
 
 
 def test_check_says_how_many_experiments_there_are(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
     answer = CliRunner().invoke(main, ["check"])
     assert answer.exit_code == 0
-    assert "params.yaml is fine: 10 experiments in 2 suites" in answer.output
+    experiments, suites = len(params.experiments), len(params.suites)
+    assert f"params.yaml is fine: {experiments} experiments in {suites} suites" in answer.output
 
 
 def test_check_says_what_is_wrong_and_exits_with_1(

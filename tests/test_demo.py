@@ -57,12 +57,12 @@ def test_laying_out_again_brings_changes_and_keeps_results(repository: Path) -> 
     kept.touch()
     path = repository / "params.yaml"
     content = YAML(typ="safe").load(path.read_text())
-    content["seeds"] = [7]
+    content["experiments"]["mnist-gru"]["seeds"] = [7]
     with path.open("w") as stream:
         YAML().dump(content, stream)
     (repository / "stages" / "new.py").touch()
     (repository / "LICENSE").unlink()
-    assert lay_out(repository, demo).seeds == [7]
+    assert lay_out(repository, demo).experiments["mnist-gru"].seeds == [7]
     assert kept.exists()
     assert (demo / "stages" / "new.py").exists()
     assert not (demo / "LICENSE").exists()

@@ -71,9 +71,9 @@ def test_no_section_supplies_a_value_that_changes_a_result() -> None:
         ),
         (("views", "mnist-rows"), "validation_fraction", 1.0, ["less than 1", "given: 1.0"]),
         (("views", "mnist-rows"), "dataset", "cifar", ["dataset", "'cifar'", "mnist, moving_"]),
-        ((), "sedes", [1], ["unknown key 'sedes'", "did you mean 'seeds'?"]),
-        ((), "seeds", [], ["seeds", "at least 1 item"]),
-        ((), "seeds", [1, 1], ["seeds are given twice"]),
+        ((), "viewes", {}, ["unknown key 'viewes'", "did you mean 'views'?"]),
+        (("experiments", "mnist-gru"), "seeds", [], ["mnist-gru.seeds", "at least 1 item"]),
+        (("experiments", "mnist-gru"), "seeds", [1, 1], ["seed is given twice"]),
         (
             ("download",),
             "routes",
@@ -108,26 +108,26 @@ def test_a_text_view_needs_an_embedding(params_content: dict[str, Any]) -> None:
 
 
 def test_an_experiment_without_a_recipe_is_refused(params_content: dict[str, Any]) -> None:
-    params_content["experiments"]["extra"] = {"suite": "digit-rows", "view": "mnist-rows"}
+    params_content["experiments"]["extra"] = params_content["experiments"]["mnist-gru"]
     with pytest.raises(RnnbenchError, match=r"recipes\.digit-rows has .* make the two agree"):
         parse_params(params_content, "params.yaml")
 
 
 def test_every_fault_is_named_at_once(params_content: dict[str, Any]) -> None:
-    del params_content["seeds"]
+    del params_content["deterministic"]
     params_content["views"]["mnist-rows"]["validation_fraction"] = "none"
     with pytest.raises(RnnbenchError) as error:
         parse_params(params_content, "params.yaml")
-    assert "seeds: Field required" in str(error.value)
+    assert "deterministic: Field required" in str(error.value)
     assert "views.mnist-rows.validation_fraction" in str(error.value)
 
 
 def test_a_name_that_does_not_exist_is_answered_with_those_that_do(params: Params) -> None:
     with pytest.raises(RnnbenchError, match=r"experiment 'imdb-lstn' .*did you mean 'imdb-lstm'"):
         _ = params.experiments["imdb-lstn"]
-    with pytest.raises(RnnbenchError, match=r"view 'mnist' does not exist; there are: imdb-20k"):
+    with pytest.raises(RnnbenchError, match=r"view 'mnist' does not exist; there are: adding-100"):
         _ = params.views["mnist"]
-    with pytest.raises(RnnbenchError, match=r"suite 'a' does not exist; there are: digit-rows"):
+    with pytest.raises(RnnbenchError, match=r"suite 'a' does not exist; there are: adding"):
         _ = params.suites["a"]
 
 
@@ -138,7 +138,7 @@ def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
 
 def test_what_is_not_yaml_says_so(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text("seeds: [1\nviews: {")
+    path.write_text("views: [1\nsuites: {")
     with pytest.raises(RnnbenchError, match="not valid YAML"):
         load_params(path)
 

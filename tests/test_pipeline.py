@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -22,6 +23,8 @@ from rnnbench.data.download import cache_folder
 from rnnbench.data.sources import DATASETS
 from rnnbench.demo import lay_out, shrink, write_params
 from rnnbench.params import Params, load_params
+from rnnbench.reporting.results import read_results
+from rnnbench.reproduce import reproduce
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
@@ -29,6 +32,47 @@ pytestmark = [pytest.mark.slow, pytest.mark.network]
 EXAMPLES = {"train_examples": 400, "test_examples": 120}
 FRAME_EXAMPLES = {"train_examples": 20, "test_examples": 4}
 WAIT_SECONDS = 180
+# Of each suite what differs in kind; `make demo` runs all.
+EXPERIMENTS = (
+    "imdb-lstm",
+    "imdb-rnn-stacked-cells",
+    "reuters-gru",
+    "moving-mnist-conv-lstm",
+    "mnist-simple-rnn",
+    "mnist-lstm",
+    "mnist-gru",
+    "sentiment-bidirectional-lstm",
+    "long-stacked-simple-rnn",
+    "random-time-distributed-lstm",
+    "adding-20-gru",
+    "copying-5-simple-rnn",
+)
+
+
+def chosen(content: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of a params.yaml what no chosen experiment needs."""
+    experiments = {name: content["experiments"][name] for name in EXPERIMENTS}
+    views = {experiment["view"] for experiment in experiments.values()}
+    return {
+        **content,
+        "experiments": experiments,
+        "views": {name: view for name, view in content["views"].items() if name in views},
+        "recipes": {
+            suite: {name: recipe for name, recipe in members.items() if name in experiments}
+            for suite, members in content["recipes"].items()
+        },
+        "suites": {
+            name: {
+                **suite,
+                "reported": {
+                    experiment: reported
+                    for experiment, reported in suite["reported"].items()
+                    if experiment in experiments
+                },
+            }
+            for name, suite in content["suites"].items()
+        },
+    }
 
 
 class Pipeline:
@@ -59,6 +103,11 @@ class Pipeline:
         answer = self.dvc("repro", *arguments)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout
+
+    def reproduce(self) -> bool:
+        # MLflow leaves the store of an earlier test in the environment.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        return reproduce(self.folder, self.params, jobs=2)
 
     @property
     def params(self) -> Params:
@@ -96,35 +145,49 @@ def pipeline(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     content = YAML(typ="safe").load((root / "params.yaml").read_text())
     # Upstream would bring 819 MB of frames to test with forty of them.
     content["download"]["routes"] = ["registry", "upstream", "local"]
-    write_params(shrink(content, EXAMPLES, FRAME_EXAMPLES), folder / "params.yaml")
+    small = shrink(chosen(content), EXAMPLES, FRAME_EXAMPLES)
+    write_params(small, folder / "params.yaml")
     git = ["git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@example.org"]
     subprocess.run([*git, "commit", "--all", "--quiet", "--message", "smaller"], check=True)
     scratch = Pipeline(folder)
-    scratch.repro()
+    assert scratch.reproduce()
     subprocess.run([*git, "add", "--all"], check=True)
     subprocess.run([*git, "commit", "--quiet", "--message", "run"], check=True)
     return scratch
 
 
+# Per kind of targets: metrics, confusions counted and the length of what is kept of predictions.
+EXPECTED = {
+    "classes": (["accuracy", "loss", "macro_f1", "majority_class_accuracy"], 120, "probabilities"),
+    "frames": (
+        ["loss", "mse_per_pixel", "mse_per_frame", "ssim", "psnr", "copy_last_frame_ssim"],
+        4 * 10 * 64 * 64,
+        "ssim",
+    ),
+    "sums": (["loss", "correct", "mean_absolute_error", "always_one_loss"], 120, "predicted"),
+    "copies": (
+        ["accuracy", "sequence_accuracy", "loss", "memoryless_accuracy", "memoryless_loss"],
+        120 * 5,
+        "probabilities",
+    ),
+}
+
+
 def test_every_experiment_has_metrics_details_plots_and_predictions(pipeline: Pipeline) -> None:
-    for name, experiment in pipeline.params.experiments.items():
-        metrics = json.loads(pipeline.read(name, "metrics.json"))
-        assert all(np.isfinite(value) for value in metrics.values())
-        frames = experiment.view == "moving-mnist-1k"
-        wanted = (
-            ["loss", "mse_per_pixel", "mse_per_frame", "ssim", "psnr", "copy_last_frame_ssim"]
-            if frames
-            else ["accuracy", "loss", "macro_f1", "majority_class_accuracy"]
-        )
-        assert set(wanted) <= set(metrics), name
-        history = pd.read_csv(pipeline.results(name) / "history.csv")
-        assert history["epoch"].tolist() == [1]
-        confusions = pd.read_csv(pipeline.results(name) / "confusion_matrix.csv")
-        test_size = 4 * 10 * 64 * 64 if frames else 120
-        assert confusions["count"].sum() == test_size
-        with np.load(pipeline.results(name) / "predictions" / "seed-42.npz") as predictions:
-            kept = predictions["ssim" if frames else "probabilities"]
-            assert len(kept) == (4 if frames else 120)
+    for suite in pipeline.params.suites:
+        for result in read_results(pipeline.params, suite, pipeline.folder / "results"):
+            wanted, confused, kept_name = EXPECTED[result.kind]
+            metrics = json.loads(pipeline.read(result.name, "metrics.json"))
+            assert all(np.isfinite(value) for value in metrics.values())
+            assert set(wanted) <= set(metrics), result.name
+            history = pd.read_csv(result.folder / "history.csv")
+            assert history["epoch"].tolist() == [1]
+            confusions = pd.read_csv(result.folder / "confusion_matrix.csv")
+            assert confusions["count"].sum() == confused
+            assert len(pd.read_csv(result.folder / "details.csv")) > 1
+            with np.load(result.folder / "predictions" / "seed-42.npz") as predictions:
+                kept = predictions[kept_name]
+                assert len(kept) == (4 if result.kind == "frames" else confused)
 
 
 def test_metrics_hold_no_time_and_times_hold_no_metric(pipeline: Pipeline) -> None:
@@ -185,34 +248,54 @@ def test_mlflow_has_every_run_with_what_the_files_say(pipeline: Pipeline) -> Non
             )
 
 
-@pytest.mark.parametrize("name", ["imdb-lstm", "mnist-gru", "moving-mnist-conv-lstm"])
-def test_a_logged_model_predicts_the_test_split_as_evaluation_did(
-    name: str, pipeline: Pipeline
-) -> None:
+def logged_model(pipeline: Pipeline, name: str) -> Any:
     mlflow.set_tracking_uri(f"sqlite:///{pipeline.folder}/mlflow.db")
-    experiment = pipeline.params.experiments[name]
     client = pipeline.client()
-    found = client.get_experiment_by_name(experiment.suite)
+    found = client.get_experiment_by_name(pipeline.params.experiments[name].suite)
     assert found is not None
     (run,) = client.search_runs(
         [found.experiment_id], f"tags.experiment = '{name}' and tags.seed = '42'"
     )
     assert run.outputs is not None
-    model = mlflow.pyfunc.load_model(f"models:/{run.outputs.model_outputs[0].model_id}")
-    test = pipeline.folder / "data" / "prepared" / experiment.view / "test"
-    inputs = np.load(test / "test_inputs.npy")[:4]
-    if inputs.dtype == np.uint8:
-        inputs = inputs.astype(np.float32) / np.float32(255.0)
-    outputs = model.predict(inputs)
+    return mlflow.pyfunc.load_model(f"models:/{run.outputs.model_outputs[0].model_id}")
+
+
+@pytest.mark.parametrize("name", ["mnist-gru", "moving-mnist-conv-lstm"])
+def test_a_logged_model_predicts_the_test_split_as_evaluation_did(
+    name: str, pipeline: Pipeline
+) -> None:
+    view = pipeline.params.experiments[name].view
+    test = pipeline.folder / "data" / "prepared" / view / "test"
+    inputs = np.load(test / "test_inputs.npy")[:4].astype(np.float32) / np.float32(255.0)
+    outputs = logged_model(pipeline, name).predict(inputs)
     with np.load(pipeline.results(name) / "predictions" / "seed-42.npz") as kept:
-        if name == "imdb-lstm":
-            np.testing.assert_allclose(outputs[:, 0], kept["probabilities"][:4, 1], rtol=1e-4)
-        elif name == "mnist-gru":
+        if name == "mnist-gru":
             assert (outputs.argmax(axis=1) == kept["probabilities"][:4].argmax(axis=1)).all()
         else:
             targets = np.load(test / "test_targets.npy")[:4] / 255.0
             error = ((outputs - targets) ** 2).mean(axis=(2, 3, 4))
             np.testing.assert_allclose(error, kept["mse_per_pixel"], rtol=1e-4)
+
+
+def test_raw_text_is_predicted_as_evaluation_did_the_encoded_one(pipeline: Pipeline) -> None:
+    view = pipeline.folder / "data" / "prepared" / "imdb-20k-200"
+    words = json.loads((view / "fit" / "vocabulary.json").read_text())
+    texts = []
+    for row in np.load(view / "test" / "test_inputs.npy")[:4]:
+        ids = [number for number in row.tolist() if number > 1]
+        texts.append(", ".join("Xqzw" if number == 2 else words[number - 4] for number in ids))
+    answers = logged_model(pipeline, "imdb-lstm").predict(texts)
+    with np.load(pipeline.results("imdb-lstm") / "predictions" / "seed-42.npz") as kept:
+        expected = kept["probabilities"][:4]
+    np.testing.assert_allclose(answers["probability"], expected.max(axis=1), rtol=1e-4)
+    names = np.array(["negative", "positive"])
+    assert answers["label"].tolist() == names[expected.argmax(axis=1)].tolist()
+    printed = pipeline.run("-m", "rnnbench.cli", "predict", "imdb-lstm", *texts)
+    assert printed.returncode == 0, printed.stderr
+    for line, label, row in zip(
+        printed.stdout.splitlines(), answers["label"], expected, strict=True
+    ):
+        assert line.startswith(f"{label}  {row.max():.4f}")
 
 
 def test_a_second_repro_runs_nothing(pipeline: Pipeline) -> None:
@@ -300,8 +383,12 @@ def test_an_interrupted_training_leaves_nothing_half_done_and_starts_clean(
             if "epoch 2/500" in line:
                 break
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all of the terminal
-        rest = process.stdout.read()
-        assert process.wait(WAIT_SECONDS) != 0
+        try:
+            rest, _ = process.communicate(timeout=WAIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        assert process.returncode != 0
     assert "interrupted" in rest
     runs = pipeline.folder / "runs" / "digit-rows"
     assert not (runs / "mnist-gru").exists()
@@ -311,14 +398,11 @@ def test_an_interrupted_training_leaves_nothing_half_done_and_starts_clean(
 
 
 def test_a_failed_training_is_told_and_stands_in_the_tables_as_not_run(
-    pipeline: Pipeline,
+    pipeline: Pipeline, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pipeline.changed(learning_rate=1e30, learning_rate_decay=0.0):
-        answer = pipeline.dvc("repro", "--keep-going")
-        assert answer.returncode != 0
-        assert "the training loss is not finite" in answer.stdout + answer.stderr
-        pipeline.repro("--single-item", "compare@digit-rows")
-        pipeline.repro("--single-item", "report")
+        assert not pipeline.reproduce()
+    assert "the training loss is not finite" in capfd.readouterr().out
     table = (pipeline.folder / "comparisons" / "digit-rows" / "table.md").read_text()
     assert "mnist-gru (not run)" in table
     assert "mnist-lstm (not run)" not in table

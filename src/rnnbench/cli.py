@@ -1,6 +1,7 @@
 """The `rnnbench` command."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -38,9 +39,68 @@ def demo() -> None:
 
 
 @main.command()
+@click.argument("experiment")
+@click.argument("inputs", nargs=-1)
+@click.option("--file", "text_file", type=click.Path(path_type=Path), help="Texts, one a line.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("predicted.gif"),
+    show_default=True,
+    help="Where predicted frames go: .gif, .npy or an image.",
+)
+@click.option("--seed", type=int, help="Which run; by default that of the first seed.")
+@reports_errors
+def predict(
+    experiment: str, inputs: tuple[str, ...], text_file: Path | None, output: Path, seed: int | None
+) -> None:
+    """Predict with a trained EXPERIMENT.
+
+    INPUTS are texts for an experiment of reviews or newswires (without any, one a line is read from
+    --file or standard input); images of digits; an animation, a folder of images or a .npy file of
+    frames; or .npy files of sequences for the synthetic tasks.
+    """
+    from rnnbench.models.backend import import_keras
+
+    params = load_params()
+    import_keras()
+    from rnnbench.predict import predict as predictions
+
+    for line in predictions(experiment, params, inputs, text_file, output, seed):
+        click.echo(line)
+
+
+@main.command()
+@click.option("--sequence-length", type=click.IntRange(1), help="Steps of a sequence.")
+@click.option("--features", type=click.IntRange(1), help="x, inputs a step.")
+@click.option("--units", type=click.IntRange(1), help="h, units of every layer.")
+@reports_errors
+def layers(sequence_length: int | None, features: int | None, units: int | None) -> None:
+    """Show the shapes, states and parameters of every recurrent layer.
+
+    What is not given is taken from `atlas` in params.yaml.
+    """
+    from rnnbench.models.backend import import_keras
+    from rnnbench.reporting.tables import ATLAS, as_text, print_table
+
+    atlas = load_params().atlas
+    import_keras()
+    from rnnbench.models.atlas import tabulate_layers
+
+    steps = sequence_length or atlas.sequence_length
+    x, h = features or atlas.features, units or atlas.units
+    table = as_text(tabulate_layers(steps, x, h), ATLAS)
+    print_table(table, f"{steps} steps of x = {x} inputs, h = {h} units")
+
+
+@main.command()
 @reports_errors
 def readme() -> None:
     """Write the numbers of the last run into the README."""
     from rnnbench.reporting.readme import update_readme
 
     update_readme(load_params())
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from ruamel.yaml import YAML
 
 from rnnbench.errors import RnnbenchError
@@ -29,7 +28,8 @@ from rnnbench.layout import (
 from rnnbench.params import PARAMS_FILE, Params, parse_params
 from rnnbench.reporting.compare import suite_tables
 from rnnbench.reporting.results import read_results
-from rnnbench.reporting.tables import SUMMARY, to_terminal
+from rnnbench.reporting.tables import SUMMARY, print_table
+from rnnbench.reproduce import reproduce
 from rnnbench.tracking.store import tracking_uri
 
 DEMO_FOLDER = "demo"
@@ -39,9 +39,10 @@ OUTPUTS = (
     *map(str, (RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)),
     *map(str, (RAW_FOLDER, PREPARED_FOLDER, RUNS_FOLDER)),
 )
-EXAMPLES = {"train_examples": 1_500, "test_examples": 500}
-FRAME_EXAMPLES = {"train_examples": 40, "test_examples": 16}
-TABLE_WIDTH = 124
+EXAMPLES = {"train_examples": 400, "test_examples": 150}
+FRAME_EXAMPLES = {"train_examples": 16, "test_examples": 8}
+# Each takes about a gigabyte of memory.
+MOST_JOBS = 4
 HEADER = "# Made by `rnnbench demo` from the repository's params.yaml, with a small budget.\n"
 
 
@@ -65,7 +66,7 @@ def shrink(
         One seed, one epoch, fewer examples; every data set, view, experiment and suite is kept.
     """
     views = {
-        name: {**view, **(frame_examples if "input_frames" in view else examples)}
+        name: {**view, **_at_most(frame_examples if "input_frames" in view else examples, view)}
         for name, view in content["views"].items()
     }
     recipes = {
@@ -78,10 +79,17 @@ def shrink(
     return {
         **content,
         "templates": {},
-        "seeds": content["seeds"][:1],
+        "experiments": {
+            name: {**placement, "seeds": placement["seeds"][:1]}
+            for name, placement in content["experiments"].items()
+        },
         "views": views,
         "recipes": recipes,
     }
+
+
+def _at_most(limits: Mapping[str, int], view: Mapping[str, Any]) -> dict[str, int]:
+    return {name: min(limit, view[name] or limit) for name, limit in limits.items()}
 
 
 def lay_out(root: Path, target: Path) -> Params:
@@ -131,22 +139,16 @@ def run_demo(root: Path, target: Path) -> bool:
     """
     params = lay_out(root, target)
     print(f"running the whole pipeline with a small budget in {target}", flush=True)
-    if not _dvc(target, "repro", "--keep-going"):
-        # What has no results stands in the tables as not run.
-        for suite in params.suites:
-            _dvc(target, "repro", "--single-item", f"compare@{suite}")
-        _dvc(target, "repro", "--single-item", "report")
+    reproduce(target, params, jobs=min(os.cpu_count() or 1, MOST_JOBS))
     return _say_what_came_out(params, target)
 
 
 def _say_what_came_out(params: Params, target: Path) -> bool:
-    console = Console()
-    console.width = max(console.width, TABLE_WIDTH)  # a long line rather than a lost column
     missing = []
     for suite, facts in params.suites.items():
         results = read_results(params, suite, target / RESULTS_FOLDER)
         for table in suite_tables(results, SUMMARY):
-            console.print(to_terminal(table, facts.title))
+            print_table(table, facts.title)
         missing += [result.name for result in results if result.scores is None]
     print("These numbers come from a small budget; the README shows those of the full one.\n")
     print(f"report:     {target / REPORT_FOLDER / REPORT_FILE}")
@@ -192,12 +194,6 @@ def write_params(content: Mapping[str, Any], path: Path) -> None:
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)
         YAML().dump(dict(content), stream)
-
-
-def _dvc(folder: Path, *arguments: str) -> bool:
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
-    command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode == 0  # noqa: S603
 
 
 def _git(folder: Path, *arguments: str) -> str:

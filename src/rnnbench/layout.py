@@ -11,11 +11,13 @@ PREPARED_FOLDER = Path("data/prepared")  # / VIEW / fit or test
 FIT_FOLDER = "fit"
 TEST_FOLDER = "test"
 MANIFEST_FILE = "manifest.json"
+VOCABULARY_FILE = "vocabulary.json"  # of text; also beside a model
 
 # train
 RUNS_FOLDER = Path("runs")  # / SUITE / EXPERIMENT / seed-N
 MODEL_FILE = "model.keras"
 RECORD_FILE = "run.json"
+INPUT_EXAMPLE_FILE = "input_example.npy"
 
 # train and evaluate
 RESULTS_FOLDER = Path("results")  # / SUITE / EXPERIMENT
@@ -34,9 +36,14 @@ TABLE_FILE = "table.csv"
 MARKDOWN_FILE = "table.md"
 FIGURE_FILE = "comparison.png"
 
+# layers
+LAYERS_FOLDER = "layers"  # of the comparisons
+
 # report
 REPORT_FOLDER = Path("report")
 REPORT_FILE = "index.html"
+CLAIMS_FILE = "claims.csv"
+REPRODUCTION_FILE = "reproduction.csv"
 
 
 def seed_folder(seed: int) -> str:

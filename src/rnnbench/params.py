@@ -29,10 +29,13 @@ from ruamel.yaml.error import YAMLError
 from rnnbench.errors import RnnbenchError
 
 PARAMS_FILE = Path("params.yaml")
+NAMES_LISTED = 20
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-DatasetName = Literal["imdb", "reuters", "mnist", "moving_mnist"]
+DatasetName = Literal[
+    "imdb", "reuters", "mnist", "moving_mnist", "random_labels", "adding", "copying"
+]
 RouteName = Literal["upstream", "registry", "local"]
 Activation = Literal["tanh", "relu", "sigmoid", "softmax", "linear"]
 Side = Literal["pre", "post"]
@@ -95,6 +98,12 @@ class MovingMnistDataset(Section):
     generated_seed: Annotated[int, Field(ge=0)]
 
 
+class GeneratedDataset(Section):
+    """A synthetic task: drawn by its seed in the shape a view asks for."""
+
+    generated_seed: Annotated[int, Field(ge=0)]
+
+
 class Datasets(Section):
     """Every data set by its name."""
 
@@ -102,6 +111,9 @@ class Datasets(Section):
     reuters: DownloadedDataset
     mnist: DownloadedDataset
     moving_mnist: MovingMnistDataset
+    random_labels: GeneratedDataset
+    adding: GeneratedDataset
+    copying: GeneratedDataset
 
 
 class View(Section):
@@ -136,7 +148,41 @@ class FramesView(View):
     target_frames: PositiveInt
 
 
-AnyView = Annotated[TextView | RowsView | FramesView, Field(discriminator="dataset")]
+class GeneratedView(View):
+    """A synthetic task: there are as many examples as are asked for."""
+
+    train_examples: PositiveInt
+    test_examples: PositiveInt
+
+
+class RandomLabelsView(GeneratedView):
+    """Noise and labels that have nothing to do with it."""
+
+    dataset: Literal["random_labels"]
+    sequence_length: PositiveInt
+    features: PositiveInt
+
+
+class AddingView(GeneratedView):
+    """Two marked numbers of a sequence are to be added."""
+
+    dataset: Literal["adding"]
+    sequence_length: Annotated[int, Field(ge=2)]
+
+
+class CopyingView(GeneratedView):
+    """Symbols are to be repeated after a delay."""
+
+    dataset: Literal["copying"]
+    alphabet_size: Annotated[int, Field(ge=2, le=26)]
+    copied_symbols: PositiveInt
+    delay: PositiveInt
+
+
+AnyView = Annotated[
+    TextView | RowsView | FramesView | RandomLabelsView | AddingView | CopyingView,
+    Field(discriminator="dataset"),
+]
 
 
 class Layer(Section):
@@ -167,6 +213,62 @@ class GRU(Recurrent):
     """Gated recurrent unit."""
 
     type: Literal["gru"]
+    reset_after: bool | None = None
+
+
+class Cell(Section):
+    """One step of a recurrent layer."""
+
+    units: PositiveInt
+    activation: Activation | None = None
+
+
+class SimpleRNNCell(Cell):
+    """One step of `SimpleRNN`."""
+
+    type: Literal["simple_rnn_cell"]
+
+
+class LSTMCell(Cell):
+    """One step of `LSTM`."""
+
+    type: Literal["lstm_cell"]
+
+
+class GRUCell(Cell):
+    """One step of `GRU`."""
+
+    type: Literal["gru_cell"]
+    reset_after: bool | None = None
+
+
+class StackedRNNCells(Section):
+    """Cells on top of each other, stepped together."""
+
+    type: Literal["stacked_rnn_cells"]
+    cells: Annotated[
+        dict[str, Annotated[SimpleRNNCell | LSTMCell | GRUCell, Field(discriminator="type")]],
+        Field(min_length=1),
+        AfterValidator(lambda cells: _numbered("cell", cells)),
+    ]
+
+
+class RNN(Layer):
+    """The loop that turns a cell into a layer."""
+
+    type: Literal["rnn"]
+    cell: Annotated[
+        SimpleRNNCell | LSTMCell | GRUCell | StackedRNNCells, Field(discriminator="type")
+    ]
+    return_sequences: bool | None = None
+
+
+class Bidirectional(Layer):
+    """A recurrent layer that reads forwards and a second one that reads backwards."""
+
+    type: Literal["bidirectional"]
+    layer: Annotated[SimpleRNN | LSTM | GRU, Field(discriminator="type")]
+    merge_mode: Literal["concat", "sum", "mul", "ave"] | None = None
 
 
 class ConvLSTM2D(Layer):
@@ -196,10 +298,24 @@ class Dense(Layer):
     activation: Activation | None = None
 
 
+class TimeDistributed(Layer):
+    """The same layer applied to every step."""
+
+    type: Literal["time_distributed"]
+    layer: Dense
+
+
 class Dropout(Layer):
     """Inputs dropped at random while training."""
 
     type: Literal["dropout"]
+    rate: Fraction
+
+
+class SpatialDropout1D(Layer):
+    """Whole features of a sequence dropped at random while training."""
+
+    type: Literal["spatial_dropout_1d"]
     rate: Fraction
 
 
@@ -220,7 +336,19 @@ class Conv3D(Layer):
 
 
 AnyLayer = Annotated[
-    SimpleRNN | LSTM | GRU | ConvLSTM2D | Embedding | Dense | Dropout | BatchNormalization | Conv3D,
+    SimpleRNN
+    | LSTM
+    | GRU
+    | RNN
+    | Bidirectional
+    | ConvLSTM2D
+    | Embedding
+    | Dense
+    | TimeDistributed
+    | Dropout
+    | SpatialDropout1D
+    | BatchNormalization
+    | Conv3D,
     Field(discriminator="type"),
 ]
 
@@ -230,37 +358,54 @@ class Training(Section):
 
     epochs: PositiveInt
     batch_size: PositiveInt
-    optimizer: Literal["adam"]
+    optimizer: Literal["adam", "rmsprop"]
     learning_rate: PositiveFloat
     learning_rate_decay: Annotated[float, Field(ge=0.0)]
-    loss: Literal["binary_crossentropy", "sparse_categorical_crossentropy"]
+    loss: Literal["binary_crossentropy", "sparse_categorical_crossentropy", "mean_squared_error"]
     from_logits: bool
+
+    @model_validator(mode="after")
+    def _logits_have_a_loss(self) -> "Training":
+        if self.from_logits and self.loss == "mean_squared_error":
+            raise ValueError("mean_squared_error knows no logits: set from_logits to false")
+        return self
+
+
+def _different(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) != len(seeds):
+        raise ValueError(f"a seed is given twice: {seeds}")
+    return seeds
+
+
+class Atlas(Section):
+    """For which sizes the table of layers gives shapes and numbers of parameters."""
+
+    sequence_length: PositiveInt
+    features: PositiveInt
+    units: PositiveInt
 
 
 class Placement(Section):
-    """Where an experiment belongs: its suite's table and the view it trains on."""
+    """Where an experiment belongs, the view it trains on and how often it is run."""
 
     suite: Name
     view: Name
+    seeds: Annotated[
+        list[Annotated[int, Field(ge=0, lt=2**32)]],
+        Field(min_length=1),
+        AfterValidator(_different),
+    ]
 
 
 class Recipe(Section):
     """A model and how it is trained."""
 
-    model: Annotated[dict[str, AnyLayer], Field(min_length=1)]
+    model: Annotated[
+        dict[str, AnyLayer],
+        Field(min_length=1),
+        AfterValidator(lambda layers: _numbered("layer", layers)),
+    ]
     training: Training
-
-    @model_validator(mode="after")
-    def _layers_are_numbered(self) -> "Recipe":
-        # Numbers, because DVC compares mappings without regard to their order: two layers that
-        # change places must change their keys.
-        expected = [f"layer_{number}" for number in range(1, len(self.model) + 1)]
-        if list(self.model) != expected:
-            raise ValueError(
-                f"layers are numbered in their order: {', '.join(expected)};"
-                f" given: {', '.join(self.model)}"
-            )
-        return self
 
 
 @dataclass(frozen=True)
@@ -271,6 +416,8 @@ class Experiment:
     ----------
     suite, view : str
         Names in `params.yaml`.
+    seeds : list of int
+        One run for each.
     model : dict of layers
         From input to output, keyed `layer_1`, `layer_2`, ….
     training : Training
@@ -279,6 +426,7 @@ class Experiment:
 
     suite: str
     view: str
+    seeds: list[int]
     model: dict[str, AnyLayer]
     training: Training
 
@@ -288,16 +436,29 @@ class Experiment:
         return list(self.model.values())
 
 
+class EpochValue(Section):
+    """A number of one epoch of training."""
+
+    epoch: PositiveInt
+    value: PositiveFloat
+
+
 class Reported(Section):
     """What the literature prints for an experiment; only what it prints."""
 
     accuracy: Fraction | None = None
+    summary_accuracy: Fraction | None = None
     loss: PositiveFloat | None = None
     training_loss: PositiveFloat | None = None
+    training_accuracy: EpochValue | None = None
     validation_loss: PositiveFloat | None = None
+    validation_accuracy: Fraction | None = None
+    layer_parameters: dict[str, PositiveInt] | None = None
+    total_parameters: PositiveInt | None = None
     step_milliseconds: str | None = None
     epoch_seconds: PositiveFloat | None = None
     remark: str | None = None
+    explanation: str | None = None
 
 
 class Suite(Section):
@@ -312,9 +473,9 @@ class Params(Section):
     """The whole file."""
 
     templates: dict[str, Any]
-    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
     deterministic: bool
     download: Download
+    atlas: Atlas
     datasets: Datasets
     views: Annotated[
         dict[Name, AnyView],
@@ -331,8 +492,6 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _names_refer_to_something(self) -> "Params":
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds are given twice: {self.seeds}")
         for name, placement in self.placements.items():
             _require_known(f"experiments.{name}.view", placement.view, self.views)
             _require_known(f"experiments.{name}.suite", placement.suite, self.suites)
@@ -351,12 +510,25 @@ class Params(Section):
         found = {}
         for name, place in self.placements.items():
             recipe = self.recipes[place.suite][name]
-            found[name] = Experiment(place.suite, place.view, recipe.model, recipe.training)
+            found[name] = Experiment(
+                place.suite, place.view, place.seeds, recipe.model, recipe.training
+            )
         return Named("experiment", found)
 
     def experiment_names(self, suite: str) -> list[str]:
         """Return the experiments of a suite, in the order of its table."""
         return list(self.recipes[suite])
+
+
+def _numbered(kind: str, parts: dict[str, Value]) -> dict[str, Value]:
+    # Numbers, because DVC compares mappings without regard to their order: two layers that
+    # change places must change their keys.
+    expected = [f"{kind}_{number}" for number in range(1, len(parts) + 1)]
+    if list(parts) != expected:
+        raise ValueError(
+            f"{kind}s are numbered in their order: {', '.join(expected)}; given: {', '.join(parts)}"
+        )
+    return parts
 
 
 def _require_known(where: str, name: str, known: Iterable[str]) -> None:
@@ -388,6 +560,8 @@ def _require_layers_fit_view(name: str, experiment: Experiment, view: AnyView) -
 
 def _choices(given: str, names: list[str]) -> str:
     close = difflib.get_close_matches(given, names, n=1)
+    if close and len(names) > NAMES_LISTED:
+        return f"did you mean {close[0]!r}? params.yaml has all {len(names)}"
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return f"there are: {', '.join(sorted(names))}{hint}"
 

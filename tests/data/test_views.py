@@ -11,9 +11,10 @@ from rnnbench.data.batches import Batches
 from rnnbench.data.imdb import CITATION
 from rnnbench.data.prepared import Split, read_manifest, read_split
 from rnnbench.data.ragged import Ragged
+from rnnbench.data.tokens import save_word_index
 from rnnbench.data.views import count_duplicates, prepare
 from rnnbench.errors import RnnbenchError
-from rnnbench.files import file_digest, write_json
+from rnnbench.files import file_digest, read_json, write_json
 from rnnbench.params import Params
 
 
@@ -36,6 +37,7 @@ def raw(tmp_path: Path) -> Path:
             Ragged.from_sequences(sequences).save(folder / name, split)
             labels = generator.integers(0, 2, 100).astype(np.uint8)
             np.save(folder / name / f"{split}_labels.npy", labels)
+        save_word_index(folder / name, {f"word{rank}": rank for rank in range(30_000, 0, -1)})
     (folder / "mnist").mkdir()
     for split, count in (("train", 50), ("test", 20)):
         images = generator.integers(0, 256, (count, 28, 28), dtype=np.uint8)
@@ -109,6 +111,7 @@ def test_lengths_before_cutting_are_reported(raw: Path, params: Params, tmp_path
     assert facts["quantiles"]["0.5"] == np.median(lengths)
     assert facts["quantiles"]["1"] == lengths.max()
     assert facts["truncated"] == (lengths > 200).sum()
+    assert facts["without_words"] == (lengths == 1).sum()
 
 
 def test_fitting_and_testing_examples_are_apart(
@@ -200,3 +203,12 @@ def test_an_epoch_has_every_example_once_in_an_order_that_its_seed_decides() -> 
     assert sorted(first) == sorted(second) == list(range(10))
     assert epochs(1) == [first, second]
     assert epochs(2) != [first, second]
+
+
+def test_a_text_view_knows_the_words_that_have_an_id(
+    raw: Path, params: Params, tmp_path: Path
+) -> None:
+    view = prepare("imdb-8k-200", params, raw, tmp_path / "prepared")
+    words = read_json(view / "fit" / "vocabulary.json")
+    # Ids 0 to 3 mean no word, so the last of 8,000 ids is that of the word of rank 7,996.
+    assert words == [f"word{rank}" for rank in range(1, 7_997)]

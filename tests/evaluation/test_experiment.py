@@ -12,9 +12,9 @@ import pytest
 from rnnbench.data.prepared import Split, write_manifest, write_split
 from rnnbench.errors import RnnbenchError
 from rnnbench.evaluation.experiment import evaluate_experiment
+from rnnbench.models.saved import load_model
 from rnnbench.params import Params
 from rnnbench.training.experiment import train_experiment
-from rnnbench.training.loop import load_model
 
 NAME = "mnist-gru"
 SEEDS = [1, 2]
@@ -51,7 +51,7 @@ def workspace(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     write_view(tmp_path / "data" / "prepared" / "mnist-rows")
-    changed(seeds=SEEDS)
+    changed("experiments", NAME, seeds=SEEDS)
     changed("recipes", "digit-rows", NAME, "training", epochs=1)
     small = {"type": "gru", "units": 8, "return_sequences": True}
     return tmp_path, changed("recipes", "digit-rows", NAME, "model", layer_1=small)
@@ -102,6 +102,6 @@ def test_a_view_that_was_not_prepared_says_how(
         train_experiment("imdb-lstm", params)
 
 
-def test_an_experiment_that_does_not_exist_says_which_do(params: Params) -> None:
-    with pytest.raises(RnnbenchError, match="experiment 'imdb' does not exist; there are: imdb-"):
+def test_an_experiment_that_does_not_exist_says_which_is_near(params: Params) -> None:
+    with pytest.raises(RnnbenchError, match="experiment 'imdb' does not exist; did you mean 'imdb"):
         train_experiment("imdb", params)

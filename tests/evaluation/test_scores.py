@@ -8,7 +8,6 @@ import pytest
 
 from rnnbench.evaluation.classification import (
     count_confusions,
-    probabilities_from_outputs,
     score_classifier,
     score_each_class,
     score_majority_class,
@@ -19,6 +18,7 @@ from rnnbench.evaluation.frames import (
     score_each_horizon,
     score_frames,
 )
+from rnnbench.models.outputs import probabilities_from_outputs
 
 
 def test_one_output_is_the_probability_of_the_second_class() -> None:

@@ -1,6 +1,5 @@
 """The contract of every registered variant, and that the registry and params.yaml agree."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,13 +18,32 @@ EXAMPLES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "simple_rnn": ({"units": UNITS, "return_sequences": True}, (STEPS, FEATURES)),
     "lstm": ({"units": UNITS, "return_sequences": True}, (STEPS, FEATURES)),
     "gru": ({"units": UNITS, "return_sequences": True}, (STEPS, FEATURES)),
+    "rnn": (
+        {
+            "cell": {
+                "type": "stacked_rnn_cells",
+                "cells": {
+                    "cell_1": {"type": "lstm_cell", "units": 2},
+                    "cell_2": {"type": "gru_cell", "units": UNITS},
+                },
+            },
+            "return_sequences": True,
+        },
+        (STEPS, FEATURES),
+    ),
+    "bidirectional": (
+        {"layer": {"type": "lstm", "units": UNITS, "return_sequences": True}},
+        (STEPS, FEATURES),
+    ),
     "conv_lstm_2d": (
         {"filters": UNITS, "kernel_size": 3, "padding": "same", "return_sequences": True},
         (STEPS, SIDE, SIDE, 1),
     ),
     "embedding": ({"units": UNITS}, (STEPS,)),
     "dense": ({"units": UNITS}, (FEATURES,)),
+    "time_distributed": ({"layer": {"type": "dense", "units": UNITS}}, (STEPS, FEATURES)),
     "dropout": ({"rate": 0.5}, (FEATURES,)),
+    "spatial_dropout_1d": ({"rate": 0.5}, (STEPS, FEATURES)),
     "batch_normalization": ({}, (STEPS, SIDE, SIDE, 1)),
     "conv_3d": ({"filters": 2, "kernel_size": 3, "padding": "same"}, (STEPS, SIDE, SIDE, 1)),
 }
@@ -33,10 +51,14 @@ OUTPUT_SHAPES = {
     "simple_rnn": (STEPS, UNITS),
     "lstm": (STEPS, UNITS),
     "gru": (STEPS, UNITS),
+    "rnn": (STEPS, UNITS),
+    "bidirectional": (STEPS, 2 * UNITS),
     "conv_lstm_2d": (STEPS, SIDE, SIDE, UNITS),
     "embedding": (STEPS, UNITS),
     "dense": (UNITS,),
+    "time_distributed": (STEPS, UNITS),
     "dropout": (FEATURES,),
+    "spatial_dropout_1d": (STEPS, FEATURES),
     "batch_normalization": (STEPS, SIDE, SIDE, 1),
     "conv_3d": (STEPS, SIDE, SIDE, 2),
 }
@@ -46,19 +68,18 @@ PARAMETERS = {
     "simple_rnn": (FEATURES + UNITS) * UNITS + UNITS,
     "lstm": 4 * ((FEATURES + UNITS) * UNITS + UNITS),
     "gru": 3 * ((FEATURES + UNITS) * UNITS + 2 * UNITS),
+    "rnn": 4 * ((FEATURES + 2) * 2 + 2) + 3 * ((2 + UNITS) * UNITS + 2 * UNITS),
+    "bidirectional": 2 * 4 * ((FEATURES + UNITS) * UNITS + UNITS),
     "conv_lstm_2d": 4 * (9 * (1 + UNITS) * UNITS + UNITS),
     "embedding": 20 * UNITS,
     "dense": FEATURES * UNITS + UNITS,
+    "time_distributed": FEATURES * UNITS + UNITS,
     "dropout": 0,
+    "spatial_dropout_1d": 0,
     "batch_normalization": 4,
     "conv_3d": 27 * 2 + 2,
 }
-RECURRENT = [name for name, variant in VARIANTS.items() if variant.recurrent]
-CELLS = {
-    "simple_rnn": keras.layers.SimpleRNNCell,
-    "lstm": keras.layers.LSTMCell,
-    "gru": keras.layers.GRUCell,
-}
+CAUSAL = [name for name, variant in VARIANTS.items() if variant.recurrent and variant.causal]
 
 
 def params_class(kind: str) -> type[Layer]:
@@ -106,7 +127,7 @@ def test_output_shapes_and_parameters_follow_the_formulas(kind: str) -> None:
     assert model.count_params() == PARAMETERS[kind]
 
 
-@pytest.mark.parametrize("kind", RECURRENT)
+@pytest.mark.parametrize("kind", CAUSAL)
 def test_without_sequences_only_the_last_step_is_returned(kind: str) -> None:
     every, last = make(kind), make(kind, return_sequences=False)
     last.set_weights(every.get_weights())
@@ -116,7 +137,7 @@ def test_without_sequences_only_the_last_step_is_returned(kind: str) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", RECURRENT)
+@pytest.mark.parametrize("kind", CAUSAL)
 def test_no_step_sees_the_future(kind: str) -> None:
     model, inputs = make(kind), inputs_of(kind)
     changed = inputs.copy()
@@ -139,7 +160,7 @@ def test_every_weight_that_is_trained_moves_in_one_step(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", VARIANTS)
 def test_a_saved_model_predicts_the_same(kind: str, tmp_path: Path) -> None:
-    from rnnbench.training.loop import load_model, save_model
+    from rnnbench.models.saved import load_model, save_model
 
     model, inputs = make(kind), inputs_of(kind)
     save_model(model, tmp_path / "model.keras")
@@ -147,14 +168,23 @@ def test_a_saved_model_predicts_the_same(kind: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.predict_on_batch(inputs), model.predict_on_batch(inputs))
 
 
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", ["simple_rnn", "lstm", "gru"])
 def test_a_layer_equals_its_cell_in_a_loop(kind: str) -> None:
     model, inputs = make(kind), inputs_of(kind)
-    cell: Callable[..., Any] = CELLS[kind]
-    loop = keras.Sequential(
-        [keras.Input((STEPS, FEATURES)), keras.layers.RNN(cell(UNITS), return_sequences=True)]
-    )
+    options = {"cell": {"type": f"{kind}_cell", "units": UNITS}, "return_sequences": True}
+    looped = params_class("rnn").model_validate({"type": "rnn", **options})
+    loop = keras.Sequential([keras.Input((STEPS, FEATURES)), build_layer(looped, "loop")])
     loop.set_weights(model.get_weights())
     np.testing.assert_allclose(
         loop.predict_on_batch(inputs), model.predict_on_batch(inputs), rtol=1e-5, atol=1e-6
     )
+
+
+def test_an_option_of_a_cell_or_of_a_wrapped_layer_reaches_keras() -> None:
+    cell = {"type": "gru_cell", "units": 3, "reset_after": False, "activation": "relu"}
+    loop = build_layer(params_class("rnn").model_validate({"type": "rnn", "cell": cell}), "loop")
+    assert loop.cell.reset_after is False
+    assert loop.cell.activation is keras.activations.relu
+    wrapped = {"type": "bidirectional", "layer": {"type": "gru", "units": 3, "reset_after": False}}
+    both = build_layer(params_class("bidirectional").model_validate(wrapped), "both")
+    assert both.forward_layer.reset_after is both.backward_layer.reset_after is False

@@ -41,6 +41,7 @@ def write_result(results: Path, suite: str, name: str, **metrics: Any) -> None:
             "citation": "LeCun & Cortes",
             "examples": {"train": 60_000, "test": 10_000},
             "test_examples_also_in_training": 0,
+            "texts_without_words": {"train": 12, "test": 3},
         },
         "runs": seeds,
     }
@@ -77,9 +78,9 @@ def test_rows_are_means_over_seeds_beside_what_is_reported(results: Path, params
 def test_an_experiment_without_results_stands_as_not_run(results: Path, params: Params) -> None:
     table = tabulate(read_results(params, "digit-rows", results))
     assert table["status"].tolist() == ["not run", "evaluated", "not run"]
-    written = to_markdown(for_people(table, EVERYTHING.classifiers))
-    assert "| mnist-gru (not run) | - | - | 0.9900 |" in written
-    assert "| mnist-lstm | 1,010 | 0.9700 | 0.9880 | -0.0180 |" in written
+    written = to_markdown(for_people(table, EVERYTHING["classes"]))
+    assert "| mnist-gru (not run) | - | - | - | 0.9900 |" in written
+    assert "| mnist-lstm | 1,010 | 0.9700 | 0.0141 | 0.9880 | -0.0180 |" in written
 
 
 def test_scores_that_outlived_a_failed_training_are_not_shown(
@@ -98,8 +99,19 @@ def test_frame_predictors_have_a_table_of_their_own(
     assert "moving-mnist-conv-lstm" not in classifiers
     assert "| moving-mnist-conv-lstm |" in frames
     assert "SSIM, last frame copied" in frames
-    assert len(pd.read_csv(folder / "table.csv")) == 7
+    assert len(pd.read_csv(folder / "table.csv")) == len(params.experiment_names("first-look"))
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_suite_of_lengths_is_drawn_and_told_by_length(params: Params, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    for steps, loss in ((20, 0.001), (50, 0.15)):
+        run = {"loss": loss, "correct": 0.5, "mean_absolute_error": 0.1, "always_one_loss": 1 / 6}
+        write_result(folder, "adding", f"adding-{steps}-simple-rnn", runs=[run])
+    table = (compare("adding", params, folder, tmp_path / "out") / "table.md").read_text()
+    assert "| adding-20-simple-rnn | 1,010 | 20 | 0.0010 | 0.1667 | 0.500 |" in table
+    assert "| adding-50-simple-rnn | 1,010 | 50 | 0.1500 | 0.1667 | 0.500 |" in table
+    assert (tmp_path / "out" / "adding" / "comparison.png").exists()
 
 
 def test_the_same_results_draw_the_same_figure(
@@ -121,18 +133,34 @@ def test_the_report_names_what_is_missing_and_escapes_what_it_shows(
     assert "Not run" in page
     assert "imdb-simple-rnn, imdb-gru" in page
     assert "LeCun &amp; Cortes" in page
+    assert "12 of train, 3 of test" in page
     assert "Test processor, 2 cores" in page
     assert 'src="http' not in page, "the page needs no other file"
 
 
-def test_the_readme_gets_the_tables_between_its_marks(results: Path, params: Params) -> None:
-    text = with_results(f"before\n{BEGIN}\nold\n{END}\nafter\n", params, results)
+def test_every_experiment_of_the_notebooks_is_in_the_list_of_what_they_show(
+    params: Params, root: Path
+) -> None:
+    folder = root / "src" / "rnnbench" / "reporting" / "templates"
+    listed = (folder / "notebooks.html").read_text()
+    for suite, facts in params.suites.items():
+        if facts.source.startswith("notebook"):
+            for name in params.experiment_names(suite):
+                assert name in listed
+
+
+def test_the_readme_gets_the_tables_between_its_marks(
+    results: Path, params: Params, tmp_path: Path
+) -> None:
+    (tmp_path / "claims.csv").write_text("claim,verdict,figures\nIt holds.,confirmed,1 > 0\n")
+    text = with_results(f"before\n{BEGIN}\nstale\n{END}\nafter\n", params, results, tmp_path)
+    assert "| It holds. | confirmed |" in text
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
     assert "mnist-lstm | 1,010" in text
-    assert "old" not in text
+    assert "stale" not in text
     # Two seeds and one, each of 2 + 4 seconds.
-    assert "all 2 experiments took 0 minutes on 2 cores (Test processor" in text
+    assert "the 2 experiments took 0 minutes on 2 cores (Test processor" in text
 
 
 def test_a_readme_without_marks_is_refused(params: Params, tmp_path: Path) -> None:
@@ -142,4 +170,4 @@ def test_a_readme_without_marks_is_refused(params: Params, tmp_path: Path) -> No
 
 def test_the_readme_has_the_numbers_of_the_committed_run(root: Path, params: Params) -> None:
     readme = (root / "README.md").read_text()
-    assert with_results(readme, params, root / "results") == readme
+    assert with_results(readme, params, root / "results", root / "report") == readme

@@ -10,13 +10,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from rnnbench.files import write_json
+from rnnbench.models.saved import load_model, save_model
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, Tracker, flatten
 from rnnbench.training.devices import environment
 
-HISTORY = [
-    {"epoch": 1, "train/loss": 0.7, "validation/loss": 0.8},
-    {"epoch": 2, "train/loss": 0.5, "validation/loss": 0.6},
-]
+HISTORY = "epoch,loss,validation_loss\n1,0.7,0.8\n2,0.5,0.6\n"
 TIMING = {
     "epoch_seconds": [2.0, 1.0],
     "step_milliseconds": {"p50": 10.0, "p95": 20.0},
@@ -56,12 +55,37 @@ def record() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def model() -> keras.Model:
-    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-
-
 EXAMPLE = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1.0]], dtype=np.float32)
+
+
+@pytest.fixture
+def run(tmp_path: Path, record: dict[str, Any]) -> Path:
+    """A run's folder, as training leaves it."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    save_model(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), folder / "model.keras")
+    np.save(folder / "input_example.npy", EXAMPLE)
+    (folder / "history.csv").write_text(HISTORY)
+    write_json(folder / "timing.json", TIMING)
+    write_json(folder / "run.json", record)
+    return folder
+
+
+WORDS = ["the", "movie", "excellent", "dull"]
+
+
+@pytest.fixture
+def text_run(run: Path, record: dict[str, Any]) -> Path:
+    """The same with a model of text."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Embedding(8, 4), keras.layers.GRU(4), keras.layers.Dense(1, "sigmoid")]
+    save_model(keras.Sequential([keras.Input((5,), dtype="int32"), *layers]), run / "model.keras")
+    write_json(run / "vocabulary.json", WORDS)
+    record["class_names"] = ["negative", "positive"]
+    view = {"sequence_length": 5, "padding": "pre", "truncation": "pre"}
+    record["parameters"] = {"view": view, "training": {"from_logits": False}}
+    write_json(run / "run.json", record)
+    return run
 
 
 def runs_of(store: MlflowClient) -> tuple[Run, Run]:
@@ -75,18 +99,18 @@ def runs_of(store: MlflowClient) -> tuple[Run, Run]:
     return parent, child
 
 
-def log_everything(record: dict[str, Any], model: keras.Model) -> None:
+def log_everything(record: dict[str, Any], run: Path) -> None:
     tracker = Tracker(record)
     with tracker.running():
-        tracker.log_epoch(1, {"train/loss": 0.7, "validation/loss": 0.8})
-        tracker.log_training(HISTORY, TIMING, model, EXAMPLE)
+        tracker.log_epoch(1, {"loss": 0.7, "validation_loss": 0.8})
+        tracker.log_training(run)
     assert not tracker.failed
 
 
 def test_a_run_has_parameters_epochs_timing_tags_data_set_and_parent(
-    store: MlflowClient, record: dict[str, Any], model: keras.Model
+    store: MlflowClient, record: dict[str, Any], run: Path
 ) -> None:
-    log_everything(record, model)
+    log_everything(record, run)
     parent, child = runs_of(store)
     assert child.data.params["training.learning_rate"] == "0.001"
     assert child.data.params["view.padding"] == "pre"
@@ -112,14 +136,15 @@ def test_a_run_has_parameters_epochs_timing_tags_data_set_and_parent(
 
 
 def test_the_logged_model_predicts_through_pyfunc_and_says_what_it_takes(
-    store: MlflowClient, record: dict[str, Any], model: keras.Model
+    store: MlflowClient, record: dict[str, Any], run: Path
 ) -> None:
-    log_everything(record, model)
+    log_everything(record, run)
     _, child = runs_of(store)
     assert child.outputs is not None
     (output,) = child.outputs.model_outputs
     loaded = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
-    np.testing.assert_allclose(loaded.predict(EXAMPLE), model.predict_on_batch(EXAMPLE), rtol=1e-6)
+    expected = load_model(run / "model.keras").predict_on_batch(EXAMPLE)
+    np.testing.assert_allclose(loaded.predict(EXAMPLE), expected, rtol=1e-6)
     assert loaded.metadata.signature.inputs.inputs[0].shape == (-1, 3)
     np.testing.assert_allclose(loaded.input_example, EXAMPLE)
     requirements = Path(mlflow.artifacts.download_artifacts(f"models:/{output.model_id}"))
@@ -127,10 +152,46 @@ def test_the_logged_model_predicts_through_pyfunc_and_says_what_it_takes(
     assert f"keras=={keras.__version__}" in pinned
 
 
-def test_evaluation_finds_the_run_that_training_began(
-    store: MlflowClient, record: dict[str, Any], model: keras.Model, tmp_path: Path
+ODD_TEXTS = [
+    "The EXCELLENT movie!",
+    "",
+    "nothing known here",
+    "Ein großartiger Film, 素晴らしい映画",
+    "null\0bytes \x1b[31mand escapes",
+    "movie " * 100_000,
+]
+
+
+def test_a_logged_text_model_takes_raw_text_whatever_is_in_it(
+    store: MlflowClient, record: dict[str, Any], text_run: Path
 ) -> None:
-    log_everything(record, model)
+    log_everything(record, text_run)
+    _, child = runs_of(store)
+    assert child.outputs is not None
+    (output,) = child.outputs.model_outputs
+    loaded = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+    answers = loaded.predict(ODD_TEXTS)
+    keras_model = load_model(text_run / "model.keras")
+    # start 1, unknown 2, and a word of rank r has the id r + 3.
+    ids = [
+        [0, 1, 4, 6, 5],
+        [0, 0, 0, 0, 1],
+        [0, 1, 2, 2, 2],
+        [1, 2, 2, 2, 2],
+        [1, 2, 2, 2, 2],
+        [5, 5, 5, 5, 5],
+    ]
+    positive = keras_model.predict_on_batch(np.array(ids, np.int32))[:, 0]
+    expected = np.where(positive > 0.5, positive, 1 - positive)
+    np.testing.assert_allclose(answers["probability"], expected, rtol=1e-5)
+    labels = ["positive" if value > 0.5 else "negative" for value in positive]
+    assert answers["label"].tolist() == labels
+
+
+def test_evaluation_finds_the_run_that_training_began(
+    store: MlflowClient, record: dict[str, Any], run: Path, tmp_path: Path
+) -> None:
+    log_everything(record, run)
     figure = tmp_path / "confusion_matrix.png"
     figure.write_bytes(b"png")
     later = Tracker(record)
@@ -146,10 +207,10 @@ def test_evaluation_finds_the_run_that_training_began(
 
 
 def test_logging_training_twice_makes_nothing_twice(
-    store: MlflowClient, record: dict[str, Any], model: keras.Model
+    store: MlflowClient, record: dict[str, Any], run: Path
 ) -> None:
-    log_everything(record, model)
-    Tracker(record).log_training(HISTORY, TIMING, model, EXAMPLE)
+    log_everything(record, run)
+    Tracker(record).log_training(run)
     _, child = runs_of(store)
     assert child.outputs is not None
     assert len(child.outputs.model_outputs) == 1
@@ -164,7 +225,7 @@ def test_a_run_that_does_not_end_well_says_so(
 ) -> None:
     tracker = Tracker(record)
     with pytest.raises(error), tracker.running():
-        tracker.log_epoch(1, {"train/loss": 0.7})
+        tracker.log_epoch(1, {"loss": 0.7})
         raise error
     parent, child = runs_of(store)
     assert child.info.status == parent.info.status == status
@@ -172,7 +233,7 @@ def test_a_run_that_does_not_end_well_says_so(
 
 def test_a_server_that_does_not_answer_costs_one_warning_and_no_training(
     record: dict[str, Any],
-    model: keras.Model,
+    run: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -180,8 +241,8 @@ def test_a_server_that_does_not_answer_costs_one_warning_and_no_training(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     tracker = Tracker(record)
     with tracker.running():
-        tracker.log_epoch(1, {"train/loss": 0.7})
-        tracker.log_training(HISTORY, TIMING, model, EXAMPLE)
+        tracker.log_epoch(1, {"loss": 0.7})
+        tracker.log_training(run)
     assert tracker.failed
     assert capsys.readouterr().out.count("warning: tracking is off") == 1
 

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from rnnbench.data.prepared import Split
+from rnnbench.data.prepared import Split, TrainingData
+from rnnbench.models.saved import load_model, save_model
 from rnnbench.params import Params
 from rnnbench.tracking.runs import Tracker
-from rnnbench.training.loop import Trained, load_model, save_model, train_run
+from rnnbench.training.loop import Trained, train_run
 
 EXPERIMENT = "mnist-gru"
 
@@ -28,6 +29,9 @@ class RecordingTracker(Tracker):
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         self.epochs.append((epoch, dict(metrics)))
+
+
+MANIFEST = {"class_names": [str(digit) for digit in range(10)]}
 
 
 def rows(count: int, seed: int) -> Split:
@@ -53,9 +57,7 @@ def train(
     return train_run(
         experiment,
         params.views[experiment.view],
-        rows(96, 0),
-        rows(32, 1) if validation else None,
-        10,
+        TrainingData(rows(96, 0), rows(32, 1) if validation else None, MANIFEST, None),
         seed,
         params.deterministic,
         tracker or RecordingTracker(),
@@ -75,17 +77,17 @@ def test_each_epoch_is_logged_when_it_ends(small: Params) -> None:
     trained = train(small, 1, tracker)
     assert [epoch for epoch, _ in tracker.epochs] == [1, 2]
     assert set(tracker.epochs[0][1]) == {
-        "train/loss",
-        "train/accuracy",
-        "validation/loss",
-        "validation/accuracy",
+        "loss",
+        "accuracy",
+        "validation_loss",
+        "validation_accuracy",
     }
     assert trained.history == [{"epoch": epoch, **metrics} for epoch, metrics in tracker.epochs]
 
 
 def test_without_validation_examples_its_metrics_are_absent(small: Params) -> None:
     history = train(small, 1, validation=False).history
-    assert set(history[0]) == {"epoch", "train/loss", "train/accuracy"}
+    assert set(history[0]) == {"epoch", "loss", "accuracy"}
 
 
 def test_validation_is_what_keras_says_of_the_saved_model(small: Params, tmp_path: Path) -> None:
@@ -95,7 +97,7 @@ def test_validation_is_what_keras_says_of_the_saved_model(small: Params, tmp_pat
     held_out = rows(32, 1)
     logits = model.predict(held_out.inputs / np.float32(255.0), verbose=0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(held_out.targets, logits)
-    assert float(loss) == pytest.approx(trained.history[-1]["validation/loss"], rel=1e-5)
+    assert float(loss) == pytest.approx(trained.history[-1]["validation_loss"], rel=1e-5)
 
 
 def test_a_saved_model_ships_no_optimizer_state(small: Params, tmp_path: Path) -> None:

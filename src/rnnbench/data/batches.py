@@ -51,14 +51,14 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 def scaled(values: Array) -> Array:
-    """Turn bytes into float32 from 0 to 1; token ids stay as they are."""
+    """Turn bytes into float32 from 0 to 1; token ids and numbers stay as they are."""
     if values.dtype == np.uint8:
         return values.astype(np.float32) / BYTE_MAXIMUM
     return np.asarray(values)
 
 
 def as_targets(values: Array) -> npt.NDArray[Any]:
-    """Return class labels as integers, shape (examples, 1), and frames as `scaled` does."""
+    """Return one label an example as integers, shape (examples, 1), others as `scaled` does."""
     if values.ndim == 1:
         return values.astype(np.int32)[:, np.newaxis]
     return scaled(values)

@@ -5,17 +5,26 @@ Source: the documentation of `keras.datasets.imdb`, `keras.datasets.reuters` and
 `keras.utils.pad_sequences`, whose results these functions repeat without importing TensorFlow.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from rnnbench.data.ragged import Ragged
-from rnnbench.params import Side
+
+if TYPE_CHECKING:
+    from rnnbench.params import Side
 
 PADDING_ID = 0
 START_ID = 1
 UNKNOWN_ID = 2
 INDEX_FROM = 3
 SHUFFLE_SEED = 113
+
+
+def known_words(vocabulary_size: int) -> int:
+    """Return how many words have an id of their own among `vocabulary_size` ids."""
+    return vocabulary_size - INDEX_FROM - 1
 
 
 def encode(ranks: Ragged, vocabulary_size: int) -> Ragged:
@@ -39,7 +48,7 @@ def encode(ranks: Ragged, vocabulary_size: int) -> Ragged:
 
 
 def pad(
-    sequences: Ragged, sequence_length: int, padding: Side, truncation: Side
+    sequences: Ragged, sequence_length: int, padding: "Side", truncation: "Side"
 ) -> npt.NDArray[np.int32]:
     """Bring sequences to one length, as `keras.utils.pad_sequences` does.
 

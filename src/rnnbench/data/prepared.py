@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import file_digest, read_json, write_json
-from rnnbench.layout import MANIFEST_FILE
+from rnnbench.layout import MANIFEST_FILE, VOCABULARY_FILE
 
 Array = npt.NDArray[Any]
 
@@ -25,9 +25,9 @@ class Split:
     Attributes
     ----------
     inputs : ndarray, shape (examples, ...)
-        Token ids (int32), rows of pixels or frames (uint8).
+        Token ids (int32), rows of pixels or frames (uint8), sequences of numbers (float32).
     targets : ndarray, shape (examples, ...)
-        Class labels (uint8, one a example) or frames (uint8).
+        Class labels (uint8, one an example; int32, one a step), frames (uint8), numbers (float32).
     """
 
     inputs: Array
@@ -39,6 +39,34 @@ class Split:
     def part(self, begin: int, end: int) -> "Split":
         """Return the examples from `begin` to before `end`."""
         return Split(self.inputs[begin:end], self.targets[begin:end])
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What training may see of a view.
+
+    Attributes
+    ----------
+    train : Split
+        To learn from.
+    validation : Split or None
+        Held out of it, if the view asks for that.
+    manifest : dict
+        What the view says of them: classes, counts, hashes, origin.
+    words : list of str or None
+        Of text: those that have an id of their own, the most frequent first.
+    """
+
+    train: Split
+    validation: Split | None
+    manifest: dict[str, Any]
+    words: list[str] | None
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, none where targets are numbers."""
+        names: list[str] = self.manifest["class_names"]
+        return names
 
 
 def write_split(folder: Path, name: str, split: Split) -> dict[str, Any]:
@@ -81,9 +109,22 @@ def read_split(folder: Path, name: str) -> Split:
     return Split(inputs, targets)
 
 
-def has_split(folder: Path, name: str) -> bool:
-    """Whether the folder holds a split of this name."""
-    return (folder / f"{name}_inputs.npy").exists()
+def read_training_data(folder: Path) -> TrainingData:
+    """Map what training may see into memory; `folder` is a view's `fit/`.
+
+    Raises
+    ------
+    RnnbenchError
+        If files are missing.
+    """
+    manifest = read_manifest(folder)
+    vocabulary = folder / VOCABULARY_FILE
+    return TrainingData(
+        train=read_split(folder, "train"),
+        validation=read_split(folder, "validation") if "validation" in manifest["splits"] else None,
+        manifest=manifest,
+        words=read_json(vocabulary) if vocabulary.exists() else None,
+    )
 
 
 def write_manifest(folder: Path, content: dict[str, Any]) -> None:

@@ -37,6 +37,12 @@ def to_ranks(texts: Iterable[list[str]], ranks: dict[str, int]) -> Ragged:
     )
 
 
+def most_frequent_words(folder: Path, count: int) -> list[str]:
+    """Read the `count` most frequent words of a data set's `word_index.json`, in order of rank."""
+    ranks: dict[str, int] = json.loads((folder / "word_index.json").read_text(encoding="utf-8"))
+    return sorted(ranks, key=ranks.__getitem__)[:count]
+
+
 def save_word_index(folder: Path, ranks: Mapping[str, int]) -> None:
     """Write `word_index.json`, each word with its rank."""
     text = json.dumps(dict(ranks), ensure_ascii=False)

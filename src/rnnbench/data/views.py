@@ -2,15 +2,17 @@
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rnnbench.data import moving_mnist, reuters
-from rnnbench.data.encoding import SHUFFLE_SEED, encode, pad, shuffled
+from rnnbench.data import adding, copying, moving_mnist, random_labels, reuters
+from rnnbench.data.encoding import SHUFFLE_SEED, encode, known_words, pad, shuffled
 from rnnbench.data.prepared import (
     Array,
     Split,
@@ -18,10 +20,27 @@ from rnnbench.data.prepared import (
     write_split,
 )
 from rnnbench.data.ragged import Ragged
+from rnnbench.data.tokens import most_frequent_words
 from rnnbench.errors import RnnbenchError
-from rnnbench.files import atomic_folder, file_digest, read_json
-from rnnbench.layout import FIT_FOLDER, PREPARED_FOLDER, PROVENANCE_FILE, RAW_FOLDER, TEST_FOLDER
-from rnnbench.params import AnyView, FramesView, Params, RowsView, TextView
+from rnnbench.files import atomic_folder, file_digest, read_json, write_json
+from rnnbench.layout import (
+    FIT_FOLDER,
+    PREPARED_FOLDER,
+    PROVENANCE_FILE,
+    RAW_FOLDER,
+    TEST_FOLDER,
+    VOCABULARY_FILE,
+)
+from rnnbench.params import (
+    AddingView,
+    AnyView,
+    CopyingView,
+    FramesView,
+    Params,
+    RandomLabelsView,
+    RowsView,
+    TextView,
+)
 
 REUTERS_TEST_FRACTION = 0.2
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
@@ -39,6 +58,8 @@ class Material:
         As the data set divides them.
     class_names : tuple of str
         Empty where targets are not classes.
+    words : list of str or None
+        Of text: those that have an id of their own, the most frequent first.
     facts : dict
         What else a manifest should say: lengths before cutting, for example.
     """
@@ -46,6 +67,7 @@ class Material:
     train: Split
     test: Split
     class_names: tuple[str, ...] = ()
+    words: list[str] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -94,6 +116,8 @@ def prepare(
         _write(folder / FIT_FOLDER, "train", train, fit, material)
         if validation is not None:
             _write(folder / FIT_FOLDER, "validation", validation, fit, material)
+        if material.words is not None:
+            write_json(folder / FIT_FOLDER / VOCABULARY_FILE, material.words)
         test = {**common, "splits": {}, **material.facts}
         test["test_examples_also_in_training"] = count_duplicates(material.train, material.test)
         _write(folder / TEST_FOLDER, "test", material.test, test, material)
@@ -117,7 +141,7 @@ def _write(
     folder.mkdir(exist_ok=True)
     facts = write_split(folder, name, split)
     if material.class_names:
-        counts = np.bincount(split.targets, minlength=len(material.class_names))
+        counts = np.bincount(split.targets.ravel(), minlength=len(material.class_names))
         facts["class_counts"] = counts.tolist()
     manifest["splits"][name] = facts
     write_manifest(folder, manifest)
@@ -158,7 +182,9 @@ def _material(view: AnyView, raw: Path) -> Material:
         return _imdb(view, raw) if view.dataset == "imdb" else _reuters(view, raw)
     if isinstance(view, RowsView):
         return _mnist(view, raw)
-    return _moving_mnist(view, raw)
+    if isinstance(view, FramesView):
+        return _moving_mnist(view, raw)
+    return _generated(view, raw)
 
 
 def _imdb(view: TextView, raw: Path) -> Material:
@@ -170,7 +196,8 @@ def _imdb(view: TextView, raw: Path) -> Material:
         labels = np.load(raw / f"{name}_labels.npy", allow_pickle=False)
         order = shuffled(len(reviews), generator)[:limit]
         splits[name], lengths[name] = _text_split(view, reviews, labels, order)
-    return Material(splits["train"], splits["test"], SENTIMENTS, {"lengths": lengths})
+    words = most_frequent_words(raw, known_words(view.vocabulary_size))
+    return Material(splits["train"], splits["test"], SENTIMENTS, words, {"lengths": lengths})
 
 
 def _reuters(view: TextView, raw: Path) -> Material:
@@ -185,7 +212,8 @@ def _reuters(view: TextView, raw: Path) -> Material:
         view, documents, labels, order[boundary:][: view.test_examples]
     )
     lengths = {"train": train_lengths, "test": test_lengths}
-    return Material(train, test, reuters.TOPICS, {"lengths": lengths})
+    words = most_frequent_words(raw, known_words(view.vocabulary_size))
+    return Material(train, test, reuters.TOPICS, words, {"lengths": lengths})
 
 
 def _text_split(
@@ -203,6 +231,7 @@ def _length_facts(lengths: npt.NDArray[np.int64], sequence_length: int) -> dict[
         "quantiles": quantiles,
         "mean": float(np.mean(lengths)),
         "truncated": int(np.sum(lengths > sequence_length)),
+        "without_words": int(np.sum(lengths <= 1)),
     }
 
 
@@ -213,6 +242,28 @@ def _mnist(view: RowsView, raw: Path) -> Material:
         labels = np.load(raw / f"{name}_labels.npy", allow_pickle=False)
         splits[name] = Split(images[:limit], labels[:limit])
     return Material(splits["train"], splits["test"], DIGITS)
+
+
+def _generated(view: RandomLabelsView | AddingView | CopyingView, raw: Path) -> Material:
+    seed = read_json(raw / PROVENANCE_FILE)["seed"]
+    draw, class_names = _task(view)
+    # A generator for each split: more training examples leave the test split as it is.
+    train, test = (
+        draw(count, np.random.default_rng([seed, number]))
+        for number, count in enumerate((view.train_examples, view.test_examples))
+    )
+    return Material(train, test, class_names)
+
+
+def _task(
+    view: RandomLabelsView | AddingView | CopyingView,
+) -> tuple[Callable[[int, np.random.Generator], Split], tuple[str, ...]]:
+    """Return how a task's examples are drawn and what its classes are called."""
+    if isinstance(view, RandomLabelsView):
+        return partial(random_labels.draw, view), random_labels.CLASSES
+    if isinstance(view, AddingView):
+        return partial(adding.draw, view), ()
+    return partial(copying.draw, view), copying.tokens(view)
 
 
 def _moving_mnist(view: FramesView, raw: Path) -> Material:

@@ -7,38 +7,12 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
+from rnnbench.models.outputs import Probabilities
+
 # Keras's own bound (`keras.config.epsilon`): a probability of 0 would make the loss infinite.
 EPSILON = 1e-7
 
-Probabilities = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
-
-
-def probabilities_from_outputs(
-    outputs: npt.NDArray[np.floating[Any]], from_logits: bool
-) -> Probabilities:
-    """Turn a model's outputs into class probabilities.
-
-    Parameters
-    ----------
-    outputs : ndarray, shape (examples, classes) or (examples, 1)
-        One column stands for the probability (or logit) of class 1 of two.
-    from_logits : bool
-        Whether outputs are before the sigmoid or softmax.
-
-    Returns
-    -------
-    ndarray of float64, shape (examples, classes)
-        Rows add up to 1.
-    """
-    values = np.asarray(outputs, dtype=np.float64)
-    if values.shape[1] == 1:
-        positive = 1.0 / (1.0 + np.exp(-values)) if from_logits else values
-        return np.concatenate([1.0 - positive, positive], axis=1)
-    if from_logits:
-        values = np.exp(values - values.max(axis=1, keepdims=True))
-    normalised: Probabilities = values / values.sum(axis=1, keepdims=True)
-    return normalised
 
 
 def score_classifier(probabilities: Probabilities, labels: Labels) -> dict[str, float]:
@@ -58,14 +32,18 @@ def score_classifier(probabilities: Probabilities, labels: Labels) -> dict[str, 
         in `labels` or in the predictions; 0 for a class that is never predicted rightly).
     """
     predicted = probabilities.argmax(axis=1)
-    clipped = np.clip(probabilities, EPSILON, 1.0 - EPSILON)
-    clipped /= clipped.sum(axis=1, keepdims=True)
-    classes = np.arange(probabilities.shape[1])
     return {
         "accuracy": float(np.mean(predicted == labels)),
-        "loss": float(log_loss(labels, clipped, labels=classes)),
+        "loss": cross_entropy(probabilities, labels),
         "macro_f1": float(f1_score(labels, predicted, average="macro", zero_division=0.0)),
     }
+
+
+def cross_entropy(probabilities: Probabilities, labels: Labels) -> float:
+    """Return the mean cross-entropy in nats; a probability of 0 counts as Keras counts it."""
+    clipped = np.clip(probabilities, EPSILON, 1.0 - EPSILON)
+    clipped /= clipped.sum(axis=1, keepdims=True)
+    return float(log_loss(labels, clipped, labels=np.arange(probabilities.shape[1])))
 
 
 def score_majority_class(

@@ -14,6 +14,7 @@ from rnnbench.files import atomic_file
 
 if TYPE_CHECKING:
     from rnnbench.evaluation.frames import Frames
+    from rnnbench.evaluation.sums import Sums
 
 mpl.use("Agg")
 
@@ -102,6 +103,17 @@ def draw_horizons(horizons: pd.DataFrame, title: str) -> Figure:
         axis.set(xlabel="frames ahead", ylabel=label)
         axis.legend(fontsize="small")
     figure.suptitle(title)
+    return figure
+
+
+def draw_sums(predicted: "Sums", actual: "Sums", title: str) -> Figure:
+    """Draw predicted sums over actual ones; on the diagonal they are equal."""
+    figure, axis = plt.subplots(figsize=(4.2, 4.0), layout="constrained")
+    axis.plot([0, 2], [0, 2], color="tab:gray", linewidth=1, label="equal")
+    axis.plot([0, 2], [1, 1], "--", color="tab:gray", linewidth=1, label="always 1")
+    axis.plot(actual, predicted, ".", markersize=2, alpha=0.4)
+    axis.set(xlabel="actual sum", ylabel="predicted sum", title=title)
+    axis.legend(fontsize="small")
     return figure
 
 

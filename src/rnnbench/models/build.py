@@ -1,15 +1,20 @@
 """From an experiment's parameters to a compiled `keras.Model`."""
 
 import keras
-import numpy as np
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.models.registry import build_layer
 from rnnbench.params import AnyView, Experiment, TextView, Training
 
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+
 
 def build_model(
-    experiment: Experiment, view: AnyView, input_shape: tuple[int, ...], class_count: int
+    experiment: Experiment,
+    view: AnyView,
+    input_shape: tuple[int, ...],
+    target_shape: tuple[int, ...],
+    class_count: int,
 ) -> keras.Model:
     """Build and compile an experiment's model.
 
@@ -19,10 +24,10 @@ def build_model(
         Layers and training recipe.
     view : AnyView
         Its view; a text view gives the embedding its vocabulary size.
-    input_shape : tuple of int
-        Shape of one example.
+    input_shape, target_shape : tuple of int
+        Shapes of one example's inputs and targets; the target shape of one class is empty.
     class_count : int
-        Classes of the targets, 0 where they are frames.
+        Classes of the targets, 0 where they are numbers.
 
     Returns
     -------
@@ -44,7 +49,7 @@ def build_model(
         model = keras.Sequential([keras.Input(input_shape, dtype=dtype), *layers])
     except ValueError as error:
         raise RnnbenchError(f"the layers do not fit each other: {error}") from error
-    _require_output_fits(model, experiment.training, class_count)
+    _require_output_fits(model, experiment.training, target_shape, class_count)
     model.compile(
         optimizer=build_optimizer(experiment.training),
         loss=build_loss(experiment.training),
@@ -57,6 +62,8 @@ def build_loss(training: Training) -> keras.losses.Loss:
     """Make the loss that training minimises and evaluation reports."""
     if training.loss == "binary_crossentropy":
         return keras.losses.BinaryCrossentropy(from_logits=training.from_logits)
+    if training.loss == "mean_squared_error":
+        return keras.losses.MeanSquaredError()
     return keras.losses.SparseCategoricalCrossentropy(from_logits=training.from_logits)
 
 
@@ -71,7 +78,7 @@ def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
         rate = keras.optimizers.schedules.InverseTimeDecay(
             training.learning_rate, decay_steps=1, decay_rate=training.learning_rate_decay
         )
-    return keras.optimizers.Adam(rate)
+    return OPTIMIZERS[training.optimizer](rate)
 
 
 def count_parameters(model: keras.Model) -> dict[str, int]:
@@ -79,7 +86,26 @@ def count_parameters(model: keras.Model) -> dict[str, int]:
     return {layer.name: int(layer.count_params()) for layer in model.layers}
 
 
-def _require_output_fits(model: keras.Model, training: Training, class_count: int) -> None:
+def _require_output_fits(
+    model: keras.Model, training: Training, target_shape: tuple[int, ...], class_count: int
+) -> None:
+    if class_count:
+        _require_an_output_for_each_class(model, training, class_count)
+        target_shape = (*target_shape, model.output_shape[-1])
+    if training.loss != "mean_squared_error":
+        _require_activation_fits(model, training)
+    if model.output_shape[1:] != target_shape:
+        raise RnnbenchError(
+            f"the model puts out {model.output_shape[1:]} an example and {target_shape} is wanted:"
+            " return_sequences of the last recurrent layer decides whether every step puts out"
+            " something, the last layer how much; for one class an example, leave return_sequences"
+            " out"
+        )
+
+
+def _require_an_output_for_each_class(
+    model: keras.Model, training: Training, class_count: int
+) -> None:
     wanted = 1 if training.loss == "binary_crossentropy" else class_count
     outputs = model.output_shape[-1]
     if outputs != wanted:
@@ -87,15 +113,13 @@ def _require_output_fits(model: keras.Model, training: Training, class_count: in
             f"the last layer has {outputs} outputs; {training.loss} over {class_count} classes"
             f" needs {wanted}"
         )
+
+
+def _require_activation_fits(model: keras.Model, training: Training) -> None:
     activation = keras.activations.serialize(model.layers[-1].activation)
     if training.from_logits != (activation == "linear"):
         raise RnnbenchError(
             f"from_logits is {str(training.from_logits).lower()} and the last layer's activation"
             f" is {activation}: logits come from a linear layer, probabilities from sigmoid or"
             " softmax"
-        )
-    if class_count and not np.prod(model.output_shape[1:]) == wanted:
-        raise RnnbenchError(
-            f"the model puts out {model.output_shape[1:]} an example and one class is wanted:"
-            " leave return_sequences out of the last recurrent layer"
         )

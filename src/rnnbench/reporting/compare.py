@@ -62,9 +62,6 @@ def suite_markdown(results: list[Result], columns: Columns = EVERYTHING) -> str:
 
 
 def suite_tables(results: list[Result], columns: Columns = EVERYTHING) -> list[pd.DataFrame]:
-    """Return a suite's tables for people: one of classifiers, one of frame predictors."""
-    groups = (
-        ([result for result in results if result.is_classifier], columns.classifiers),
-        ([result for result in results if not result.is_classifier], columns.frames),
-    )
-    return [for_people(tabulate(group), wanted) for group, wanted in groups if group]
+    """Return a suite's tables for people, one for each kind of targets."""
+    groups = {kind: [result for result in results if result.kind == kind] for kind in columns}
+    return [for_people(tabulate(group), columns[kind]) for kind, group in groups.items() if group]

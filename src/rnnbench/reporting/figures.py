@@ -5,9 +5,11 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+MARKERS = "os^vDPX*"
+
 
 def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
-    """Draw what a suite's experiments reach and what they cost, an experiment a row.
+    """Draw a suite: by length where its experiments differ in that, a row an experiment elsewhere.
 
     Parameters
     ----------
@@ -16,7 +18,34 @@ def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
     title : str
         Above the figure.
     """
-    shown = table[table["status"] == "evaluated"].iloc[::-1]
+    evaluated = table[table["status"] == "evaluated"]
+    if evaluated["length"].notna().any():
+        return _draw_by_length(evaluated, title)
+    return _draw_scores_and_costs(evaluated, title)
+
+
+def _draw_by_length(table: pd.DataFrame, title: str) -> Figure:
+    """Draw what each model reaches by how far it has to remember, beside who remembers nothing."""
+    copies = table["memoryless_accuracy"].notna().any()
+    score, baseline = ("accuracy", "memoryless_accuracy") if copies else ("loss", "baseline_loss")
+    figure, axis = plt.subplots(figsize=(8.4, 5.6), layout="constrained")
+    for (model, group), marker in zip(table.groupby("model", sort=False), MARKERS, strict=False):
+        axis.plot(group["length"], group[score], f"{marker}-", label=model)
+    known = table.drop_duplicates("length")
+    axis.plot(known["length"], known[baseline], "k--", label="without memory")
+    if copies:
+        axis.set(xlabel="delay in steps", ylabel="share of symbols right", ylim=(0.0, 1.02))
+    else:
+        axis.set(xlabel="steps of a sequence", ylabel="mean squared error", yscale="log")
+    axis.set_xticks(sorted(table["length"].unique()))
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_scores_and_costs(table: pd.DataFrame, title: str) -> Figure:
+    shown = table.iloc[::-1]
     rows = np.arange(len(shown))
     figure, (scores, costs) = plt.subplots(
         1, 2, figsize=(10, 1.8 + 0.42 * max(len(shown), 1)), sharey=True, layout="constrained"
@@ -27,6 +56,9 @@ def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
         ("majority_class_accuracy", "d", "majority class"),
     ):
         scores.plot(shown[name], rows, marker, markersize=7, label=label)
+    scores.errorbar(
+        shown["accuracy"], rows, xerr=shown["accuracy_spread"], fmt="none", ecolor="tab:blue"
+    )
     scores.set(xlabel="test accuracy", xlim=(0.0, 1.02))
     scores.set_yticks(rows, shown["experiment"])
     scores.grid(axis="x", alpha=0.3)

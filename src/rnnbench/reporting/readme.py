@@ -2,20 +2,33 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import write_text
-from rnnbench.layout import COMPARISONS_FOLDER, FIGURE_FILE, RESULTS_FOLDER
+from rnnbench.layout import (
+    CLAIMS_FILE,
+    COMPARISONS_FOLDER,
+    FIGURE_FILE,
+    REPORT_FOLDER,
+    RESULTS_FOLDER,
+)
 from rnnbench.params import Params
 from rnnbench.reporting.compare import suite_markdown
 from rnnbench.reporting.results import Result, read_results
-from rnnbench.reporting.tables import SUMMARY
+from rnnbench.reporting.tables import SUMMARY, Column, as_text, to_markdown
 
 README_FILE = Path("README.md")
 BEGIN = "<!-- results: written by `make readme` -->"
 END = "<!-- end of results -->"
 
 
-def with_results(readme: str, params: Params, results: Path = RESULTS_FOLDER) -> str:
+def with_results(
+    readme: str,
+    params: Params,
+    results: Path = RESULTS_FOLDER,
+    report: Path = REPORT_FOLDER,
+) -> str:
     """Return the README with the present results between its marks.
 
     Parameters
@@ -24,8 +37,8 @@ def with_results(readme: str, params: Params, results: Path = RESULTS_FOLDER) ->
         The README's text.
     params : Params
         Suites and experiments.
-    results : Path, default results
-        Where results are.
+    results, report : Path
+        Where results are, and the report with its verdicts on claims.
 
     Raises
     ------
@@ -38,8 +51,9 @@ def with_results(readme: str, params: Params, results: Path = RESULTS_FOLDER) ->
     after = rest.split(END, 1)[1]
     found = {suite: read_results(params, suite, results) for suite in params.suites}
     sections = [_section(params.suites[suite].title, suite, found[suite]) for suite in found]
-    cost = _cost([result for group in found.values() for result in group])
-    return f"{before}{BEGIN}\n\n" + "\n".join(sections) + f"\n{cost}\n\n{END}{after}"
+    sections.append(_claims(report / CLAIMS_FILE))
+    sections.append(_cost([result for group in found.values() for result in group]))
+    return f"{before}{BEGIN}\n\n" + "\n".join(sections) + f"\n\n{END}{after}"
 
 
 def update_readme(params: Params, readme: Path = README_FILE) -> None:
@@ -48,8 +62,19 @@ def update_readme(params: Params, readme: Path = README_FILE) -> None:
 
 
 def _section(title: str, suite: str, results: list[Result]) -> str:
-    figure = f"![{title}]({COMPARISONS_FOLDER}/{suite}/{FIGURE_FILE})"
-    return f"**{title}**\n\n{suite_markdown(results, SUMMARY)}\n{figure}\n"
+    figure = f"![{title}]({COMPARISONS_FOLDER}/{suite}/{FIGURE_FILE})\n"
+    if any(result.length is not None for result in results):
+        # The figure says it all; a row for each length and model would bury the rest.
+        return f"**{title}**\n\n{figure}"
+    return f"**{title}**\n\n{suite_markdown(results, SUMMARY)}\n{figure}"
+
+
+def _claims(path: Path) -> str:
+    """Write the verdicts on the notebooks' claims; the figures behind them are in the report."""
+    if not path.exists():
+        raise RnnbenchError(f"{path} does not exist; `dvc repro report` writes it")
+    columns = (Column("claim", "claim"), Column("verdict", "verdict"))
+    return f"**What the notebooks claim**\n\n{to_markdown(as_text(pd.read_csv(path), columns))}"
 
 
 def _cost(results: list[Result]) -> str:
@@ -59,7 +84,8 @@ def _cost(results: list[Result]) -> str:
     minutes = sum(result.training_seconds for result in results) / 60
     machine = environments[0]
     return (
-        f"Training and validating all {len(environments)} experiments took {minutes:.0f} minutes"
+        f"All runs added up, training and validating the {len(environments)} experiments took"
+        f" {minutes:.0f} minutes"
         f" on {machine['cores']} cores ({machine['processor']}, Keras"
-        f" {machine['packages']['keras']} on {machine['backend']}), one after another."
+        f" {machine['packages']['keras']} on {machine['backend']})."
     )

@@ -1,15 +1,26 @@
 """What evaluation and training left of an experiment, read for tables."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from rnnbench.errors import RnnbenchError
 from rnnbench.files import read_json
-from rnnbench.layout import HISTORY_FILE, RESULTS_FOLDER, SCORES_FILE, TIMING_FILE
-from rnnbench.params import Params, Reported
+from rnnbench.layout import (
+    HISTORY_FILE,
+    PREDICTIONS_FOLDER,
+    RESULTS_FOLDER,
+    SCORES_FILE,
+    TIMING_FILE,
+)
+from rnnbench.params import AddingView, AnyView, CopyingView, FramesView, Params, Reported
+from rnnbench.reporting.describe import describe_model
 
 NO_REPORT = Reported()
 
@@ -30,6 +41,12 @@ class Result:
         What training measured, an entry a seed.
     reported : Reported
         What the literature prints for it.
+    kind : str
+        Of its targets: "classes", "frames", "sums" or "copies".
+    length : int or None
+        Of a synthetic task: steps of a sequence to add in, blank steps to remember over.
+    model : str
+        Its layers in one line.
     """
 
     name: str
@@ -37,11 +54,9 @@ class Result:
     scores: dict[str, Any] | None
     timing: dict[str, Any]
     reported: Reported
-
-    @property
-    def is_classifier(self) -> bool:
-        """Whether targets are classes; unknown counts as yes."""
-        return self.scores is None or any("accuracy" in run for run in self._runs)
+    kind: str
+    length: int | None
+    model: str
 
     @property
     def parameters(self) -> int:
@@ -88,13 +103,43 @@ class Result:
         name : str
             A column of `history.csv`: `loss`, `validation_loss`, ….
         """
-        path = self.folder / HISTORY_FILE
-        if self.scores is None or not path.exists():
+        history = self._history
+        if name not in history:
             return float("nan")
-        history = pd.read_csv(path)
-        return (
-            float(history.groupby("seed")[name].last().mean()) if name in history else float("nan")
-        )
+        return float(history.groupby("seed")[name].last().mean())
+
+    def of_epoch(self, name: str, epoch: int) -> float:
+        """Return the mean over seeds of an epoch's value; not a number without one."""
+        history = self._history
+        if name not in history:
+            return float("nan")
+        return float(history.loc[history["epoch"] == epoch, name].mean())
+
+    def layer(self, number: str) -> tuple[str, float]:
+        """Return the name of a layer (`layer_2`) and its parameters; not a number if not run."""
+        for name, count in (self.scores or {}).get("layer_parameters", {}).items():
+            if name.startswith(f"{number}_"):
+                return name, count
+        return number, float("nan")
+
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """Return whether each run was right about each test example, shape (seeds, examples).
+
+        Raises
+        ------
+        RnnbenchError
+            If the predictions are not here; they are not in git.
+        """
+        right = []
+        for path in sorted((self.folder / PREDICTIONS_FOLDER).glob("*.npz")):
+            with np.load(path, allow_pickle=False) as kept:
+                right.append(kept["probabilities"].argmax(axis=1) == kept["labels"])
+        if not right:
+            raise RnnbenchError(
+                f"the predictions of {self.name} are not here; `dvc pull evaluate@{self.name}`"
+                f" brings them from a remote, `dvc repro evaluate@{self.name}` makes them"
+            )
+        return np.stack(right)
 
     @property
     def training_seconds(self) -> float:
@@ -105,6 +150,13 @@ class Result:
                 for entry in self.timing.values()
             )
         )
+
+    @cached_property
+    def _history(self) -> pd.DataFrame:
+        path = self.folder / HISTORY_FILE
+        if self.scores is None or not path.exists():
+            return pd.DataFrame()
+        return pd.read_csv(path)
 
     def _values(self, name: str) -> list[float]:
         return [run[name] for run in self._runs if name in run]
@@ -118,6 +170,8 @@ def read_results(params: Params, suite: str, results: Path = RESULTS_FOLDER) -> 
     """Read the results of a suite's experiments, in the order of its table."""
     read = []
     for name in params.experiment_names(suite):
+        experiment = params.experiments[name]
+        view = params.views[experiment.view]
         folder = results / suite / name
         scores, timing = folder / SCORES_FILE, folder / TIMING_FILE
         read.append(
@@ -128,9 +182,23 @@ def read_results(params: Params, suite: str, results: Path = RESULTS_FOLDER) -> 
                 read_json(scores) if scores.exists() and timing.exists() else None,
                 read_json(timing) if timing.exists() else {},
                 params.suites[suite].reported.get(name, NO_REPORT),
+                _kind(view),
+                _length(view),
+                describe_model(experiment.model),
             )
         )
     return read
+
+
+def _kind(view: AnyView) -> str:
+    kinds = {FramesView: "frames", AddingView: "sums", CopyingView: "copies"}
+    return kinds.get(type(view), "classes")
+
+
+def _length(view: AnyView) -> int | None:
+    if isinstance(view, AddingView):
+        return view.sequence_length
+    return view.delay if isinstance(view, CopyingView) else None
 
 
 def tabulate(results: list[Result]) -> pd.DataFrame:
@@ -142,15 +210,25 @@ def _row(result: Result) -> dict[str, Any]:
     reported = result.reported
     return {
         "experiment": result.name,
+        "model": result.model,
+        "length": _number(result.length),
         "status": "evaluated" if result.scores else "not run",
         "seeds": result.seeds,
         "parameters": result.parameters,
         "accuracy": result.metric("accuracy"),
         "accuracy_spread": result.spread("accuracy"),
         "reported_accuracy": _number(reported.accuracy),
+        "accuracy_with_words": result.metric("accuracy_with_words"),
         "majority_class_accuracy": result.metric("majority_class_accuracy"),
+        "memoryless_accuracy": result.metric("memoryless_accuracy"),
+        "sequence_accuracy": result.metric("sequence_accuracy"),
+        "correct": result.metric("correct"),
+        "mean_absolute_error": result.metric("mean_absolute_error"),
         "macro_f1": result.metric("macro_f1"),
         "loss": result.metric("loss"),
+        "baseline_loss": _first_number(
+            result.metric(f"{name}_loss") for name in ("always_one", "memoryless")
+        ),
         "reported_loss": _number(reported.loss),
         "training_loss": result.last_epoch("loss"),
         "reported_training_loss": _number(reported.training_loss),
@@ -163,6 +241,7 @@ def _row(result: Result) -> dict[str, Any]:
         "copy_last_frame_ssim": result.metric("copy_last_frame_ssim"),
         "psnr": result.metric("psnr"),
         "epoch_seconds": result.time("epoch_seconds"),
+        "epoch_processor_seconds": result.time("epoch_processor_seconds"),
         "reported_epoch_seconds": _number(reported.epoch_seconds),
         "step_milliseconds_p50": result.time("step_milliseconds", "p50"),
         "step_milliseconds_p95": result.time("step_milliseconds", "p95"),
@@ -174,3 +253,7 @@ def _row(result: Result) -> dict[str, Any]:
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
+
+
+def _first_number(values: Iterable[float]) -> float:
+    return next((value for value in values if not np.isnan(value)), float("nan"))

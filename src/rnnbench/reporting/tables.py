@@ -1,10 +1,12 @@
 """Tables for people: which columns, which words, how many digits."""
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
-from rich.console import JustifyMethod
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 NOTHING = "-"
@@ -29,13 +31,7 @@ class Column:
     style: str = ""
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Which columns the tables of classifiers and of frame predictors have."""
-
-    classifiers: tuple[Column, ...]
-    frames: tuple[Column, ...]
-
+Columns = Mapping[str, tuple[Column, ...]]
 
 _NAME = (
     Column("experiment", "experiment"),
@@ -43,6 +39,7 @@ _NAME = (
 )
 _ACCURACY = (
     Column("accuracy", "test accuracy", ".4f"),
+    Column("accuracy_spread", "sd over seeds", ".4f"),
     Column("reported_accuracy", "reported accuracy", ".4f"),
     Column("difference", "difference", "+.4f"),
     Column("majority_class_accuracy", "majority class", ".4f"),
@@ -54,6 +51,20 @@ _FRAME_ERRORS = (
     Column("ssim", "SSIM", ".4f"),
     Column("copy_last_frame_ssim", "SSIM, last frame copied", ".4f"),
 )
+_SUMS = (
+    Column("length", "steps", ".0f"),
+    Column("loss", "test MSE", ".4f"),
+    Column("baseline_loss", "MSE of always 1", ".4f"),
+    Column("correct", "within 0.04", ".3f"),
+)
+_COPIES = (
+    Column("length", "delay", ".0f"),
+    Column("accuracy", "symbols right", ".4f"),
+    Column("memoryless_accuracy", "by chance", ".4f"),
+    Column("sequence_accuracy", "sequences right", ".4f"),
+    Column("loss", "test loss", ".4f"),
+    Column("baseline_loss", "loss without memory", ".4f"),
+)
 _STEP = Column("step_milliseconds_p50", "ms/step p50", ".1f")
 _EPOCH = Column("epoch_seconds", "s/epoch", ".1f")
 _TIMES = (
@@ -61,19 +72,22 @@ _TIMES = (
     Column("step_milliseconds_p95", "ms/step p95", ".1f"),
     Column("reported_step_milliseconds", "reported ms/step"),
     _EPOCH,
+    Column("epoch_processor_seconds", "CPU s/epoch", ".1f"),
     Column("reported_epoch_seconds", "reported s/epoch", ".0f"),
     Column("examples_per_second", "examples/s", ",.0f"),
 )
-EVERYTHING = Columns(
-    classifiers=(
+# By the kind of an experiment's targets, see `rnnbench.reporting.results.Result`.
+EVERYTHING: Columns = {
+    "classes": (
         *_NAME,
         *_ACCURACY,
+        Column("accuracy_with_words", "of texts with a word", ".4f"),
         Column("macro_f1", "macro F1", ".4f"),
         _LOSS,
         Column("reported_loss", "reported loss", ".4f"),
         *_TIMES,
     ),
-    frames=(
+    "frames": (
         *_NAME,
         _LOSS,
         Column("training_loss", "training loss", ".4f"),
@@ -85,19 +99,41 @@ EVERYTHING = Columns(
         Column("psnr", "PSNR (dB)", ".2f"),
         *_TIMES,
     ),
-)
-SUMMARY = Columns(
-    classifiers=(*_NAME, *_ACCURACY, _STEP, _EPOCH),
-    frames=(*_NAME, _LOSS, *_FRAME_ERRORS, _STEP, _EPOCH),
+    "sums": (*_NAME, *_SUMS, Column("mean_absolute_error", "MAE", ".4f"), *_TIMES),
+    "copies": (*_NAME, *_COPIES, *_TIMES),
+}
+SUMMARY: Columns = {
+    "classes": (*_NAME, *_ACCURACY, _STEP, _EPOCH),
+    "frames": (*_NAME, _LOSS, *_FRAME_ERRORS, _STEP, _EPOCH),
+    "sums": (*_NAME, *_SUMS, _STEP),
+    "copies": (*_NAME, *_COPIES, _STEP),
+}
+ATLAS = (
+    Column("layer", "layer"),
+    Column("output", "output"),
+    Column("return_sequences", "return_sequences"),
+    Column("return_state_adds", "return_state adds"),
+    Column("states", "states", ".0f"),
+    Column("formula", "parameters of x inputs, h units"),
+    Column("parameters", "parameters", ",d"),
 )
 
 
 def for_people(table: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
-    """Return the named columns with titles, every cell as text; rows that were not run say so.
+    """Do what `as_text` does for a suite's table; rows that were not run say so."""
+    table = table.assign(difference=table["accuracy"] - table["reported_accuracy"])
+    shown = as_text(table, columns)
+    shown[shown.columns[0]] += [
+        " (not run)" if status == "not run" else "" for status in table["status"]
+    ]
+    return shown
+
+
+def as_text(table: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
+    """Return the named columns with titles, every cell as text.
 
     Columns in which nothing stands are left out.
     """
-    table = table.assign(difference=table["accuracy"] - table["reported_accuracy"])
     written: list[tuple[str, list[str]]] = []
     for column in columns:
         cells = [_cell(value, column.style) for value in table[column.name]]
@@ -105,9 +141,6 @@ def for_people(table: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame
             written.append((column.title, cells))
     shown = pd.DataFrame({position: cells for position, (_, cells) in enumerate(written)})
     shown.columns = pd.Index([title for title, _ in written])
-    shown[shown.columns[0]] += [
-        " (not run)" if status == "not run" else "" for status in table["status"]
-    ]
     return shown
 
 
@@ -130,6 +163,14 @@ def to_terminal(shown: pd.DataFrame, title: str) -> Table:
     for row in shown.itertuples(index=False):
         table.add_row(*row)
     return table
+
+
+def print_table(shown: pd.DataFrame, title: str) -> None:
+    """Print a table of text; rather a long line than a lost column."""
+    console, table = Console(), to_terminal(shown, title)
+    without_limit = console.options.update_width(sys.maxsize)
+    console.width = max(console.width, console.measure(table, options=without_limit).minimum)
+    console.print(table)
 
 
 def _cell(value: object, style: str) -> str:

@@ -1,16 +1,25 @@
-"""A Keras model in MLflow, with signature, input example and pinned requirements."""
+"""A run's model in MLflow, with signature, input example and pinned requirements.
+
+A model of arrays is logged as a Keras model. A model of text is logged as one that takes raw text:
+its vocabulary lies beside it, and what comes out is a label and its probability.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlflow.keras
+import mlflow.pyfunc
+import numpy as np
 from mlflow.models import Model, infer_signature
 
-if TYPE_CHECKING:
-    import keras
+import rnnbench
+from rnnbench.layout import INPUT_EXAMPLE_FILE, MODEL_FILE, VOCABULARY_FILE
+from rnnbench.models.saved import load_model
 
 MODEL_NAME = "model"
+TEXT_EXAMPLE = ["An excellent movie!", "Dull from beginning to end."]
+RUN_ARTIFACT = "run"
 
 
 class KerasFlavor:
@@ -32,35 +41,55 @@ class KerasFlavor:
         mlflow.keras.save_model(path=path, **options)
 
 
-def log_model(model: "keras.Model", input_example: Any, environment: Mapping[str, Any]) -> None:
-    """Log a model to the active run; `mlflow.pyfunc.load_model` loads it and predicts.
+def log_model(folder: Path, record: Mapping[str, Any]) -> None:
+    """Log a run's model to the active run; `mlflow.pyfunc.load_model` loads it and predicts.
 
     Parameters
     ----------
-    model : keras.Model
-        To save in Keras's own format.
-    input_example : ndarray
-        Inputs as the model takes them.
-    environment : mapping
-        Packages and back end of the run, see `rnnbench.training.devices.environment`.
+    folder : Path
+        The run's: model, input example and, of text, vocabulary.
+    record : mapping
+        What `run.json` says.
     """
-    prediction = model.predict_on_batch(input_example)
+    # Given, not inferred: inferring starts a process with another TensorFlow.
+    pinned = requirements(record["environment"])
+    if (folder / VOCABULARY_FILE).exists():
+        _log_text_model(folder, pinned)
+    else:
+        _log_keras_model(folder, pinned)
+
+
+def _log_keras_model(folder: Path, pinned: list[str]) -> None:
+    model = load_model(folder / MODEL_FILE)
+    example = np.load(folder / INPUT_EXAMPLE_FILE, allow_pickle=False)
     Model.log(
         artifact_path=None,
         name=MODEL_NAME,
         flavor=KerasFlavor(),
         model=model,
-        signature=infer_signature(input_example, prediction),
-        input_example=input_example,
-        # Given, not inferred: inferring starts a process with another TensorFlow.
-        pip_requirements=requirements(environment),
+        signature=infer_signature(example, model.predict_on_batch(example)),
+        input_example=example,
+        pip_requirements=pinned,
         # The project's tests load logged models; loading each one again would cost seconds a run.
         validate_serving_input=False,
+    )
+
+
+def _log_text_model(folder: Path, pinned: list[str]) -> None:
+    package = Path(rnnbench.__file__).parent
+    mlflow.pyfunc.log_model(
+        name=MODEL_NAME,
+        # Source that is run when the model is loaded: nothing is pickled.
+        python_model=str(package / "tracking" / "text_model.py"),
+        artifacts={RUN_ARTIFACT: str(folder)},
+        code_paths=[str(package)],
+        input_example=TEXT_EXAMPLE,
+        pip_requirements=pinned,
     )
 
 
 def requirements(environment: Mapping[str, Any]) -> list[str]:
     """Return what a model needs to load, pinned."""
     packages = environment["packages"]
-    needed = sorted({"keras", "numpy", environment["backend"]})
+    needed = sorted({"keras", "numpy", "pandas", environment["backend"]})
     return [f"{name}=={packages[name]}" for name in needed if name in packages]

@@ -8,16 +8,19 @@ failure is said once and the rest is left out.
 import getpass
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+import pandas as pd
+
+from rnnbench.files import read_json
+from rnnbench.layout import HISTORY_FILE, RECORD_FILE, TIMING_FILE
 from rnnbench.tracking.store import artifact_location, tracking_uri
 
 if TYPE_CHECKING:
-    import keras
     from mlflow import MlflowClient
 
 RUN_TAG = "rnnbench.run_id"
@@ -37,8 +40,14 @@ TAGS_OF_RECORD = (
 )
 # The UI opens on runs and charts, not on its pages for language models.
 KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
-# An unreachable server is given up after seconds, not minutes.
-HTTP_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+MLFLOW_SETTINGS = {
+    # An unreachable server is given up after seconds, not minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    # Copying a few files needs no progress bar.
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+TALKATIVE_LOGGERS = ("mlflow.store.db.utils", "mlflow.models.signature")
 
 Record = Mapping[str, Any]
 P = ParamSpec("P")
@@ -63,6 +72,36 @@ def _forgiving(
     return guarded
 
 
+def connect(root: Path | None = None) -> "MlflowClient":
+    """Return a client of the current tracking server, `root` being the repository's."""
+    for name, value in MLFLOW_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    for name in TALKATIVE_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(tracking_uri(root))
+    return mlflow.MlflowClient()
+
+
+def find_or_create_experiment(client: "MlflowClient", name: str, root: Path | None = None) -> str:
+    """Return the identifier of the MLflow experiment of a suite."""
+    found = client.get_experiment_by_name(name)
+    if found:
+        return str(found.experiment_id)
+    return str(client.create_experiment(name, artifact_location(root), tags=KIND_OF_EXPERIMENT))
+
+
+def create_experiments(suites: Iterable[str], root: Path) -> None:
+    """Make the store and its experiments, so that runs side by side find both there."""
+    try:
+        client = connect(root)
+        for suite in suites:
+            find_or_create_experiment(client, suite, root)
+    except Exception as error:  # tracking stops nothing; each run says so itself
+        print(f"warning: the tracking server does not answer: {error}", flush=True)
+
+
 class Tracker:
     """One run of an experiment in MLflow.
 
@@ -84,23 +123,27 @@ class Tracker:
 
     @_forgiving
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Log an epoch's metrics while training goes on; epochs count from 1."""
-        for name, value in metrics.items():
-            self._client.log_metric(self._run_id, name, value, step=epoch)
+        """Log an epoch's metrics while training goes on; epochs count from 1.
+
+        Names are those of the columns of `history.csv`.
+        """
+        for column, value in metrics.items():
+            self._client.log_metric(self._run_id, metric_name(column), value, step=epoch)
 
     @_forgiving
-    def log_training(
-        self,
-        history: list[dict[str, float]],
-        timing: Record,
-        model: "keras.Model",
-        input_example: Any,
-    ) -> None:
-        """Log what training made: epochs not logged yet, timing, the data set, the model."""
+    def log_training(self, folder: Path) -> None:
+        """Log what training wrote: epochs not logged yet, timing, the data set, the model.
+
+        Parameters
+        ----------
+        folder : Path
+            The run's: history, timing, model and what it takes to predict with it.
+        """
         import mlflow
 
         from rnnbench.tracking.models import log_model
 
+        timing = read_json(folder / TIMING_FILE)
         run = self._client.get_run(self._run_id)
         if run.data.tags.get(TRAINED_TAG):
             return
@@ -111,12 +154,12 @@ class Tracker:
                 self._client.set_tag(self._run_id, name.replace("/", "."), value)
         total = sum(self.record["layer_parameters"].values())
         self._client.log_param(self._run_id, "model.parameters", total)
-        self._log_missing_epochs(history)
+        self._log_missing_epochs(pd.read_csv(folder / HISTORY_FILE))
         self._log_per_epoch_seconds(timing)
         with mlflow.start_run(run_id=self._run_id, log_system_metrics=False):
             self._log_dataset()
-            log_model(model, input_example, self.record["environment"])
-        self._client.log_dict(self._run_id, dict(self.record), "run.json")
+            log_model(folder, self.record)
+        self._client.log_artifact(self._run_id, str(folder / RECORD_FILE))
         self._client.set_tag(self._run_id, TRAINED_TAG, "true")
 
     @_forgiving
@@ -158,13 +201,7 @@ class Tracker:
 
     @cached_property
     def _client(self) -> "MlflowClient":
-        for name, value in HTTP_SETTINGS.items():
-            os.environ.setdefault(name, value)
-        import mlflow
-
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-        mlflow.set_tracking_uri(tracking_uri())
-        return mlflow.MlflowClient()
+        return connect()
 
     @property
     def _run_id(self) -> str:
@@ -222,21 +259,15 @@ class Tracker:
         )
 
     def _mlflow_experiment(self) -> str:
-        name = self.record["suite"]
-        found = self._client.get_experiment_by_name(name)
-        if found:
-            return str(found.experiment_id)
-        location = artifact_location()
-        return str(self._client.create_experiment(name, location, tags=KIND_OF_EXPERIMENT))
+        return find_or_create_experiment(self._client, self.record["suite"])
 
-    def _log_missing_epochs(self, history: list[dict[str, float]]) -> None:
-        for name in sorted({name for metrics in history for name in metrics} - {"epoch"}):
-            logged = self._client.get_metric_history(self._run_id, name)
-            steps = {metric.step for metric in logged}
-            for metrics in history:
-                if name in metrics and metrics["epoch"] not in steps:
-                    step = int(metrics["epoch"])
-                    self._client.log_metric(self._run_id, name, metrics[name], step=step)
+    def _log_missing_epochs(self, history: pd.DataFrame) -> None:
+        for column in history.columns.drop("epoch"):
+            name = metric_name(column)
+            logged = {metric.step for metric in self._client.get_metric_history(self._run_id, name)}
+            for epoch, value in zip(history["epoch"], history[column], strict=True):
+                if epoch not in logged:
+                    self._client.log_metric(self._run_id, name, float(value), step=int(epoch))
 
     def _log_per_epoch_seconds(self, timing: Record) -> None:
         for name in ("epoch_seconds", "validation_seconds"):
@@ -254,6 +285,12 @@ class Tracker:
             source, name=self.record["view"], digest=self.record["data_digest"]
         )
         mlflow.log_input(dataset, context="training")
+
+
+def metric_name(column: str) -> str:
+    """Return what MLflow calls a column of `history.csv`: the UI groups by the first part."""
+    part = "validation" if column.startswith("validation_") else "train"
+    return f"{part}/{column.removeprefix('validation_')}"
 
 
 def flatten(content: Mapping[str, Any], prefix: str = "", separator: str = "/") -> dict[str, Any]:

@@ -5,31 +5,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from rnnbench.data.prepared import (
-    Split,
-    has_split,
-    read_manifest,
-    read_split,
-)
+from rnnbench.data.prepared import TrainingData, read_training_data
 from rnnbench.files import atomic_file, atomic_folder, write_json
 from rnnbench.layout import (
     FIT_FOLDER,
     HISTORY_FILE,
+    INPUT_EXAMPLE_FILE,
     MODEL_FILE,
     PREPARED_FOLDER,
     RECORD_FILE,
     RESULTS_FOLDER,
     RUNS_FOLDER,
     TIMING_FILE,
+    VOCABULARY_FILE,
     seed_folder,
 )
+from rnnbench.models.saved import save_model
 from rnnbench.params import Params
 from rnnbench.tracking.identity import dvc_stage, git_state, new_identifier
 from rnnbench.tracking.runs import Tracker
 from rnnbench.training.devices import environment
-from rnnbench.training.loop import Trained, save_model, train_run
+from rnnbench.training.loop import Trained, train_run
 
 
 def train_experiment(
@@ -56,33 +55,23 @@ def train_experiment(
         If the view is missing or the model does not fit it.
     """
     experiment = params.experiments[name]
-    fit = prepared / experiment.view / FIT_FOLDER
-    manifest = read_manifest(fit)
-    train = read_split(fit, "train")
-    validation = read_split(fit, "validation") if has_split(fit, "validation") else None
-    common = _common_record(name, params, manifest)
+    data = read_training_data(prepared / experiment.view / FIT_FOLDER)
+    common = _common_record(name, params, data)
     histories: list[dict[str, float]] = []
     timings: dict[str, Any] = {}
     with atomic_folder(runs / experiment.suite / name) as folder:
-        for seed in params.seeds:
-            print(f"{name}: seed {seed}, {len(train):,} training examples", flush=True)
+        for seed in experiment.seeds:
+            print(f"{name}: seed {seed}, {len(data.train):,} training examples", flush=True)
             record = {**common, "seed": seed, "run_id": new_identifier()}
             record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-            trained = _run(record, params, train, validation, manifest, folder / seed_folder(seed))
+            trained = _run(record, params, data, folder / seed_folder(seed))
             histories += [{"seed": seed, **metrics} for metrics in trained.history]
             timings[seed_folder(seed)] = trained.timing
     write_history(results / experiment.suite / name / HISTORY_FILE, histories)
     write_json(results / experiment.suite / name / TIMING_FILE, timings)
 
 
-def _run(
-    record: dict[str, Any],
-    params: Params,
-    train: Split,
-    validation: Split | None,
-    manifest: dict[str, Any],
-    folder: Path,
-) -> Trained:
+def _run(record: dict[str, Any], params: Params, data: TrainingData, folder: Path) -> Trained:
     """Train with one seed; the files are whole before MLflow is told of them."""
     experiment = params.experiments[record["experiment"]]
     tracker = Tracker(record)
@@ -90,21 +79,20 @@ def _run(
         trained = train_run(
             experiment,
             params.views[experiment.view],
-            train,
-            validation,
-            len(manifest["class_names"]),
+            data,
             record["seed"],
             params.deterministic,
             tracker,
         )
         record["layer_parameters"] = trained.layer_parameters
-        _save_run(folder, record, trained)
-        tracker.log_training(trained.history, trained.timing, trained.model, trained.input_example)
+        _save_run(folder, record, trained, data.words)
+        tracker.log_training(folder)
     return trained
 
 
-def _common_record(name: str, params: Params, manifest: dict[str, Any]) -> dict[str, Any]:
+def _common_record(name: str, params: Params, data: TrainingData) -> dict[str, Any]:
     """Return what identifies every run of an experiment, whatever its seed."""
+    manifest = data.manifest
     experiment = params.experiments[name]
     hashes = "".join(
         split[role]["sha256"]
@@ -120,6 +108,7 @@ def _common_record(name: str, params: Params, manifest: dict[str, Any]) -> dict[
         "data_route": manifest["route"],
         "data_digest": hashlib.sha256(hashes.encode()).hexdigest()[:32],
         "citation": manifest["citation"],
+        "class_names": data.class_names,
         "stage": dvc_stage(f"train@{name}"),
         **git_state(),
         "parameters": {
@@ -135,17 +124,21 @@ def _common_record(name: str, params: Params, manifest: dict[str, Any]) -> dict[
     }
 
 
-def _save_run(folder: Path, record: dict[str, Any], trained: Trained) -> None:
+def _save_run(
+    folder: Path, record: dict[str, Any], trained: Trained, words: list[str] | None
+) -> None:
+    """Write all that is needed to say what the run was, and to predict with its model."""
     folder.mkdir()
     save_model(trained.model, folder / MODEL_FILE)
     write_json(folder / RECORD_FILE, record)
     write_history(folder / HISTORY_FILE, trained.history)
     write_json(folder / TIMING_FILE, trained.timing)
+    np.save(folder / INPUT_EXAMPLE_FILE, trained.input_example, allow_pickle=False)
+    if words is not None:
+        write_json(folder / VOCABULARY_FILE, words)
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write epochs as CSV; its columns are named for plots: `loss`, `validation_loss`, …."""
-    table = pd.DataFrame(history)
-    table = table.rename(columns=lambda name: name.replace("train/", "").replace("/", "_"))
+    """Write epochs as CSV, a row an epoch: `loss`, `validation_loss`, …."""
     with atomic_file(path) as temporary:
-        table.to_csv(temporary, index=False)
+        pd.DataFrame(history).to_csv(temporary, index=False)

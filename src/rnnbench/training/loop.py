@@ -1,23 +1,22 @@
 """One run: an experiment with one seed."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from rnnbench.data.batches import Batches, scaled
-from rnnbench.data.prepared import Split
+from rnnbench.data.prepared import TrainingData
 from rnnbench.models.build import build_model, count_parameters
 from rnnbench.params import AnyView, Experiment
 from rnnbench.tracking.runs import Tracker
 from rnnbench.training.determinism import seed_everything
 from rnnbench.training.devices import DeviceUsage
+from rnnbench.training.interrupt import EndBetweenSteps
 from rnnbench.training.timing import TimingCallback
 
 EXAMPLES_IN_MODEL_SIGNATURE = 2
-FIT_NAMES = {"val_": "validation/", "": "train/"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Trained:
     model : keras.Model
         After the last epoch, without optimizer.
     history : list of dict
-        An entry an epoch: `epoch` from 1, `train/loss`, `validation/loss`, ….
+        An entry an epoch: `epoch` from 1, `loss`, `validation_loss`, ….
     timing : dict
         See `TimingCallback.summary` and `DeviceUsage.summary`.
     layer_parameters : dict of int
@@ -56,7 +55,10 @@ class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the epoch."""
-        metrics = {_metric_name(name): float(value) for name, value in (logs or {}).items()}
+        metrics = {
+            name.replace("val_", "validation_"): float(value)
+            for name, value in (logs or {}).items()
+        }
         self.history.append({"epoch": epoch + 1, **metrics})
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         print(f"  epoch {epoch + 1}/{self._epochs}  {shown}", flush=True)
@@ -66,9 +68,7 @@ class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
 def train_run(
     experiment: Experiment,
     view: AnyView,
-    train: Split,
-    validation: Split | None,
-    class_count: int,
+    data: TrainingData,
     seed: int,
     deterministic: bool,
     tracker: Tracker,
@@ -79,10 +79,8 @@ def train_run(
     ----------
     experiment, view
         What to train on what.
-    train, validation : Split, Split or None
+    data : TrainingData
         What training may see.
-    class_count : int
-        Classes of the targets, 0 where they are frames.
     seed : int
         Decides weights, order and dropout.
     deterministic : bool
@@ -101,19 +99,21 @@ def train_run(
     """
     seed_everything(seed, deterministic)
     recipe = experiment.training
-    model = build_model(experiment, view, train.inputs.shape[1:], class_count)
+    train, validation = data.train, data.validation
+    model = build_model(
+        experiment, view, train.inputs.shape[1:], train.targets.shape[1:], len(data.class_names)
+    )
     batches = Batches(train, recipe.batch_size, shuffle_seed=seed)
     held_out = Batches(validation, recipe.batch_size) if validation else None
     timing, report = TimingCallback(), EpochReport(tracker, recipe.epochs)
-    callbacks = [timing, report, keras.callbacks.TerminateOnNaN()]
-    with DeviceUsage() as usage:
+    with DeviceUsage() as usage, EndBetweenSteps() as ending:
         model.fit(
             batches,
             validation_data=held_out,
             epochs=recipe.epochs,
             shuffle=False,  # the batches shuffle themselves, by the seed
             verbose=0,
-            callbacks=callbacks,
+            callbacks=[timing, report, keras.callbacks.TerminateOnNaN(), ending],
         )
     _require_finite_loss(report.history)
     return Trained(
@@ -132,25 +132,8 @@ def without_optimizer(model: keras.Model) -> keras.Model:
     return bare
 
 
-def save_model(model: keras.Model, path: Path) -> None:
-    """Save in Keras's own format, which holds no code."""
-    model.save(path)
-
-
-def load_model(path: Path) -> keras.Model:
-    """Load a saved model; code within it would be refused (Keras's safe mode)."""
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
-
-
-def _metric_name(name: str) -> str:
-    for prefix, place in FIT_NAMES.items():
-        if name.startswith(prefix):
-            return place + name.removeprefix(prefix)
-    return name
-
-
 def _require_finite_loss(history: list[dict[str, float]]) -> None:
-    losses = [metrics["train/loss"] for metrics in history]
+    losses = [metrics["loss"] for metrics in history]
     if not np.all(np.isfinite(losses)):
         raise FloatingPointError(
             f"the training loss is not finite: {losses}; lower the learning rate or change the"

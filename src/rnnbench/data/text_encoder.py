@@ -1,0 +1,60 @@
+"""From raw text to the ids that a model was trained on."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnbench.data.encoding import INDEX_FROM, START_ID, UNKNOWN_ID, pad
+from rnnbench.data.ragged import Ragged
+from rnnbench.data.tokens import tokenize
+
+if TYPE_CHECKING:
+    from rnnbench.params import Side
+
+
+class TextEncoder:
+    """Encode text as the training data were: same tokens, same ids, same padding.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Those that have an id, the most frequent first: see `vocabulary.json` of a view.
+    sequence_length : int
+        Length of every row.
+    padding, truncation : {"pre", "post"}
+        Where zeros are added to short texts, and where long ones lose words.
+    """
+
+    def __init__(
+        self, words: Sequence[str], sequence_length: int, padding: "Side", truncation: "Side"
+    ) -> None:
+        self._ids = {word: rank + INDEX_FROM for rank, word in enumerate(words, start=1)}
+        self._sequence_length = sequence_length
+        self._padding: Side = padding
+        self._truncation: Side = truncation
+
+    def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Encode texts.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Any text; what is not a known word has the id 2 (unknown).
+
+        Returns
+        -------
+        ndarray of int32, shape (len(texts), sequence_length)
+            A text begins with the start mark, id 1; an empty text is nothing else.
+        """
+        encoded = [[START_ID, *map(self._id, tokenize(text))] for text in texts]
+        rows = Ragged.from_sequences(encoded)
+        return pad(rows, self._sequence_length, self._padding, self._truncation)
+
+    def known_words(self, text: str) -> int:
+        """Count the words of a text that the model knows."""
+        return sum(token in self._ids for token in tokenize(text))
+
+    def _id(self, token: str) -> int:
+        return self._ids.get(token, UNKNOWN_ID)
