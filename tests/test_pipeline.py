@@ -16,6 +16,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
@@ -24,7 +25,7 @@ from rnnbench.data.sources import DATASETS
 from rnnbench.demo import lay_out, shrink, write_params
 from rnnbench.params import Params, load_params
 from rnnbench.reporting.results import read_results
-from rnnbench.reproduce import reproduce
+from rnnbench.repro.reproduce import reproduce
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
@@ -395,6 +396,15 @@ def test_an_interrupted_training_leaves_nothing_half_done_and_starts_clean(
     assert not [path.name for path in runs.iterdir() if path.name.startswith(".mnist")]
     pipeline.repro()
     assert pipeline.read("mnist-gru", "metrics.json") == before
+
+
+def test_side_by_side_nothing_is_run_again_and_the_lock_is_dvc_s(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pipeline.reproduce()
+    assert "everything is up to date" in capsys.readouterr().out
+    lock = (pipeline.folder / "dvc.lock").read_text()
+    assert lock == dumps_yaml(parse_yaml_for_update(lock, "dvc.lock"))
 
 
 def test_a_failed_training_is_told_and_stands_in_the_tables_as_not_run(

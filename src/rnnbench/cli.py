@@ -27,6 +27,27 @@ def check() -> None:
 
 
 @main.command()
+@click.argument("stages", nargs=-1)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="How many stages run side by side; by default as many as the machine carries.",
+)
+@reports_errors
+def repro(stages: tuple[str, ...], jobs: int | None) -> None:
+    """Reproduce the pipeline as `dvc repro` does, several stages at a time.
+
+    STAGES are stages of dvc.yaml, such as train@imdb-lstm, or kinds of them, such as evaluate; what
+    they need is reproduced too. By default it is the whole pipeline.
+    """
+    from rnnbench.repro.reproduce import default_jobs, reproduce
+    from rnnbench.tracking.store import repository_root
+
+    if not reproduce(repository_root(), load_params(), jobs or default_jobs(), stages):
+        sys.exit(1)
+
+
+@main.command()
 @reports_errors
 def demo() -> None:
     """Run the whole pipeline on real data with a small budget, in demo/."""

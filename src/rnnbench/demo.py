@@ -4,7 +4,6 @@ Nothing of the repository is touched: `demo/` is a clone of it, with the working
 repository's DVC cache and a `params.yaml` that asks for less.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from rnnbench.params import PARAMS_FILE, Params, parse_params
 from rnnbench.reporting.compare import suite_tables
 from rnnbench.reporting.results import read_results
 from rnnbench.reporting.tables import SUMMARY, print_table
-from rnnbench.reproduce import reproduce
+from rnnbench.repro.reproduce import default_jobs, reproduce
 from rnnbench.tracking.store import tracking_uri
 
 DEMO_FOLDER = "demo"
@@ -41,8 +40,6 @@ OUTPUTS = (
 )
 EXAMPLES = {"train_examples": 400, "test_examples": 150}
 FRAME_EXAMPLES = {"train_examples": 16, "test_examples": 8}
-# Each takes about a gigabyte of memory.
-MOST_JOBS = 4
 HEADER = "# Made by `rnnbench demo` from the repository's params.yaml, with a small budget.\n"
 
 
@@ -139,7 +136,7 @@ def run_demo(root: Path, target: Path) -> bool:
     """
     params = lay_out(root, target)
     print(f"running the whole pipeline with a small budget in {target}", flush=True)
-    reproduce(target, params, jobs=min(os.cpu_count() or 1, MOST_JOBS))
+    reproduce(target, params, jobs=default_jobs())
     return _say_what_came_out(params, target)
 
 

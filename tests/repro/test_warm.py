@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.warm.server import warm_python
+from rnnbench.repro.warm.server import warm_python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
 SCRIPT = """

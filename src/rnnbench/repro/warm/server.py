@@ -15,20 +15,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rnnbench.models.backend import quiet_import
-from rnnbench.warm import client
-from rnnbench.warm.client import LENGTH, SOCKET_VARIABLE
+from rnnbench.repro.warm import client
+from rnnbench.repro.warm.client import LENGTH, SOCKET_VARIABLE
 
-# What stages spend seconds to import. No device is touched: a fork could not use it.
+# What stages spend seconds to import, the back end first; what these packages would import when
+# they are first used is named too. No device is touched: a fork could not use it.
 MODULES = (
     "tensorflow",
     "keras",
     "mlflow.keras",
-    "mlflow.pyfunc",
-    "pandas",
-    "matplotlib.pyplot",
+    "mlflow.models.display_utils",
+    "mlflow.pyfunc.scoring_server",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "alembic.command",
+    "git",
+    "matplotlib.backends.backend_agg",
+    "pyarrow.pandas_compat",
     "scipy.stats",
-    "sklearn.metrics",
-    "sqlalchemy",
+    "rnnbench.data.views",
+    "rnnbench.training.experiment",
+    "rnnbench.evaluation.experiment",
+    "rnnbench.tracking.models",
 )
 READY_WITHIN_SECONDS = 120.0
 FAILED = 1
@@ -58,7 +65,7 @@ def warm_python(root: Path, modules: Sequence[str] = MODULES) -> Iterator[dict[s
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
         address = Path(folder) / "socket"
         environment = {**os.environ, "PYTHONPATH": str(root / "src")}
-        command = [sys.executable, "-m", "rnnbench.warm.server", str(address), *modules]
+        command = [sys.executable, "-m", "rnnbench.repro.warm.server", str(address), *modules]
         with subprocess.Popen(command, cwd=root, env=environment) as process:  # noqa: S603
             try:
                 _wait_for(address, process)
