@@ -86,7 +86,8 @@ def _run(
                 display.begin(stage)
                 succeeded, output = lane.run(stage)
                 schedule.end(stage, succeeded)
-                display.end(stage, succeeded, output)
+                if not schedule.stopped:  # of what is interrupted there is nothing to say
+                    display.end(stage, succeeded, output)
 
     workers = [threading.Thread(target=work) for _ in range(min(jobs, len(schedule.stages)))]
     for worker in workers:

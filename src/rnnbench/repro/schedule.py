@@ -38,14 +38,14 @@ class Schedule:
         """Nothing has begun."""
         self._waiting = dict.fromkeys(sorted(self.stages))
         self._changed = threading.Condition()
-        self._stopped = False
+        self.stopped = False
 
     def next(self) -> str | None:
         """Wait for a stage that can run and take it; None if there is none left."""
         with self._changed:
             while True:
                 self._skip_what_cannot_run()
-                if self._stopped or not self._waiting:
+                if self.stopped or not self._waiting:
                     return None
                 ready = [stage for stage in self._waiting if not self._open_needs(stage)]
                 if ready:
@@ -66,7 +66,7 @@ class Schedule:
     def stop(self) -> None:
         """Hand out nothing more."""
         with self._changed:
-            self._stopped = True
+            self.stopped = True
             self._changed.notify_all()
 
     @property
