@@ -55,7 +55,7 @@ def reproduce(root: Path, params: Params, jobs: int, targets: Collection[str] = 
     RnnbenchError
         If a target does not exist or DVC cannot read the pipeline.
     """
-    environment = _environment(root, jobs)
+    environment = _environment(root)
     needs = read_needs(root, environment)
     wanted = with_what_they_need(targets or list(needs), needs)
     stages = with_what_follows(read_changed(root, environment) & wanted, needs) & wanted
@@ -109,12 +109,13 @@ def _stopping(schedule: Schedule, workers: list[threading.Thread]) -> Iterator[N
         raise
 
 
-def _environment(root: Path, jobs: int) -> dict[str, str]:
-    """Return the environment of stages that share a machine and run the repository's source."""
-    threads = str(max((os.cpu_count() or 1) // jobs, 1))
+def _environment(root: Path) -> dict[str, str]:
+    """Return the environment of stages that share a machine and run the repository's source.
+
+    Every stage keeps as many threads as there are cores: convolutions add in another order with
+    another number of threads, and what comes out must be what `dvc repro` alone gives.
+    """
     return {
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "OMP_NUM_THREADS": threads,
         # TensorFlow otherwise gives all of a GPU's memory to the first that asks.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         **os.environ,
