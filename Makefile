@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help environment test-environment gpu-environment demo repro test check lock readme clean
+.PHONY: help environment test-environment gpu-environment demo repro bench test lock readme clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -46,6 +46,9 @@ test: test-environment  ## lint, types and all tests
 	ruff format --check .
 	mypy
 	pytest
+
+bench: environment  ## time the faster layers against stock Keras: about ten minutes, nothing beside it
+	python benchmarks/recurrent_layers.py
 
 readme: environment  ## put the numbers of the last run into the README
 	rnnbench readme

@@ -1,0 +1,213 @@
+"""Which layers run the faster loop, and how their arrays go in and come out."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from rnnbench.models.fast.loop import recur
+from rnnbench.models.fast.steps import (
+    GRUResetBeforeSteps,
+    GRUSteps,
+    LSTMSteps,
+    SimpleRNNSteps,
+    Steps,
+    logistic,
+)
+
+# Not these: softmax and its kind, where an output depends on other units.
+ELEMENTWISE = frozenset(
+    getattr(keras.activations, name)
+    for name in (
+        *("elu", "exponential", "gelu", "hard_sigmoid", "hard_tanh", "leaky_relu", "linear"),
+        *("mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh"),
+    )
+)
+RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
+
+
+def accelerate(layer: keras.Layer) -> keras.Layer:
+    """Give a layer, or every layer of a model, the faster loop where it applies.
+
+    It applies to SimpleRNN, LSTM, GRU (both `reset_after`) and `RNN` of their cells and of stacked
+    cells, alone, in `Bidirectional` or in `TimeDistributed`. Class, weights, configuration and
+    saved file stay those of Keras; results differ by rounding. Call it before the model is traced,
+    which is when it first computes. With another back end than TensorFlow nothing changes.
+
+    Parameters
+    ----------
+    layer : keras.Layer
+        A layer or a model.
+
+    Returns
+    -------
+    keras.Layer
+        The same.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return layer
+    for part in layer._flatten_layers():
+        if isinstance(part, keras.layers.RNN) and not isinstance(part.inner_loop, partial):
+            part.inner_loop = partial(_inner_loop, part, part.inner_loop)
+    return layer
+
+
+def reason_against(layer: keras.layers.RNN) -> str | None:
+    """Return why a layer keeps Keras's own loop; None if the faster one runs.
+
+    With a GPU it always does: cuDNN, where it applies, is faster than either loop.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return "a GPU is there"
+    if layer.compute_dtype not in ("float32", "float64"):
+        return f"computes in {layer.compute_dtype}"
+    if layer.unroll:
+        return "unroll=True"
+    cells = _cells(layer)
+    if any(getattr(cell, "dropout", 0) for cell in cells[1:]):
+        return "dropout between stacked cells"
+    return next(filter(None, map(_reason_of_cell, cells)), None)
+
+
+def _reason_of_cell(cell: keras.Layer) -> str | None:
+    if type(cell) not in RECURRENT_CELLS:
+        return f"no faster loop for {type(cell).__name__}"
+    if cell.recurrent_dropout:
+        return "recurrent dropout"
+    if cell.dropout and getattr(cell, "implementation", 2) == 1:
+        return "dropout of each gate by itself (implementation=1)"
+    for activation in _activations(cell):
+        if activation not in (*ELEMENTWISE, logistic):
+            return f"activation {getattr(activation, '__name__', activation)}"
+    return None
+
+
+def _inner_loop(
+    layer: keras.layers.RNN,
+    stock: Callable[..., Any],
+    sequences: Any,
+    initial_state: Any,
+    mask: Any,
+    training: bool = False,
+) -> tuple[Any, Any, Any]:
+    """Do what `RNN.inner_loop` does: last output, outputs (batch, steps, units), last states.
+
+    The batch is cut in two: TensorFlow runs what does not depend on each other on different cores,
+    and XLA's loop uses one.
+    """
+    if reason_against(layer) is not None:
+        outcome: tuple[Any, Any, Any] = stock(
+            sequences=sequences, initial_state=initial_state, mask=mask, training=training
+        )
+        return outcome
+    mask = keras.tree.flatten(mask)[0] if mask is not None else None
+    if layer.go_backwards:
+        sequences = tf.reverse(sequences, [1])
+        mask = None if mask is None else tf.reverse(mask, [1])
+    cell = _cells(layer)[0]
+    if training and cell.dropout:
+        sequences *= cell.get_dropout_mask(sequences[:, 0, :])[:, None, :]
+    batch = tf.shape(sequences)[0]
+    sizes = [(batch + 1) // 2, batch // 2]
+    arrays = [sequences, *([] if mask is None else [mask]), *keras.tree.flatten(initial_state)]
+    parts = []
+    for part in zip(*(tf.split(array, sizes) for array in arrays), strict=True):
+        part_mask, states = (None, part[1:]) if mask is None else (part[1], part[2:])
+        states = keras.tree.pack_sequence_as(initial_state, states)
+        parts.append(_run(layer, part[0], part_mask, states))
+    last, outputs, ends = keras.tree.map_structure(lambda *both: tf.concat(both, axis=0), *parts)
+    return last, outputs, ends
+
+
+def _run(
+    layer: keras.layers.RNN, sequences: Any, mask: Any, initial_state: Any
+) -> tuple[Any, Any, Any]:
+    """Do what `_inner_loop` does with a part of a batch."""
+    by_step = None if mask is None else tf.transpose(tf.cast(mask, tf.bool))[:, None, :]
+    cells = _cells(layer)
+    states = list(initial_state) if len(cells) > 1 else [initial_state]
+    hidden: Any = tf.transpose(sequences, (1, 2, 0))
+    ends: list[Any] = []
+    for number, (cell, state) in enumerate(zip(cells, states, strict=True)):
+        every_step = layer.return_sequences or number + 1 < len(cells)
+        begin = [tf.transpose(one) for one in keras.tree.flatten(state)]
+        hidden, end = recur(
+            _steps(cell), hidden, by_step, _projection(cell), _weights(cell), begin, every_step
+        )
+        ends += [tf.transpose(one) for one in end]
+    outputs = tf.transpose(hidden, (2, 0, 1)) if layer.return_sequences else None
+    last, outputs = _outputs(layer, mask, ends[-_state_count(cells[-1])], outputs)
+    return last, outputs, keras.tree.pack_sequence_as(initial_state, ends)
+
+
+def _outputs(layer: keras.layers.RNN, mask: Any, last: Any, outputs: Any) -> tuple[Any, Any]:
+    """Return the last output and all of them; at a masked step Keras repeats, or puts out zeros.
+
+    There is nothing to repeat before the first step that is not masked: zeros again.
+    """
+    if mask is not None:
+        shown = tf.cast(mask, last.dtype)
+        if not layer.zero_output_for_mask:
+            shown = tf.minimum(tf.cumsum(shown, axis=1), 1)
+        last *= shown[:, -1:]
+        outputs = None if outputs is None else outputs * shown[..., None]
+    return last, last if outputs is None else outputs
+
+
+def _projection(cell: keras.Layer) -> list[Any]:
+    """Return the inputs' kernel and bias."""
+    kernel = _in_order(cell, cell.kernel)
+    if not cell.use_bias:
+        return [kernel, tf.zeros((kernel.shape[1], 1), kernel.dtype)]
+    bias = cell.bias[0] if _resets_after(cell) else cell.bias
+    return [kernel, _in_order(cell, bias)[:, None]]
+
+
+def _weights(cell: keras.Layer) -> list[Any]:
+    kernel = _in_order(cell, cell.recurrent_kernel)
+    if not _resets_after(cell):
+        return [kernel]
+    if cell.use_bias:
+        return [kernel, cell.bias[1][:, None]]
+    return [kernel, tf.zeros((3 * cell.units, 1), kernel.dtype)]
+
+
+def _in_order(cell: keras.Layer, weight: Any) -> Any:
+    """Return a weight with its gates in the order of `steps`."""
+    weight = tf.convert_to_tensor(weight)
+    if not isinstance(cell, keras.layers.LSTMCell):
+        return weight
+    i, f, g, o = tf.split(weight, 4, axis=-1)
+    return tf.concat([g, i, f, o], axis=-1)
+
+
+def _steps(cell: keras.Layer) -> Steps:
+    if isinstance(cell, keras.layers.LSTMCell):
+        return LSTMSteps(*_activations(cell))
+    if _resets_after(cell):
+        return GRUSteps(*_activations(cell))
+    if isinstance(cell, keras.layers.GRUCell):
+        return GRUResetBeforeSteps(*_activations(cell))
+    return SimpleRNNSteps(*_activations(cell))
+
+
+def _activations(cell: keras.Layer) -> list[Any]:
+    activations = [cell.activation]
+    if not isinstance(cell, keras.layers.SimpleRNNCell):
+        activations.append(cell.recurrent_activation)
+    return [logistic if one is keras.activations.sigmoid else one for one in activations]
+
+
+def _resets_after(cell: keras.Layer) -> bool:
+    return isinstance(cell, keras.layers.GRUCell) and bool(cell.reset_after)
+
+
+def _state_count(cell: keras.Layer) -> int:
+    return len(keras.tree.flatten(cell.state_size))
+
+
+def _cells(layer: keras.layers.RNN) -> list[keras.Layer]:
+    cell = layer.cell
+    return list(cell.cells) if isinstance(cell, keras.layers.StackedRNNCells) else [cell]

@@ -1,0 +1,151 @@
+"""A recurrent loop that XLA compiles, forward and backward."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from rnnbench.models.fast.steps import Steps, Tensors, kernel_gradient
+
+
+def recur(
+    steps: Steps,
+    inputs: Any,
+    mask: Any,
+    projection: Tensors,
+    weights: Tensors,
+    states: Tensors,
+    every_step: bool,
+) -> tuple[Any, list[Any]]:
+    """Run a cell over a sequence; differentiable in all but the mask.
+
+    A forward and a backward loop with a gradient of their own: the backward loop does only what
+    depends on the gradient that comes from the step after, all else is done for all steps at once.
+
+    Parameters
+    ----------
+    steps : Steps
+        The cell.
+    inputs : tensor, (steps, features, batch)
+        The sequence.
+    mask : bool tensor, (steps, 1, batch), or None
+        Where it is false the states stay as they are.
+    projection : sequence of tensors
+        The kernel, (features, gates · units), and the bias, (gates · units, 1).
+    weights : sequence of tensors
+        The recurrent kernel, (units, gates · units), and what else `steps` says.
+    states : sequence of tensors, (units, batch)
+        The initial states.
+    every_step : bool
+        Whether the state after every step is wanted.
+
+    Returns
+    -------
+    tuple
+        The first state after every step, (steps, units, batch), or None; and the last states.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def run(
+        inputs: Any, projection: list[Any], weights: list[Any], states: list[Any]
+    ) -> tuple[list[Any], Any]:
+        # What follows has its gradient written out: no tape need look into it.
+        inputs, projection, weights, states = keras.tree.map_structure(
+            tf.stop_gradient, (inputs, projection, weights, states)
+        )
+        after, saved = _forward(steps, inputs, mask, projection, weights, states)
+        last = [state[-1] for state in after]
+
+        def gradient(*gradients: Any) -> Any:
+            hidden, ends = (gradients[0], gradients[1:]) if every_step else (None, gradients)
+            forward = (inputs, mask, projection, weights, states, after, saved)
+            return _backward(steps, *forward, hidden, list(ends))
+
+        return ([after[0], *last] if every_step else last), gradient
+
+    outputs = run(inputs, list(projection), list(weights), list(states))
+    return (outputs[0], outputs[1:]) if every_step else (None, outputs)
+
+
+@tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+def _forward(
+    steps: Steps,
+    inputs: Any,
+    mask: Any,
+    projection: list[Any],
+    weights: list[Any],
+    states: list[Any],
+) -> tuple[list[Any], list[Any]]:
+    """Return the states after every step, and what the backward loop needs."""
+    count = tf.shape(inputs)[0]
+    kernel, bias = tf.transpose(projection[0]), projection[1]
+    turned = [tf.transpose(weights[0]), *weights[1:]]
+
+    def one(step: Any, states: list[Any]) -> tuple[list[Any], list[Any]]:
+        new, saved = steps.forward(tf.matmul(kernel, inputs[step]) + bias, states, turned)
+        if mask is not None:
+            new = [tf.where(mask[step], *pair) for pair in zip(new, states, strict=True)]
+        return new, saved
+
+    def body(step: Any, states: Any, arrays: Any) -> Any:
+        new, saved = one(step, states)
+        return step + 1, new, _write(arrays, step, [*new, *saved])
+
+    arrays = _arrays(count, one(tf.constant(0), states))
+    _, _, arrays = tf.while_loop(lambda step, *_: step < count, body, (0, states, arrays))
+    stacked = [array.stack() for array in arrays]
+    return stacked[: len(states)], stacked[len(states) :]
+
+
+@tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+def _backward(
+    steps: Steps,
+    inputs: Any,
+    mask: Any,
+    projection: list[Any],
+    weights: list[Any],
+    states: list[Any],
+    after: list[Any],
+    saved: list[Any],
+    hidden: Any,
+    ends: list[Any],
+) -> tuple[Any, list[Any], list[Any], list[Any]]:
+    """Return the gradients of the inputs, the projection, the weights and the initial states."""
+    count = tf.shape(inputs)[0]
+    before = [
+        tf.concat([first[None], every[:-1]], axis=0)
+        for first, every in zip(states, after, strict=True)
+    ]
+    factors = steps.local(saved, before, after)
+
+    def one(step: Any, gradients: list[Any]) -> tuple[list[Any], list[Any]]:
+        if hidden is not None:
+            gradients = [gradients[0] + hidden[step], *gradients[1:]]
+        here = [factor[step] for factor in factors]
+        if mask is None:
+            return steps.backward(here, gradients, weights)
+        into = [tf.where(mask[step], one, tf.zeros_like(one)) for one in gradients]
+        past = [tf.where(mask[step], tf.zeros_like(one), one) for one in gradients]
+        earlier, kept = steps.backward(here, into, weights)
+        return [sum(pair) for pair in zip(earlier, past, strict=True)], kept
+
+    def body(step: Any, gradients: Any, arrays: Any) -> Any:
+        earlier, kept = one(step, gradients)
+        return step - 1, earlier, _write(arrays, step, kept)
+
+    arrays = _arrays(count, one(tf.constant(0), ends)[1])
+    _, first, arrays = tf.while_loop(lambda step, *_: step >= 0, body, (count - 1, ends, arrays))
+    kept = [array.stack() for array in arrays]
+    of_x, of_weights = steps.collect(factors, kept, before, weights)
+    of_inputs = tf.einsum("fg,tgb->tfb", projection[0], of_x)
+    of_bias = tf.reduce_sum(of_x, axis=(0, 2))[:, None]
+    return of_inputs, [kernel_gradient(inputs, of_x), of_bias], of_weights, first
+
+
+def _arrays(count: Any, values: Any) -> list[Any]:
+    """Return an array over the steps for each of a step's values."""
+    return [tf.TensorArray(value.dtype, count) for value in keras.tree.flatten(values)]
+
+
+def _write(arrays: list[Any], step: Any, values: list[Any]) -> list[Any]:
+    return [array.write(step, value) for array, value in zip(arrays, values, strict=True)]

@@ -1,0 +1,246 @@
+"""One step of each recurrent cell, forward and backward, written out.
+
+Arrays are transposed: a state is (units, batch), so that a gate is a contiguous block of rows. A
+function of one step takes such arrays; a function of all steps takes them stacked, (steps, rows,
+batch), and computes in one go all that does not depend on the gradient that runs backward through
+time.
+
+Sources: Elman 1990 (SimpleRNN), Hochreiter & Schmidhuber 1997 and Gers et al. 2000 (LSTM), Cho et
+al. 2014 (GRU, `reset_after=False`); the form with `reset_after=True` is cuDNN's. Backward passes
+are the chain rule applied to them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+Activation = Callable[[Any], Any]
+Tensors = Sequence[Any]
+
+
+class Steps(Protocol):
+    """What a loop needs to know of a cell.
+
+    `x` is the inputs' part of each sum, bias included. `weights` are the recurrent kernel and what
+    else a cell says; the kernel is (units, gates · units) everywhere but in `forward`, which gets
+    it transposed.
+    """
+
+    def forward(self, x: Any, states: Tensors, weights: Tensors) -> tuple[list[Any], list[Any]]:
+        """Return the next states, and what backward needs of this step (rows may differ)."""
+
+    def local(self, saved: Tensors, before: Tensors, after: Tensors) -> list[Any]:
+        """Return, for all steps, the factors by which a gradient is multiplied in each."""
+
+    def backward(
+        self, factors: Tensors, gradients: Tensors, weights: Tensors
+    ) -> tuple[list[Any], list[Any]]:
+        """Return the gradients of the states before, and what `collect` needs of this step."""
+
+    def collect(
+        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
+    ) -> tuple[Any, list[Any]]:
+        """Return, from all steps, the gradients of x and of the weights."""
+
+
+@lru_cache
+@dataclass(frozen=True, eq=False)
+class SimpleRNNSteps:
+    """h' = activation(x + Rᵀh)."""
+
+    activation: Activation
+
+    def forward(self, x: Any, states: Tensors, weights: Tensors) -> tuple[list[Any], list[Any]]:
+        """Save the sum that goes into the activation."""
+        total = x + tf.matmul(weights[0], states[0])
+        return [self.activation(total)], [total]
+
+    def local(self, saved: Tensors, before: Tensors, after: Tensors) -> list[Any]:
+        """One factor: the activation's slope."""
+        return [slope(self.activation, saved[0])[1]]
+
+    def backward(
+        self, factors: Tensors, gradients: Tensors, weights: Tensors
+    ) -> tuple[list[Any], list[Any]]:
+        """Keep the gradient of the sum."""
+        total = gradients[0] * factors[0]
+        return [tf.matmul(weights[0], total)], [total]
+
+    def collect(
+        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
+    ) -> tuple[Any, list[Any]]:
+        """Gradients of x and the recurrent kernel."""
+        return kept[0], [kernel_gradient(before[0], kept[0])]
+
+
+@lru_cache
+@dataclass(frozen=True, eq=False)
+class LSTMSteps:
+    """Gates g, i, f, o of x + Rᵀh; c' = f·c + i·g; h' = o·activation(c').
+
+    In this order, which is not Keras's, those that share an activation are one block of rows, and
+    so are those that the gradient of c reaches.
+    """
+
+    activation: Activation
+    recurrent_activation: Activation
+
+    def forward(self, x: Any, states: Tensors, weights: Tensors) -> tuple[list[Any], list[Any]]:
+        """Save the sums that go into the gates."""
+        total = x + tf.matmul(weights[0], states[0])
+        units = states[0].shape[0]
+        g = self.activation(total[:units])
+        i, f, o = tf.split(self.recurrent_activation(total[units:]), 3, axis=0)
+        c = f * states[1] + i * g
+        return [o * self.activation(c), c], [total]
+
+    def local(self, saved: Tensors, before: Tensors, after: Tensors) -> list[Any]:
+        """Factors of dc in g, i and f; of dh in o and in c; and of dc in the c before."""
+        units = before[0].shape[1]
+        g, slope_g = slope(self.activation, saved[0][:, :units])
+        gates, slopes = slope(self.recurrent_activation, saved[0][:, units:])
+        i, f, o = tf.split(gates, 3, axis=1)
+        slope_i, slope_f, slope_o = tf.split(slopes, 3, axis=1)
+        shown, slope_c = slope(self.activation, after[1])
+        inner = tf.concat([i * slope_g, g * slope_i, before[1] * slope_f], axis=1)
+        return [inner, shown * slope_o, o * slope_c, f]
+
+    def backward(
+        self, factors: Tensors, gradients: Tensors, weights: Tensors
+    ) -> tuple[list[Any], list[Any]]:
+        """Keep the gradient of the sums."""
+        inner, outer, to_cell, forget = factors
+        hidden = gradients[0]
+        cell = gradients[1] + hidden * to_cell
+        total = tf.concat([inner * tf.tile(cell, (3, 1)), hidden * outer], axis=0)
+        return [tf.matmul(weights[0], total), cell * forget], [total]
+
+    def collect(
+        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
+    ) -> tuple[Any, list[Any]]:
+        """Gradients of x and the recurrent kernel."""
+        return kept[0], [kernel_gradient(before[0], kept[0])]
+
+
+@lru_cache
+@dataclass(frozen=True, eq=False)
+class GRUSteps:
+    """Gates z, r of x + Rᵀh + b; candidate of x + r·(Rᵀh + b); h' = z·h + (1 - z)·candidate.
+
+    The weights are R and b, the recurrent bias, (3 · units, 1).
+    """
+
+    activation: Activation
+    recurrent_activation: Activation
+
+    def forward(self, x: Any, states: Tensors, weights: Tensors) -> tuple[list[Any], list[Any]]:
+        """Save the sums that go into the gates and the candidate, and the state's part of it."""
+        inner = tf.matmul(weights[0], states[0]) + weights[1]
+        rows = 2 * states[0].shape[0]
+        total = x[:rows] + inner[:rows]
+        z, r = tf.split(self.recurrent_activation(total), 2, axis=0)
+        total_h = x[rows:] + r * inner[rows:]
+        after = z * states[0] + (1 - z) * self.activation(total_h)
+        return [after], [total, total_h, inner[rows:]]
+
+    def local(self, saved: Tensors, before: Tensors, after: Tensors) -> list[Any]:
+        """Factors of dh in z, r and the state's part of the candidate; in x's; and in h."""
+        total, total_h, inner = saved
+        gates, slopes = slope(self.recurrent_activation, total)
+        (z, r), (slope_z, slope_r) = (tf.split(both, 2, axis=1) for both in (gates, slopes))
+        candidate, slope_h = slope(self.activation, total_h)
+        to_candidate = (1 - z) * slope_h
+        parts = [
+            (before[0] - candidate) * slope_z,
+            to_candidate * inner * slope_r,
+            to_candidate * r,
+        ]
+        return [tf.concat(parts, axis=1), to_candidate, z]
+
+    def backward(
+        self, factors: Tensors, gradients: Tensors, weights: Tensors
+    ) -> tuple[list[Any], list[Any]]:
+        """Keep the gradient of what the state gives."""
+        inner, _, keep = factors
+        total = inner * tf.tile(gradients[0], (3, 1))
+        return [gradients[0] * keep + tf.matmul(weights[0], total)], [total, gradients[0]]
+
+    def collect(
+        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
+    ) -> tuple[Any, list[Any]]:
+        """Gradients of x, the recurrent kernel and its bias."""
+        total, hidden = kept
+        gates = tf.split(total, 3, axis=1)[:2]
+        x = tf.concat([*gates, hidden * factors[1]], axis=1)
+        bias = tf.reduce_sum(total, axis=(0, 2))[:, None]
+        return x, [kernel_gradient(before[0], total), bias]
+
+
+@lru_cache
+@dataclass(frozen=True, eq=False)
+class GRUResetBeforeSteps:
+    """Gates z, r of x + Rᵀh; candidate of x + Rᵀ(r·h); h' = z·h + (1 - z)·candidate."""
+
+    activation: Activation
+    recurrent_activation: Activation
+
+    def forward(self, x: Any, states: Tensors, weights: Tensors) -> tuple[list[Any], list[Any]]:
+        """Save the sums that go into the gates and the candidate."""
+        h = states[0]
+        rows = 2 * h.shape[0]
+        total = x[:rows] + tf.matmul(weights[0][:rows], h)
+        z, r = tf.split(self.recurrent_activation(total), 2, axis=0)
+        total_h = x[rows:] + tf.matmul(weights[0][rows:], r * h)
+        return [z * h + (1 - z) * self.activation(total_h)], [total, total_h]
+
+    def local(self, saved: Tensors, before: Tensors, after: Tensors) -> list[Any]:
+        """Factors: of dh in z, in the candidate and in h; of d(r·h) in r and in h; and r·h."""
+        gates, slopes = slope(self.recurrent_activation, saved[0])
+        (z, r), (slope_z, slope_r) = (tf.split(both, 2, axis=1) for both in (gates, slopes))
+        candidate, slope_h = slope(self.activation, saved[1])
+        h = before[0]
+        return [(h - candidate) * slope_z, (1 - z) * slope_h, z, h * slope_r, r]
+
+    def backward(
+        self, factors: Tensors, gradients: Tensors, weights: Tensors
+    ) -> tuple[list[Any], list[Any]]:
+        """Keep the gradients of the sums."""
+        to_z, to_candidate, keep, to_r, reset = factors
+        hidden = gradients[0]
+        rows = 2 * hidden.shape[0]
+        total_h = hidden * to_candidate
+        shown = tf.matmul(weights[0][:, rows:], total_h)
+        total = tf.concat([hidden * to_z, shown * to_r], axis=0)
+        before = hidden * keep + shown * reset + tf.matmul(weights[0][:, :rows], total)
+        return [before], [tf.concat([total, total_h], axis=0)]
+
+    def collect(
+        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
+    ) -> tuple[Any, list[Any]]:
+        """Gradients of x and the recurrent kernel."""
+        units = before[0].shape[1]
+        total, total_h = tf.split(kept[0], [2 * units, units], axis=1)
+        gates = kernel_gradient(before[0], total)
+        candidate = kernel_gradient(before[0] * factors[4], total_h)
+        return kept[0], [tf.concat([gates, candidate], axis=1)]
+
+
+def logistic(x: Any) -> Any:
+    """Return the sigmoid, by way of tanh: half the operations, and XLA vectorises them."""
+    return 0.5 * tf.tanh(0.5 * x) + 0.5
+
+
+def slope(activation: Activation, x: Any) -> tuple[Any, Any]:
+    """Return an elementwise activation's value and derivative."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = activation(x)
+    return y, tape.gradient(y, x, unconnected_gradients="zero")
+
+
+def kernel_gradient(states: Any, totals: Any) -> Any:
+    """Return the gradient of a kernel that states, (steps, units, batch), were multiplied by."""
+    return tf.einsum("tub,tgb->ug", states, totals)

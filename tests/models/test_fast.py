@@ -1,0 +1,207 @@
+"""Accelerated layers compute what Keras's do, outputs and every gradient."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rnnbench.models.fast import accelerate
+from rnnbench.models.fast.layers import reason_against
+
+L = keras.layers
+BATCH, STEPS, FEATURES = 3, 6, 4
+Make = Callable[..., Any]
+FORMS: dict[str, Make] = {
+    "simple_rnn": lambda **options: L.SimpleRNN(5, **options),
+    "simple_rnn relu": lambda **options: L.SimpleRNN(5, activation="relu", **options),
+    "lstm": lambda **options: L.LSTM(5, **options),
+    "lstm relu, no bias": lambda **options: L.LSTM(5, activation="relu", use_bias=False, **options),
+    "gru": lambda **options: L.GRU(5, **options),
+    "gru no bias": lambda **options: L.GRU(5, use_bias=False, **options),
+    "gru reset_after=False": lambda **options: L.GRU(5, reset_after=False, **options),
+    "bidirectional": lambda **options: L.Bidirectional(L.LSTM(5, **options)),
+    "cell": lambda **options: L.RNN(L.GRUCell(5), **options),
+    "stacked cells": lambda **options: L.RNN(
+        L.StackedRNNCells([L.LSTMCell(4), L.GRUCell(3), L.SimpleRNNCell(5)]), **options
+    ),
+}
+CALLS: dict[str, tuple[dict[str, bool], bool]] = {
+    "last output": ({}, False),
+    "last output, mask": ({}, True),
+    "every output and states, mask": ({"return_sequences": True, "return_state": True}, True),
+}
+ONE_WAY = [name for name in FORMS if name != "bidirectional"]
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """Layers compute in float64."""
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def pair(make: Make, options: dict[str, bool], dtype: str = "float64") -> tuple[Any, Any, Any]:
+    """Return a stock layer, the same accelerated, with random weights, and inputs."""
+    generator = np.random.default_rng(7)
+    inputs = tf.constant(generator.normal(size=(BATCH, STEPS, FEATURES)).astype(dtype))
+    stock, ours = make(**options), make(**options)
+    stock(inputs)
+    ours(inputs)
+    weights = [generator.normal(size=weight.shape) * 0.5 for weight in stock.get_weights()]
+    stock.set_weights(weights)
+    ours.set_weights(weights)
+    return stock, accelerate(ours), inputs
+
+
+def a_mask() -> Any:
+    """Return a mask with gaps at the front, inside and at the end, and an example of nothing."""
+    return tf.constant(
+        [
+            [False, True, True, False, True, True],
+            [True, True, True, True, False, False],
+            [False] * STEPS,
+        ]
+    )
+
+
+def outputs_and_gradients(layer: Any, inputs: Any, **call: Any) -> list[Any]:
+    """Return outputs, and the gradients of inputs and weights of a sum that mixes all outputs."""
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = keras.tree.flatten(layer(inputs, **call))
+        total = sum(
+            tf.reduce_sum(
+                one * tf.reshape(tf.range(1, tf.size(one) + 1, dtype=one.dtype), one.shape)
+            )
+            for one in outputs
+        )
+    weights = [weight.value for weight in layer.trainable_weights]
+    gradients: list[Any] = tape.gradient(total, [inputs, *weights])
+    return [*outputs, *gradients]
+
+
+def assert_same(stock: list[Any], ours: list[Any], relative: float) -> None:
+    assert len(stock) == len(ours)
+    for expected, given in zip(stock, ours, strict=True):
+        scale = float(np.abs(expected).max())
+        np.testing.assert_allclose(given, expected, rtol=relative, atol=relative * scale)
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("form", FORMS)
+def test_outputs_states_and_gradients_are_those_of_the_stock_layer(form: str, call: str) -> None:
+    options, masked = CALLS[call]
+    stock, ours, inputs = pair(FORMS[form], options)
+    mask = a_mask() if masked else None
+    expected = outputs_and_gradients(stock, inputs, mask=mask)
+    assert_same(expected, outputs_and_gradients(ours, inputs, mask=mask), 1e-10)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_in_single_precision_too(form: str) -> None:
+    stock, ours, inputs = pair(FORMS[form], {"return_sequences": True}, "float32")
+    expected = outputs_and_gradients(stock, inputs)
+    assert_same(expected, outputs_and_gradients(ours, inputs), 1e-4)
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("form", ["simple_rnn", "lstm", "gru"])
+def test_backwards_and_from_given_states(form: str) -> None:
+    stock, ours, inputs = pair(FORMS[form], {"go_backwards": True, "return_sequences": True})
+    states = [
+        tf.ones((BATCH, 5), tf.float64) * (1 + index) for index in range(len(stock.state_size))
+    ]
+    expected = outputs_and_gradients(stock, inputs, initial_state=states, mask=a_mask())
+    given = outputs_and_gradients(ours, inputs, initial_state=states, mask=a_mask())
+    assert_same(expected, given, 1e-10)
+
+
+def small_model() -> Any:
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [
+            keras.Input((STEPS,), dtype="int32"),
+            L.Embedding(20, 8, mask_zero=True),
+            L.LSTM(6, return_sequences=True, dropout=0.3),
+            L.Bidirectional(L.GRU(5)),
+            L.Dense(1, activation="sigmoid"),
+        ]
+    )
+    return model
+
+
+def train(model: Any, **options: Any) -> list[float]:
+    generator = np.random.default_rng(5)
+    words, labels = generator.integers(0, 20, (22, STEPS)), generator.integers(0, 2, 22)
+    model.compile("adam", "binary_crossentropy", **options)
+    history = model.fit(words, labels, batch_size=8, epochs=3, verbose=0, shuffle=False)
+    losses: list[float] = history.history["loss"]
+    return losses
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_training_with_masks_dropout_and_a_last_batch_that_is_smaller_goes_the_same_way(
+    jit_compile: bool,
+) -> None:
+    stock = train(small_model(), jit_compile=jit_compile)
+    ours = train(accelerate(small_model()), jit_compile=jit_compile)
+    np.testing.assert_allclose(ours, stock, rtol=1e-4)
+
+
+def test_training_again_gives_the_same_to_the_last_bit() -> None:
+    first, second = accelerate(small_model()), accelerate(small_model())
+    assert train(first, jit_compile=False) == train(second, jit_compile=False)
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_configuration_and_file_are_those_of_the_stock_model(tmp_path: Path) -> None:
+    stock = small_model()
+    ours = accelerate(keras.Sequential.from_config(stock.get_config()))
+    assert ours.get_config() == stock.get_config()
+    ours.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    words = np.random.default_rng(1).integers(0, 20, (5, STEPS))
+    np.testing.assert_allclose(
+        loaded.predict(words, verbose=0), ours.predict(words, verbose=0), atol=1e-6
+    )
+
+
+def test_one_example_by_itself_is_computed_as_in_a_batch() -> None:
+    _, layer, inputs = pair(FORMS["lstm"], {"return_sequences": True}, "float32")
+    np.testing.assert_allclose(layer(inputs[:1]), layer(inputs)[:1], rtol=1e-5, atol=1e-6)
+
+
+def test_within_time_distributed_too() -> None:
+    inputs = np.random.default_rng(1).normal(size=(2, 3, STEPS, FEATURES)).astype("float32")
+    layer = L.TimeDistributed(L.LSTM(5))
+    expected = layer(inputs)
+    np.testing.assert_allclose(accelerate(layer)(inputs), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (lambda: L.LSTM(4, recurrent_dropout=0.2), "recurrent dropout"),
+        (lambda: L.GRU(4, activation="softmax"), "activation softmax"),
+        (lambda: L.SimpleRNN(4, unroll=True), "unroll=True"),
+        (lambda: L.ConvLSTM2D(2, 3), "no faster loop for ConvLSTMCell"),
+        (lambda: L.LSTM(4, dtype="mixed_bfloat16"), "computes in bfloat16"),
+        (lambda: L.LSTM(4), None),
+    ],
+)
+def test_a_layer_that_keeps_keras_s_loop_says_why(layer: Make, reason: str | None) -> None:
+    assert reason_against(layer()) == reason
+
+
+def test_a_layer_that_keeps_keras_s_loop_works_as_ever() -> None:
+    inputs = np.ones((2, STEPS, FEATURES), "float32")
+    layer = L.GRU(4, activation="softmax")
+    expected = layer(inputs)
+    np.testing.assert_array_equal(accelerate(accelerate(layer))(inputs), expected)
