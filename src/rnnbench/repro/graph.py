@@ -66,35 +66,33 @@ def with_what_they_need(targets: Collection[str], needs: Needs) -> set[str]:
     RnnbenchError
         If there is no such stage or group.
     """
-    found: set[str] = set()
-    waiting = [stage for target in targets for stage in _stages_of(target, needs)]
-    while waiting:
-        stage = waiting.pop()
-        if stage not in found:
-            found.add(stage)
-            waiting += needs[stage]
-    return found
+    return _reach([stage for target in targets for stage in _stages_of(target, needs)], needs)
 
 
 def with_what_follows(changed: Collection[str], needs: Needs) -> set[str]:
     """Return stages and all that depend on them, directly or not."""
-    followers: dict[str, list[str]] = {stage: [] for stage in needs}
+    followers: dict[str, set[str]] = {stage: set() for stage in needs}
     for stage, needed in needs.items():
         for one in needed:
-            followers[one].append(stage)
-    found: set[str] = set()
-    waiting = [stage for stage in changed if stage in needs]
-    while waiting:
-        stage = waiting.pop()
-        if stage not in found:
-            found.add(stage)
-            waiting += followers[stage]
-    return found
+            followers[one].add(stage)
+    return _reach([stage for stage in changed if stage in needs], followers)
 
 
 def kind(stage: str) -> str:
     """Return `train` of `train@EXPERIMENT`."""
     return stage.split("@", maxsplit=1)[0]
+
+
+def _reach(stages: list[str], edges: Mapping[str, Collection[str]]) -> set[str]:
+    """Return stages and all that edges lead to from them."""
+    found: set[str] = set()
+    waiting = [*stages]
+    while waiting:
+        stage = waiting.pop()
+        if stage not in found:
+            found.add(stage)
+            waiting += edges[stage]
+    return found
 
 
 def _stages_of(target: str, needs: Needs) -> list[str]:

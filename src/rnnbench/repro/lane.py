@@ -1,6 +1,7 @@
 """A DVC process that runs one stage after another."""
 
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +11,8 @@ from rnnbench.repro.graph import DVC
 
 # What DVC says when another process works on the same files.
 BUSY = "is busy, it is being blocked by"
-TRIES = 5
+TRIES = 30
+SECONDS_BETWEEN_TRIES = 2.0
 
 
 class Lane:
@@ -47,6 +49,7 @@ class Lane:
             succeeded, output = self._run_once(stage)
             if succeeded or BUSY not in output:
                 break
+            time.sleep(SECONDS_BETWEEN_TRIES)
         return succeeded, output
 
     def _run_once(self, stage: str) -> tuple[bool, str]:

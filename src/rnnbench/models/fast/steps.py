@@ -46,9 +46,20 @@ class Steps(Protocol):
         """Return, from all steps, the gradients of x and of the weights."""
 
 
+class _SumsOnly:
+    """A cell whose kept gradient of the sums says all: inputs and state are added, no more."""
+
+    def collect(
+        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
+    ) -> tuple[Any, list[Any]]:
+        """Gradients of x and the recurrent kernel."""
+        return kept[0], [kernel_gradient(before[0], kept[0])]
+
+
+# One object for each choice of activations: TensorFlow would trace the loop anew for another.
 @lru_cache
 @dataclass(frozen=True, eq=False)
-class SimpleRNNSteps:
+class SimpleRNNSteps(_SumsOnly):
     """h' = activation(x + Rᵀh)."""
 
     activation: Activation
@@ -69,16 +80,10 @@ class SimpleRNNSteps:
         total = gradients[0] * factors[0]
         return [tf.matmul(weights[0], total)], [total]
 
-    def collect(
-        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
-    ) -> tuple[Any, list[Any]]:
-        """Gradients of x and the recurrent kernel."""
-        return kept[0], [kernel_gradient(before[0], kept[0])]
-
 
 @lru_cache
 @dataclass(frozen=True, eq=False)
-class LSTMSteps:
+class LSTMSteps(_SumsOnly):
     """Gates g, i, f, o of x + Rᵀh; c' = f·c + i·g; h' = o·activation(c').
 
     In this order, which is not Keras's, those that share an activation are one block of rows, and
@@ -117,12 +122,6 @@ class LSTMSteps:
         cell = gradients[1] + hidden * to_cell
         total = tf.concat([inner * tf.tile(cell, (3, 1)), hidden * outer], axis=0)
         return [tf.matmul(weights[0], total), cell * forget], [total]
-
-    def collect(
-        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
-    ) -> tuple[Any, list[Any]]:
-        """Gradients of x and the recurrent kernel."""
-        return kept[0], [kernel_gradient(before[0], kept[0])]
 
 
 @lru_cache
