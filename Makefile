@@ -47,7 +47,7 @@ test: test-environment  ## lint, types and all tests
 	mypy
 	pytest
 
-bench: environment  ## time the faster layers against stock Keras: about ten minutes, nothing beside it
+bench: environment  ## time the compiled loops against stock Keras, with nothing beside it
 	python benchmarks/recurrent_layers.py
 
 readme: environment  ## put the numbers of the last run into the README
