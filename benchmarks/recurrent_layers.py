@@ -1,4 +1,4 @@
-"""Milliseconds of a training step: stock Keras layers against the same with the faster loop.
+"""Milliseconds of a training step: stock Keras layers against the same with the compiled loop.
 
 Each case is trained by `model.fit` in three ways, in turn, several rounds: as a user writes it
 (Keras's default), with `jit_compile=True`, and with `accelerate`. What is compared is the ratio

@@ -191,7 +191,7 @@ def test_within_time_distributed_too() -> None:
         (lambda: L.LSTM(4, recurrent_dropout=0.2), "recurrent dropout"),
         (lambda: L.GRU(4, activation="softmax"), "activation softmax"),
         (lambda: L.SimpleRNN(4, unroll=True), "unroll=True"),
-        (lambda: L.ConvLSTM2D(2, 3), "no faster loop for ConvLSTMCell"),
+        (lambda: L.ConvLSTM2D(2, 3), "no compiled loop for ConvLSTMCell"),
         (lambda: L.LSTM(4, dtype="mixed_bfloat16"), "computes in bfloat16"),
         (lambda: L.LSTM(4), None),
     ],

@@ -1,4 +1,4 @@
-"""Stock Keras recurrent layers with a faster loop, on TensorFlow.
+"""Stock Keras recurrent layers with a compiled loop, on TensorFlow.
 
 `accelerate(model)` is all there is to call; the layers stay what they were, in class, weights,
 configuration and files.

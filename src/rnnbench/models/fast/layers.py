@@ -1,4 +1,4 @@
-"""Which layers run the faster loop, and how their arrays go in and come out."""
+"""Which layers run the compiled loop, and how their arrays go in and come out."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +29,7 @@ RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.laye
 
 
 def accelerate(layer: keras.Layer) -> keras.Layer:
-    """Give a layer, or every layer of a model, the faster loop where it applies.
+    """Give a layer, or every layer of a model, the compiled loop where it applies.
 
     It applies to SimpleRNN, LSTM, GRU (both `reset_after`) and `RNN` of their cells and of stacked
     cells, alone, in `Bidirectional` or in `TimeDistributed`. Class, weights, configuration and
@@ -55,9 +55,9 @@ def accelerate(layer: keras.Layer) -> keras.Layer:
 
 
 def reason_against(layer: keras.layers.RNN) -> str | None:
-    """Return why a layer keeps Keras's own loop; None if the faster one runs.
+    """Return why a layer keeps Keras's own loop; None if the compiled one runs.
 
-    With a GPU it always does: cuDNN, where it applies, is faster than either loop.
+    With a GPU it always does: there cuDNN runs where it applies.
     """
     if tf.config.list_physical_devices("GPU"):
         return "a GPU is there"
@@ -73,7 +73,7 @@ def reason_against(layer: keras.layers.RNN) -> str | None:
 
 def _reason_of_cell(cell: keras.Layer) -> str | None:
     if type(cell) not in RECURRENT_CELLS:
-        return f"no faster loop for {type(cell).__name__}"
+        return f"no compiled loop for {type(cell).__name__}"
     if cell.recurrent_dropout:
         return "recurrent dropout"
     if cell.dropout and getattr(cell, "implementation", 2) == 1:
