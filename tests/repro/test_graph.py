@@ -1,19 +1,19 @@
 """What DVC says of this repository's own stages."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import Params
+from rnnbench.repro.environment import stage_environment
 from rnnbench.repro.graph import Needs, read_needs, with_what_follows, with_what_they_need
 
 
 @pytest.fixture(scope="module")
 def needs(root: Path) -> Needs:
     """The graph of this repository."""
-    return read_needs(root, {**os.environ, "PYTHONPATH": str(root / "src")})
+    return read_needs(root, stage_environment(root))
 
 
 def test_every_experiment_is_trained_and_evaluated_on_its_view(

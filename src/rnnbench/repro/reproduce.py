@@ -2,14 +2,14 @@
 
 import os
 import threading
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 
 from rnnbench.files import read_json, write_json
 from rnnbench.params import Params
 from rnnbench.repro.display import Display
 from rnnbench.repro.dvc_process import write_as_dvc_does
+from rnnbench.repro.environment import stage_environment
 from rnnbench.repro.graph import read_changed, read_needs, with_what_follows, with_what_they_need
 from rnnbench.repro.lane import Lane
 from rnnbench.repro.schedule import Schedule
@@ -55,7 +55,7 @@ def reproduce(root: Path, params: Params, jobs: int, targets: Collection[str] = 
     RnnbenchError
         If a target does not exist or DVC cannot read the pipeline.
     """
-    environment = _environment(root)
+    environment = stage_environment(root)
     needs = read_needs(root, environment)
     wanted = with_what_they_need(targets or list(needs), needs)
     stages = with_what_follows(read_changed(root, environment) & wanted, needs) & wanted
@@ -92,35 +92,15 @@ def _run(
     workers = [threading.Thread(target=work) for _ in range(min(jobs, len(schedule.stages)))]
     for worker in workers:
         worker.start()
-    with _stopping(schedule, workers):
+    try:
         for worker in workers:
             worker.join()
-
-
-@contextmanager
-def _stopping(schedule: Schedule, workers: list[threading.Thread]) -> Iterator[None]:
-    try:
-        yield
     except KeyboardInterrupt:
         schedule.stop()
         for worker in workers:
             worker.join()
         print("interrupted: what was finished is kept, the rest begins anew next time", flush=True)
         raise
-
-
-def _environment(root: Path) -> dict[str, str]:
-    """Return the environment of stages that share a machine and run the repository's source.
-
-    Every stage keeps as many threads as there are cores: convolutions add in another order with
-    another number of threads, and what comes out must be what `dvc repro` alone gives.
-    """
-    return {
-        # TensorFlow otherwise gives all of a GPU's memory to the first that asks.
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        **os.environ,
-        "PYTHONPATH": str(root / "src"),
-    }
 
 
 def _past_seconds(root: Path) -> dict[str, float]:

@@ -79,7 +79,7 @@ def _reason_of_cell(cell: keras.Layer) -> str | None:
     if cell.dropout and getattr(cell, "implementation", 2) == 1:
         return "dropout of each gate by itself (implementation=1)"
     for activation in _activations(cell):
-        if activation not in (*ELEMENTWISE, logistic):
+        if activation not in ELEMENTWISE:
             return f"activation {getattr(activation, '__name__', activation)}"
     return None
 
@@ -136,9 +136,10 @@ def _run(
         hidden, end = recur(
             _steps(cell), hidden, by_step, _projection(cell), _weights(cell), begin, every_step
         )
-        ends += [tf.transpose(one) for one in end]
+        end = [tf.transpose(one) for one in end]
+        ends += end
     outputs = tf.transpose(hidden, (2, 0, 1)) if layer.return_sequences else None
-    last, outputs = _outputs(layer, mask, ends[-_state_count(cells[-1])], outputs)
+    last, outputs = _outputs(layer, mask, end[0], outputs)
     return last, outputs, keras.tree.pack_sequence_as(initial_state, ends)
 
 
@@ -184,28 +185,27 @@ def _in_order(cell: keras.Layer, weight: Any) -> Any:
 
 
 def _steps(cell: keras.Layer) -> Steps:
+    activations = [
+        logistic if activation is keras.activations.sigmoid else activation
+        for activation in _activations(cell)
+    ]
     if isinstance(cell, keras.layers.LSTMCell):
-        return LSTMSteps(*_activations(cell))
+        return LSTMSteps(*activations)
     if _resets_after(cell):
-        return GRUSteps(*_activations(cell))
+        return GRUSteps(*activations)
     if isinstance(cell, keras.layers.GRUCell):
-        return GRUResetBeforeSteps(*_activations(cell))
-    return SimpleRNNSteps(*_activations(cell))
+        return GRUResetBeforeSteps(*activations)
+    return SimpleRNNSteps(*activations)
 
 
 def _activations(cell: keras.Layer) -> list[Any]:
-    activations = [cell.activation]
-    if not isinstance(cell, keras.layers.SimpleRNNCell):
-        activations.append(cell.recurrent_activation)
-    return [logistic if one is keras.activations.sigmoid else one for one in activations]
+    if isinstance(cell, keras.layers.SimpleRNNCell):
+        return [cell.activation]
+    return [cell.activation, cell.recurrent_activation]
 
 
 def _resets_after(cell: keras.Layer) -> bool:
     return isinstance(cell, keras.layers.GRUCell) and bool(cell.reset_after)
-
-
-def _state_count(cell: keras.Layer) -> int:
-    return len(keras.tree.flatten(cell.state_size))
 
 
 def _cells(layer: keras.layers.RNN) -> list[keras.Layer]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rnnbench.models.backend import quiet_import
+from rnnbench.repro.environment import stage_environment
 from rnnbench.repro.warm import client
 from rnnbench.repro.warm.client import LENGTH, SOCKET_VARIABLE
 
@@ -64,9 +65,8 @@ def warm_python(root: Path, modules: Sequence[str] = MODULES) -> Iterator[dict[s
         return
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
         address = Path(folder) / "socket"
-        environment = {**os.environ, "PYTHONPATH": str(root / "src")}
         command = [sys.executable, "-m", "rnnbench.repro.warm.server", str(address), *modules]
-        with subprocess.Popen(command, cwd=root, env=environment) as process:  # noqa: S603
+        with subprocess.Popen(command, cwd=root, env=stage_environment(root)) as process:  # noqa: S603
             try:
                 _wait_for(address, process)
                 stand_in = _write_stand_in(Path(folder) / "bin")
