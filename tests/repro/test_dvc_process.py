@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from rnnbench.repro.dvc_process import dump_yaml, modify_yaml, parse_yaml, write_as_dvc_does
+from rnnbench.repro.dvc_process import dump_yaml, lock_as_dvc_writes_it, modify_yaml, parse_yaml
 
 # Texts that one version of YAML or the other takes for something else, among any.
 TEXTS = st.one_of(
@@ -56,9 +56,25 @@ def test_a_lock_that_fails_to_be_written_stays_as_it_was(tmp_path: Path) -> None
 def test_in_the_end_the_lock_is_as_dvc_writes_it(tmp_path: Path) -> None:
     lock = tmp_path / "dvc.lock"
     long = "results/a-suite-with-a-long-name/an-experiment-with-a-long-name/confusion_matrix.csv"
-    content = {"schema": "2.0", "stages": {"train@a": {"outs": [{"path": long}]}}}
-    with modify_yaml(str(lock)) as written:
-        written.update(content)
-    assert lock.read_text() != dumps_yaml(content)
-    write_as_dvc_does(tmp_path)
+    shared = {"learning_rate": 1e-05}
+    stage = {"params": {"a": shared, "b": shared}, "outs": [{"path": long}]}
+    content = {"schema": "2.0", "stages": {"train@a": stage}}
+    with lock_as_dvc_writes_it(tmp_path):
+        with modify_yaml(str(lock)) as written:
+            written.update(content)
+        assert lock.read_text() != dumps_yaml(content)
     assert lock.read_text() == dumps_yaml(content)
+
+
+def test_of_the_repository_s_lock_only_what_changed_is_written_anew(
+    root: Path, tmp_path: Path
+) -> None:
+    lock = tmp_path / "dvc.lock"
+    before = (root / "dvc.lock").read_text()
+    lock.write_text(before)
+    with lock_as_dvc_writes_it(tmp_path), modify_yaml(str(lock)) as content:
+        content["stages"]["layers"]["cmd"] = "python another.py"
+    after = lock.read_text()
+    compared = zip(before.splitlines(), after.splitlines(), strict=True)
+    changed = [pair for pair in compared if pair[0] != pair[1]]
+    assert changed == [("    cmd: python stages/layers.py", "    cmd: python another.py")]

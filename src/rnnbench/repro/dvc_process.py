@@ -38,10 +38,6 @@ class _Loader(yaml.CSafeLoader):  # type: ignore[misc]
 class _Dumper(yaml.CSafeDumper):  # type: ignore[misc]
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write everything out, as DVC does."""
-        return True
-
 
 for _versions, _tag, _pattern, _first in implicit_resolvers:
     if (1, 2) in _versions:
@@ -85,15 +81,33 @@ def dump_yaml(content: Any) -> str:
     return written
 
 
-def write_as_dvc_does(root: Path) -> None:
-    """Write the lock file once more, broken into lines where DVC breaks them.
+@contextmanager
+def lock_as_dvc_writes_it(root: Path) -> Iterator[None]:
+    """Let the block change the lock file; in the end all is written by DVC's own library.
 
-    Otherwise the next stage that DVC runs by itself would change lines all over the file.
+    What the block left alone keeps its text to the letter: a diff shows the stages that ran.
     """
     lock = root / LOCK_FILE
-    if lock.exists():
-        content = dvc_yaml.parse_yaml_for_update(lock.read_text(encoding="utf-8"), str(lock))
-        write_text(lock, dvc_yaml.dumps_yaml(content))
+    before = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    try:
+        yield
+    finally:
+        if lock.exists():
+            after = parse_yaml(lock.read_text(encoding="utf-8"), str(lock))
+            content = dvc_yaml.parse_yaml_for_update(before, str(lock))
+            _change_where_different(content, after, depth=2)  # the stages, each as a whole
+            write_text(lock, dvc_yaml.dumps_yaml(content))
+
+
+def _change_where_different(content: dict[str, Any], after: dict[str, Any], depth: int) -> None:
+    """Make content equal to `after`; what is equal already stays the very object it is."""
+    for name in content.keys() - after.keys():
+        del content[name]
+    for name, value in after.items():
+        if depth > 1 and isinstance(content.get(name), dict):
+            _change_where_different(content[name], value, depth - 1)
+        elif name not in content or content[name] != value:
+            content[name] = value
 
 
 def use_libyaml() -> None:

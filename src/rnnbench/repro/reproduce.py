@@ -8,7 +8,7 @@ from pathlib import Path
 from rnnbench.files import read_json, write_json
 from rnnbench.params import Params
 from rnnbench.repro.display import Display
-from rnnbench.repro.dvc_process import write_as_dvc_does
+from rnnbench.repro.dvc_process import lock_as_dvc_writes_it
 from rnnbench.repro.environment import stage_environment
 from rnnbench.repro.graph import read_changed, read_needs, with_what_follows, with_what_they_need
 from rnnbench.repro.lane import Lane
@@ -65,10 +65,13 @@ def reproduce(root: Path, params: Params, jobs: int, targets: Collection[str] = 
     create_experiments(params.suites, root)
     schedule = Schedule(stages, needs, _past_seconds(root))
     try:
-        with warm_python(root) as warm, Display(schedule, jobs) as display:
+        with (
+            lock_as_dvc_writes_it(root),
+            warm_python(root) as warm,
+            Display(schedule, jobs) as display,
+        ):
             _run(schedule, root, {**environment, **warm}, jobs, display)
     finally:
-        write_as_dvc_does(root)
         _keep_seconds(root, schedule)
     if schedule.skipped:
         print(f"not run, because of what failed: {', '.join(schedule.skipped)}")
