@@ -361,6 +361,7 @@ class Training(Section):
     optimizer: Literal["adam", "rmsprop"]
     learning_rate: PositiveFloat
     learning_rate_decay: Annotated[float, Field(ge=0.0)]
+    precision: Literal["float32", "mixed_bfloat16"]
     loss: Literal["binary_crossentropy", "sparse_categorical_crossentropy", "mean_squared_error"]
     from_logits: bool
 
@@ -474,6 +475,7 @@ class Params(Section):
 
     templates: dict[str, Any]
     deterministic: bool
+    compiled_loops: bool
     download: Download
     atlas: Atlas
     datasets: Datasets

@@ -192,3 +192,15 @@ def test_layers_that_do_not_fit_are_refused_with_the_fix(
     assert isinstance(altered.experiments[experiment], Experiment)
     with pytest.raises(RnnbenchError, match=words):
         build(altered, experiment)
+
+
+def test_in_mixed_precision_layers_compute_in_16_bits_and_weights_and_the_last_layer_keep_32(
+    params: Params, changed: Callable[..., Params]
+) -> None:
+    name = "imdb-rnn-stacked-cells"
+    mixed = changed("recipes", "first-look", name, "training", precision="mixed_bfloat16")
+    shapes = SHAPES["imdb-20k-200"]
+    model = build_model(mixed.experiments[name], mixed.views["imdb-20k-200"], *shapes)
+    assert [layer.compute_dtype for layer in model.layers] == ["bfloat16", "bfloat16", "float32"]
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"

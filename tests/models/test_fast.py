@@ -137,9 +137,13 @@ def small_model() -> Any:
 
 
 def train(model: Any, **options: Any) -> list[float]:
+    model.compile("adam", "binary_crossentropy", **options)
+    return fit(model)
+
+
+def fit(model: Any) -> list[float]:
     generator = np.random.default_rng(5)
     words, labels = generator.integers(0, 20, (22, STEPS)), generator.integers(0, 2, 22)
-    model.compile("adam", "binary_crossentropy", **options)
     history = model.fit(words, labels, batch_size=8, epochs=3, verbose=0, shuffle=False)
     losses: list[float] = history.history["loss"]
     return losses
@@ -152,6 +156,20 @@ def test_training_with_masks_dropout_and_a_last_batch_that_is_smaller_goes_the_s
     stock = train(small_model(), jit_compile=jit_compile)
     ours = train(accelerate(small_model()), jit_compile=jit_compile)
     np.testing.assert_allclose(ours, stock, rtol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_compiled_update_of_words_that_occur_many_times_is_the_stock_optimizer_s(
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnbench.models.fast.optimizer.WORTH_COMPILING", 1)
+    stock, ours = small_model(), small_model()
+    for model in (stock, ours):
+        model.compile(optimizer, "binary_crossentropy")
+    accelerate(ours)
+    np.testing.assert_allclose(fit(ours), fit(stock), rtol=1e-4)
+    words = stock.layers[0].get_weights()[0]
+    np.testing.assert_allclose(ours.layers[0].get_weights()[0], words, atol=1e-5)
 
 
 def test_training_again_gives_the_same_to_the_last_bit() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.tracking.identity import dvc_stage, git_state
+from rnnbench.tracking.identity import dvc_stage, made_from
 from rnnbench.tracking.store import artifact_location, default_uri, repository_root, tracking_uri
 
 
@@ -51,19 +51,22 @@ def test_the_commit_and_whether_the_tree_was_dirty_are_known(repository: Path) -
         identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
         subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
 
-    assert git_state() == {}
+    assert set(made_from()) == {"source_digest"}
     git("init")
     (repository / "results").mkdir()
     (repository / "results" / "metrics.json").write_text("{}")
     git("add", ".")
     git("commit", "-m", "first")
-    clean = git_state()
+    clean = made_from()
     assert len(clean["git_commit"]) == 40
     assert clean["git_dirty"] is False
     (repository / "results" / "metrics.json").write_text('{"accuracy": 1}')
-    assert git_state()["git_dirty"] is False, "what the pipeline writes is not a change of it"
+    assert made_from()["git_dirty"] is False, "what the pipeline writes is not a change of it"
     (repository / "dvc.yaml").write_text("stages: {}")
-    assert git_state()["git_dirty"] is True
+    changed = made_from()
+    assert changed["git_dirty"] is True
+    (repository / "dvc.yaml").write_text("stages: {another: {}}")
+    assert made_from()["git_diff_digest"] != changed["git_diff_digest"]
 
 
 def test_the_stage_is_the_one_that_dvc_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ class RecordedNvml:
     def __init__(self, name: str | bytes, utilisation: list[int]) -> None:
         self._name = name
         self._utilisation = utilisation
+        self._millijoules = 5_000
 
     def nvmlInit(self) -> None:  # noqa: N802
         pass
@@ -25,6 +26,13 @@ class RecordedNvml:
 
     def nvmlDeviceGetName(self, _: int) -> str | bytes:  # noqa: N802
         return self._name
+
+    def nvmlSystemGetDriverVersion(self) -> str:  # noqa: N802
+        return "570.1"
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, _: int) -> int:  # noqa: N802
+        self._millijoules += 2_500
+        return self._millijoules
 
     def nvmlDeviceGetUtilizationRates(self, _: int) -> SimpleNamespace:  # noqa: N802
         rate = self._utilisation.pop(0) if len(self._utilisation) > 1 else self._utilisation[0]
@@ -68,9 +76,25 @@ def test_a_gpu_run_reports_name_memory_and_utilisation(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "pynvml", RecordedNvml("NVIDIA H100", [50]))
     with devices.DeviceUsage() as usage:
         pass
-    assert usage.summary() == {
+    summary = usage.summary()
+    assert summary.pop("peak_memory_bytes") > 0
+    assert summary == {
         "device": "gpu",
         "gpu_name": "NVIDIA H100",
+        "gpu_driver": "570.1",
+        "gpu_energy_joules": 2.5,
         "gpu_utilisation_percent": 50.0,
         "gpu_peak_memory_bytes": 123_456,
     }
+
+
+def test_a_gpu_that_counts_no_energy_says_none() -> None:
+    nvml = RecordedNvml("NVIDIA K80", [10])
+
+    def refuse(_: int) -> int:
+        raise nvml.NVMLError
+
+    nvml.nvmlDeviceGetTotalEnergyConsumption = refuse  # type: ignore[method-assign]
+    with devices.GpuMonitor(nvml) as monitor:
+        pass
+    assert "gpu_energy_joules" not in monitor.summary()

@@ -59,8 +59,9 @@ def train(
         params.views[experiment.view],
         TrainingData(rows(96, 0), rows(32, 1) if validation else None, MANIFEST, None),
         seed,
-        params.deterministic,
         tracker or RecordingTracker(),
+        deterministic=params.deterministic,
+        compiled_loops=params.compiled_loops,
     )
 
 

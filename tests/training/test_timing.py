@@ -1,12 +1,14 @@
 """Timing adds up, and keeps what compiles apart from what trains."""
 
+import subprocess
+import sys
 import time
 
 import keras
 import numpy as np
 import pytest
 
-from rnnbench.training.timing import TimingCallback
+from rnnbench.training.timing import OtherPrograms, TimingCallback
 
 
 class Sleeper(keras.callbacks.Callback):  # type: ignore[misc]
@@ -64,9 +66,35 @@ def test_without_validation_its_time_is_absent_not_zero() -> None:
     assert "validation_seconds" not in fitted(validate=False)[0].summary(40)
 
 
+def test_times_that_nothing_disturbed_are_fit_for_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OtherPrograms, "cores", lambda _: 0.0)
+    assert fitted(validate=True)[0].summary(40)["unfit"] == []
+
+
+def test_times_taken_while_other_programs_work_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OtherPrograms, "cores", lambda _: 1.3)
+    [reason] = fitted(validate=False)[0].summary(40)["unfit"]
+    assert reason.startswith("other programs used 1.3 of ")
+
+
+def test_a_program_that_works_beside_this_one_is_counted() -> None:
+    others = OtherPrograms()
+    busy = "import time; end = time.monotonic() + 1\nwhile time.monotonic() < end: pass"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    cores = others.cores()
+    assert cores is None or cores > 0.5
+
+
+def test_a_loop_whose_steps_do_not_add_up_is_unfit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OtherPrograms, "cores", lambda _: 0.0)
+    timing = TimingCallback()
+    timing.step_seconds, timing.loop_seconds, timing.epoch_seconds = [1.0, 1.0], [2.5], [2.5]
+    assert timing.summary(8)["unfit"] == ["20.0 % of the loop's time is in no step"]
+
+
 def test_one_step_alone_has_no_percentiles() -> None:
     timing = TimingCallback()
-    timing.step_seconds, timing.epoch_seconds = [1.5], [1.6]
+    timing.step_seconds, timing.loop_seconds, timing.epoch_seconds = [1.5], [1.5], [1.6]
     summary = timing.summary(8)
     assert "step_milliseconds" not in summary
     assert "compile_seconds" not in summary

@@ -112,6 +112,7 @@ def _about(view: Path, fit_manifest: dict[str, Any], run: Path) -> dict[str, Any
     record = read_json(run / RECORD_FILE)
     return {
         "layer_parameters": record["layer_parameters"],
+        "kernels": record["kernels"],
         "environment": record["environment"],
         "data": {
             **{name: test_manifest[name] for name in facts},

@@ -1,5 +1,8 @@
 """From an experiment's parameters to a compiled `keras.Model`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 
 from rnnbench.errors import RnnbenchError
@@ -41,10 +44,7 @@ def build_model(
     """
     vocabulary_size = view.vocabulary_size if isinstance(view, TextView) else None
     dtype = "int32" if isinstance(view, TextView) else "float32"
-    layers = [
-        build_layer(layer, f"{name}_{layer.type}", vocabulary_size)
-        for name, layer in experiment.model.items()
-    ]
+    layers = _build_layers(experiment, vocabulary_size)
     try:
         model = keras.Sequential([keras.Input(input_shape, dtype=dtype), *layers])
     except ValueError as error:
@@ -56,6 +56,30 @@ def build_model(
         metrics=["accuracy"] if class_count else [],
     )
     return model
+
+
+def _build_layers(experiment: Experiment, vocabulary_size: int | None) -> list[keras.Layer]:
+    """Make the layers in the precision that training asks for, the last one in float32.
+
+    A loss of numbers with eight bits would hardly tell one model from the next.
+    """
+    last = list(experiment.model)[-1]
+    layers = []
+    for name, layer in experiment.model.items():
+        with _precision("float32" if name == last else experiment.training.precision):
+            layers.append(build_layer(layer, f"{name}_{layer.type}", vocabulary_size))
+    return layers
+
+
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Let layers made in the block, those that a wrapper holds included, compute by a policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def build_loss(training: Training) -> keras.losses.Loss:

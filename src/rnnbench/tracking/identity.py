@@ -1,10 +1,14 @@
 """What made a run: the commit, the stage, an identifier of its own."""
 
+import hashlib
 import os
 import subprocess
 import uuid
+from pathlib import Path
 from typing import Any
 
+import rnnbench
+from rnnbench.files import file_digest
 from rnnbench.layout import COMPARISONS_FOLDER, REPORT_FOLDER, RESULTS_FOLDER
 
 # What the pipeline itself writes does not make the tree that it runs dirty.
@@ -18,13 +22,33 @@ def new_identifier() -> str:
     return uuid.uuid4().hex
 
 
-def git_state() -> dict[str, Any]:
-    """Return the commit and whether tracked files differ from it; empty outside a repository."""
+def made_from() -> dict[str, Any]:
+    """Return what the code was: a digest of its source and, in a repository, its commit.
+
+    `git_dirty` says whether tracked files differ from the commit; if so, `git_diff_digest` says
+    what the difference was, to compare it with another run's.
+    """
+    origin: dict[str, Any] = {"source_digest": _source_digest()}
     commit = _git("rev-parse", "HEAD")
     if commit is None:
-        return {}
-    changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *PIPELINE_OUTPUTS)
-    return {"git_commit": commit, "git_dirty": bool(changes)}
+        return origin
+    difference = _git("diff", "HEAD", "--", ".", *PIPELINE_OUTPUTS)
+    origin |= {"git_commit": commit, "git_dirty": bool(difference)}
+    return {**origin, "git_diff_digest": _digest(difference)} if difference else origin
+
+
+def _source_digest() -> str:
+    """Return a digest of the package's files, names and contents."""
+    package = Path(rnnbench.__file__).parent
+    digests = (
+        f"{path.relative_to(package).as_posix()} {file_digest(path)}"
+        for path in sorted(package.rglob("*.py"))
+    )
+    return _digest("\n".join(digests))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def dvc_stage(default: str) -> str:
@@ -35,7 +59,9 @@ def dvc_stage(default: str) -> str:
 def _git(*arguments: str) -> str | None:
     command = ["git", *arguments]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        answer = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, errors="replace", check=False
+        )
     except FileNotFoundError:
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None

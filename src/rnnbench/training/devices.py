@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import resource
 import sys
 import threading
 from importlib import metadata
@@ -56,6 +57,12 @@ def has_gpu() -> bool:
     return bool(sys.modules["torch"].cuda.is_available())
 
 
+def peak_memory_bytes() -> int:
+    """Return the most memory that this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
 def peak_gpu_memory_bytes() -> int | None:
     """Return the allocator's peak since the process began; None where it does not say."""
     backend = keras.backend.backend()
@@ -72,7 +79,7 @@ def peak_gpu_memory_bytes() -> int | None:
 
 
 class GpuMonitor:
-    """Sample a GPU's utilisation while a block runs.
+    """Sample a GPU's utilisation and count its energy while a block runs.
 
     Parameters
     ----------
@@ -87,24 +94,40 @@ class GpuMonitor:
         self._nvml.nvmlInit()
         self._handle = nvml.nvmlDeviceGetHandleByIndex(index)
         self._samples: list[float] = []
+        self._millijoules: int | None = None
+        self._joules: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> "GpuMonitor":
+        self._millijoules = self._energy()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        before, after = self._millijoules, self._energy()
+        self._joules = None if before is None or after is None else (after - before) / 1000
 
     def summary(self) -> dict[str, Any]:
-        """Return the GPU's name and its mean utilisation in percent."""
-        name = self._nvml.nvmlDeviceGetName(self._handle)
-        return {
-            "gpu_name": name.decode() if isinstance(name, bytes) else name,
+        """Return the GPU's name, driver, mean utilisation in percent, and energy if it counts it.
+
+        The energy is all that the GPU took, idling included.
+        """
+        facts = {
+            "gpu_name": _text(self._nvml.nvmlDeviceGetName(self._handle)),
+            "gpu_driver": _text(self._nvml.nvmlSystemGetDriverVersion()),
             "gpu_utilisation_percent": sum(self._samples) / len(self._samples),
         }
+        return facts if self._joules is None else {**facts, "gpu_energy_joules": self._joules}
+
+    def _energy(self) -> int | None:
+        """Return the counter of energy, in millijoules since the driver was loaded."""
+        try:
+            return int(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
+        except self._nvml.NVMLError:  # GPUs older than Volta have none
+            return None
 
     def _sample(self) -> None:
         while True:
@@ -135,19 +158,24 @@ class DeviceUsage:
             self._monitor.__exit__(*error)
 
     def summary(self) -> dict[str, Any]:
-        """Return `device`, and of a GPU its name, peak memory and utilisation.
+        """Return `device`, the process's peak memory, and of a GPU what `GpuMonitor` says of it.
 
         What cannot be measured is absent, not zero.
         """
+        facts: dict[str, Any] = {"device": "cpu", "peak_memory_bytes": peak_memory_bytes()}
         if not has_gpu():
-            return {"device": "cpu", "load_average_1_minute": os.getloadavg()[0]}
-        facts: dict[str, Any] = {"device": "gpu"}
+            return {**facts, "load_average_1_minute": os.getloadavg()[0]}
+        facts["device"] = "gpu"
         if self._monitor:
             facts.update(self._monitor.summary())
         peak = peak_gpu_memory_bytes()
         if peak is not None:
             facts["gpu_peak_memory_bytes"] = peak
         return facts
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _monitor_or_none(nvml: ModuleType) -> GpuMonitor | None:

@@ -1,6 +1,7 @@
 """An experiment: one run for each seed, and the files that say everything about them."""
 
 import hashlib
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from rnnbench.layout import (
 )
 from rnnbench.models.saved import save_model
 from rnnbench.params import Params
-from rnnbench.tracking.identity import dvc_stage, git_state, new_identifier
+from rnnbench.tracking.identity import dvc_stage, made_from, new_identifier
 from rnnbench.tracking.runs import Tracker
 from rnnbench.training.devices import environment
 from rnnbench.training.loop import Trained, train_run
@@ -81,10 +82,12 @@ def _run(record: dict[str, Any], params: Params, data: TrainingData, folder: Pat
             params.views[experiment.view],
             data,
             record["seed"],
-            params.deterministic,
             tracker,
+            deterministic=params.deterministic,
+            compiled_loops=params.compiled_loops,
         )
         record["layer_parameters"] = trained.layer_parameters
+        record["kernels"] = trained.kernels
         _save_run(folder, record, trained, data.words)
         tracker.log_training(folder)
     return trained
@@ -110,7 +113,7 @@ def _common_record(name: str, params: Params, data: TrainingData) -> dict[str, A
         "citation": manifest["citation"],
         "class_names": data.class_names,
         "stage": dvc_stage(f"train@{name}"),
-        **git_state(),
+        **made_from(),
         "parameters": {
             "view": params.views[experiment.view].model_dump(),
             "model": {
@@ -119,6 +122,7 @@ def _common_record(name: str, params: Params, data: TrainingData) -> dict[str, A
             },
             "training": experiment.training.model_dump(),
             "deterministic": params.deterministic,
+            "compiled_loops": params.compiled_loops,
         },
         "environment": environment(),
     }
@@ -129,7 +133,9 @@ def _save_run(
 ) -> None:
     """Write all that is needed to say what the run was, and to predict with its model."""
     folder.mkdir()
+    begun = time.perf_counter()
     save_model(trained.model, folder / MODEL_FILE)
+    trained.timing["saving_seconds"] = time.perf_counter() - begun
     write_json(folder / RECORD_FILE, record)
     write_history(folder / HISTORY_FILE, trained.history)
     write_json(folder / TIMING_FILE, trained.timing)

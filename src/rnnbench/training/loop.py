@@ -1,5 +1,6 @@
 """One run: an experiment with one seed."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from rnnbench.data.batches import Batches, scaled
 from rnnbench.data.prepared import TrainingData
 from rnnbench.models.build import build_model, count_parameters
+from rnnbench.models.fast import accelerate
+from rnnbench.models.kernels import recurrent_kernels
 from rnnbench.params import AnyView, Experiment
 from rnnbench.tracking.runs import Tracker
 from rnnbench.training.determinism import seed_everything
@@ -33,6 +36,8 @@ class Trained:
         See `TimingCallback.summary` and `DeviceUsage.summary`.
     layer_parameters : dict of int
         Parameters of each layer by its name.
+    kernels : dict
+        What ran each recurrent layer; see `recurrent_kernels`.
     input_example : ndarray
         Inputs as the model takes them.
     """
@@ -41,6 +46,7 @@ class Trained:
     history: list[dict[str, float]]
     timing: dict[str, Any]
     layer_parameters: dict[str, int]
+    kernels: dict[str, dict[str, str]]
     input_example: Any
 
 
@@ -50,6 +56,7 @@ class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, tracker: Tracker, epochs: int) -> None:
         super().__init__()
         self.history: list[dict[str, float]] = []
+        self.logging_seconds = 0.0
         self._tracker = tracker
         self._epochs = epochs
 
@@ -62,7 +69,9 @@ class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
         self.history.append({"epoch": epoch + 1, **metrics})
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         print(f"  epoch {epoch + 1}/{self._epochs}  {shown}", flush=True)
+        begun = time.perf_counter()
         self._tracker.log_epoch(epoch + 1, metrics)
+        self.logging_seconds += time.perf_counter() - begun
 
 
 def train_run(
@@ -70,8 +79,10 @@ def train_run(
     view: AnyView,
     data: TrainingData,
     seed: int,
-    deterministic: bool,
     tracker: Tracker,
+    *,
+    deterministic: bool,
+    compiled_loops: bool,
 ) -> Trained:
     """Train an experiment's model with one seed.
 
@@ -83,10 +94,12 @@ def train_run(
         What training may see.
     seed : int
         Decides weights, order and dropout.
-    deterministic : bool
-        Whether operations must repeat exactly.
     tracker : Tracker
         Where epochs are logged while they end.
+    deterministic : bool
+        Whether operations must repeat exactly.
+    compiled_loops : bool
+        Whether recurrent layers run the compiled loop where it applies.
 
     Returns
     -------
@@ -100,9 +113,13 @@ def train_run(
     seed_everything(seed, deterministic)
     recipe = experiment.training
     train, validation = data.train, data.validation
+    begun = time.perf_counter()
     model = build_model(
         experiment, view, train.inputs.shape[1:], train.targets.shape[1:], len(data.class_names)
     )
+    if compiled_loops:
+        accelerate(model, recipe.batch_size)
+    build_seconds = time.perf_counter() - begun
     batches = Batches(train, recipe.batch_size, shuffle_seed=seed)
     held_out = Batches(validation, recipe.batch_size) if validation else None
     timing, report = TimingCallback(), EpochReport(tracker, recipe.epochs)
@@ -119,8 +136,14 @@ def train_run(
     return Trained(
         without_optimizer(model),
         report.history,
-        {**timing.summary(len(train)), **usage.summary()},
+        {
+            "build_seconds": build_seconds,
+            **timing.summary(len(train)),
+            "logging_seconds": report.logging_seconds,
+            **usage.summary(),
+        },
         count_parameters(model),
+        recurrent_kernels(model),
         scaled(train.inputs[:EXAMPLES_IN_MODEL_SIGNATURE]),
     )
 

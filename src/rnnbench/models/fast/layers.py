@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from rnnbench.models.fast.loop import recur
+from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.steps import (
     GRUResetBeforeSteps,
     GRUSteps,
@@ -28,39 +29,18 @@ ELEMENTWISE = frozenset(
 RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
 
 
-def accelerate(layer: keras.Layer) -> keras.Layer:
-    """Give a layer, or every layer of a model, the compiled loop where it applies.
-
-    It applies to SimpleRNN, LSTM, GRU (both `reset_after`) and `RNN` of their cells and of stacked
-    cells, alone, in `Bidirectional` or in `TimeDistributed`. Class, weights, configuration and
-    saved file stay those of Keras; results differ by rounding. Call it before the model is traced,
-    which is when it first computes. With another back end than TensorFlow nothing changes.
-
-    Parameters
-    ----------
-    layer : keras.Layer
-        A layer or a model.
-
-    Returns
-    -------
-    keras.Layer
-        The same.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return layer
+def accelerate_on_tensorflow(layer: keras.Layer) -> None:
+    """Do what `rnnbench.models.fast.accelerate` says."""
     for part in layer._flatten_layers():
         if isinstance(part, keras.layers.RNN) and not isinstance(part.inner_loop, partial):
             part.inner_loop = partial(_inner_loop, part, part.inner_loop)
-    return layer
+    if getattr(layer, "optimizer", None):
+        compile_updates(layer.optimizer)
+        layer.jit_compile = False
 
 
 def reason_against(layer: keras.layers.RNN) -> str | None:
-    """Return why a layer keeps Keras's own loop; None if the compiled one runs.
-
-    With a GPU it always does: there cuDNN runs where it applies.
-    """
-    if tf.config.list_physical_devices("GPU"):
-        return "a GPU is there"
+    """Return why `accelerate` leaves a layer its own loop; None if the compiled one runs."""
     if layer.compute_dtype not in ("float32", "float64"):
         return f"computes in {layer.compute_dtype}"
     if layer.unroll:

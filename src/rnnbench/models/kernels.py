@@ -1,0 +1,116 @@
+"""Which kernel runs each recurrent layer: found in the graph that TensorFlow traces.
+
+Keras chooses while it traces. cuDNN's operation, a function marked for XLA and a loop over the
+steps are then nodes of the graph, each under the name of its layer.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+
+CUDNN, XLA_LOOP, GRAPH_LOOP, UNROLLED = "cuDNN", "XLA loop", "graph loop", "unrolled"
+
+
+def recurrent_kernels(model: keras.Model) -> dict[str, dict[str, str]]:
+    """Return what runs each layer that holds a recurrence while the model is trained.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built; accelerated or not.
+
+    Returns
+    -------
+    dict
+        By the layer's name: `kernel`, and `reason` where it is not the fastest there is. With
+        another back end than TensorFlow, `kernel` names the back end, which decides by itself.
+    """
+    recurrent = {layer.name: layer for layer in model.layers if loops_of(layer)}
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        return {name: {"kernel": f"{backend}'s own"} for name in recurrent}
+    operations = _traced_operations(model)
+    found = {}
+    for name, layer in recurrent.items():
+        kernel = _kernel(operation for operation in operations if _is_of(name, operation))
+        reason = _reason(layer, kernel)
+        found[name] = {"kernel": kernel, **({"reason": reason} if reason else {})}
+    return found
+
+
+def loops_of(layer: keras.Layer) -> list[keras.layers.RNN]:
+    """Return the recurrent loops in a layer: itself, or those that a wrapper holds."""
+    return [part for part in layer._flatten_layers() if isinstance(part, keras.layers.RNN)]
+
+
+def _traced_operations(model: keras.Model) -> list[Any]:
+    """Trace a training pass and return the operations of its graph."""
+    import tensorflow as tf
+
+    inputs = tf.TensorSpec(model.input_shape, model.inputs[0].dtype)
+    traced = tf.function(lambda x: model(x, training=True), autograph=False)
+    graph = traced.get_concrete_function(inputs).graph
+    return list(graph.get_operations())
+
+
+def _is_of(layer: str, operation: Any) -> bool:
+    """Whether an operation is a layer's: Keras numbers a name that it uses again."""
+    return any(re.fullmatch(rf"{layer}(_\d+)?", part) for part in operation.name.split("/"))
+
+
+def _kernel(operations: Iterable[Any]) -> str:
+    types = set()
+    for operation in operations:
+        compiled = operation.type.endswith("PartitionedCall") and _is_compiled(operation)
+        types.add("XLA" if compiled else operation.type)
+    if any(name.startswith("CudnnRNN") for name in types):
+        return CUDNN
+    if "XLA" in types:
+        return XLA_LOOP
+    return GRAPH_LOOP if types & {"While", "StatelessWhile"} else UNROLLED
+
+
+def _is_compiled(operation: Any) -> bool:
+    try:
+        return bool(operation.get_attr("_XlaMustCompile"))
+    except ValueError:  # the operation has no such attribute
+        return False
+
+
+def _reason(layer: keras.Layer, kernel: str) -> str | None:
+    """Return why a faster kernel does not run, in the words of what refused it."""
+    import tensorflow as tf
+
+    from rnnbench.models.fast.layers import reason_against
+
+    if kernel in (CUDNN, XLA_LOOP):
+        return None
+    if tf.config.list_physical_devices("GPU"):
+        return _reason_against_cudnn(layer)
+    reasons = [reason_against(loop) for loop in loops_of(layer)]
+    return next(filter(None, reasons), "not accelerated")
+
+
+def _reason_against_cudnn(layer: keras.Layer) -> str:
+    """Return which of cuDNN's conditions a layer breaks.
+
+    They are those of https://keras.io/api/layers/recurrent_layers/lstm/ and of the GRU's page.
+    """
+    for loop in loops_of(layer):
+        if not isinstance(loop, keras.layers.LSTM | keras.layers.GRU):
+            return f"no cuDNN kernel for {type(loop).__name__}"
+        conditions = {
+            f"{loop.activation.__name__} activation": loop.activation is keras.activations.tanh,
+            f"{loop.recurrent_activation.__name__} recurrent activation": (
+                loop.recurrent_activation is keras.activations.sigmoid
+            ),
+            "recurrent dropout": not loop.recurrent_dropout,
+            "no bias": loop.use_bias,
+            "reset_after=False": getattr(loop, "reset_after", True),
+            "unroll=True": not loop.unroll,
+        }
+        for broken in (name for name, holds in conditions.items() if not holds):
+            return f"{broken}: no cuDNN kernel"
+    return "Keras did not choose cuDNN"
