@@ -47,8 +47,10 @@ test: test-environment  ## lint, types and all tests
 	mypy
 	pytest
 
-bench: environment  ## time the compiled loops against stock Keras, with nothing beside it
+bench: environment  ## time training steps, with nothing beside it: half an hour; then the page
 	python benchmarks/recurrent_layers.py
+	python benchmarks/growth.py
+	python benchmarks/page.py
 
 readme: environment  ## put the numbers of the last run into the README
 	rnnbench readme

@@ -27,6 +27,7 @@ from rnnbench.params import Params, load_params
 from rnnbench.reporting.results import read_results
 from rnnbench.repro.reproduce import reproduce
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG
+from rnnbench.tracking.sync import files_of_revision, recorded_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
@@ -219,6 +220,26 @@ def test_comparisons_have_ours_beside_what_is_reported(pipeline: Pipeline) -> No
     assert table["parameters"].tolist() == [206_858, 819_722, 369_162]
     metrics = json.loads(pipeline.read("mnist-lstm", "metrics.json"))
     assert table["accuracy"][1] == metrics["accuracy"]
+
+
+def test_comparisons_say_which_kernel_ran(pipeline: Pipeline) -> None:
+    def kernels(suite: str) -> dict[str, str]:
+        table = pd.read_csv(pipeline.folder / "comparisons" / suite / "table.csv")
+        return dict(zip(table["experiment"], table["kernel"], strict=True))
+
+    assert set(kernels("digit-rows").values()) == {"XLA loop"}
+    assert kernels("first-look")["imdb-rnn-stacked-cells"] == "XLA loop"
+    without = "graph loop (no compiled loop for ConvLSTMCell)"
+    assert kernels("first-look")["moving-mnist-conv-lstm"] == without
+
+
+def test_the_runs_of_a_commit_are_found_again_in_dvc_s_cache(pipeline: Pipeline) -> None:
+    with files_of_revision(pipeline.folder, "HEAD") as files:
+        runs = recorded_runs(files)
+        assert sorted(run.record["experiment"] for run in runs) == sorted(EXPERIMENTS)
+        assert all((run.folder / "model.keras").exists() for run in runs)
+    trees = ["git", "-C", str(pipeline.folder), "worktree", "list"]
+    assert len(subprocess.check_output(trees, text=True).splitlines()) == 1
 
 
 def test_mlflow_has_every_run_with_what_the_files_say(pipeline: Pipeline) -> None:

@@ -1,6 +1,7 @@
 """The `rnnbench` command."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -112,6 +113,48 @@ def layers(sequence_length: int | None, features: int | None, units: int | None)
     x, h = features or atlas.features, units or atlas.units
     table = as_text(tabulate_layers(steps, x, h), ATLAS)
     print_table(table, f"{steps} steps of x = {x} inputs, h = {h} units")
+
+
+@main.group()
+def track() -> None:
+    """Compare the tracking server with the files of the runs, which are the truth."""
+
+
+@track.command()
+@click.option("--rev", help="Of which commit; by default the files that are here.")
+@reports_errors
+def sync(rev: str | None) -> None:
+    """Make on the tracking server what it lacks of the runs that are recorded in files.
+
+    The server is the one that MLFLOW_TRACKING_URI names, or mlflow.db. Files come from `dvc repro`,
+    `dvc pull` or `dvc checkout`. What the server has is not made again.
+    """
+    from rnnbench.tracking.store import repository_root
+    from rnnbench.tracking.sync import files_of_revision
+    from rnnbench.tracking.sync import sync as make_missing
+
+    root = repository_root()
+    with files_of_revision(root, rev) if rev else nullcontext(root) as files:
+        before = make_missing(files)
+    click.echo(f"{len(before.missing)} runs were made or completed, {before.whole} were whole")
+
+
+@track.command()
+@reports_errors
+def status() -> None:
+    """Say which recorded runs the tracking server lacks, and which it alone has."""
+    from rnnbench.tracking.store import repository_root
+    from rnnbench.tracking.sync import compare_with_server
+
+    found = compare_with_server(repository_root())
+    for run in found.missing:
+        click.echo(f"not on the server, or in part: {run.name}")
+    for name in found.unknown:
+        click.echo(f"on the server alone: {name}")
+    click.echo(
+        f"{found.whole} runs in both, {len(found.missing)} to sync, {len(found.unknown)} on the"
+        " server alone"
+    )
 
 
 @main.command()

@@ -22,6 +22,7 @@ TIMING = {
     "compile_seconds": 1.5,
     "examples_per_second": 640.0,
     "device": "cpu",
+    "unfit": ["other programs used 1.0 of 2 cores"],
 }
 
 
@@ -51,6 +52,7 @@ def record() -> dict[str, Any]:
         "git_dirty": False,
         "parameters": {"training": {"learning_rate": 0.001}, "view": {"padding": "pre"}},
         "layer_parameters": {"layer_1_dense": 4},
+        "kernels": {"layer_1_gru": {"kernel": "graph loop", "reason": "recurrent dropout"}},
         "environment": environment(),
     }
 
@@ -126,6 +128,9 @@ def test_a_run_has_parameters_epochs_timing_tags_data_set_and_parent(
     assert tags["git_dirty"] == "False"
     assert tags["data_route"] == "registry"
     assert tags["timing.device"] == "cpu"
+    assert tags["timing.unfit"] == "other programs used 1.0 of 2 cores"
+    assert tags["kernel.layer_1_gru"] == "graph loop"
+    assert tags["reason.layer_1_gru"] == "recurrent dropout"
     assert tags["mlflow.parentRunId"] == parent.info.run_id
     assert tags["mlflow.source.git.commit"] == "d" * 40
     assert not [name for name in child.data.metrics if "gpu" in name]

@@ -68,6 +68,16 @@ class Result:
         """How many runs there are."""
         return len(self._runs)
 
+    @property
+    def kernel(self) -> str:
+        """What ran the recurrences, and the reason if it was not the fastest there is."""
+        found = (self.scores or {}).get("kernels", {}).values()
+        said = [
+            f"{layer['kernel']} ({layer['reason']})" if "reason" in layer else layer["kernel"]
+            for layer in found
+        ]
+        return "; ".join(dict.fromkeys(said))
+
     def metric(self, name: str) -> float:
         """Return the mean over seeds; not a number where there is none."""
         values = self._values(name)
@@ -247,6 +257,7 @@ def _row(result: Result) -> dict[str, Any]:
         "step_milliseconds_p95": result.time("step_milliseconds", "p95"),
         "reported_step_milliseconds": reported.step_milliseconds or "",
         "examples_per_second": result.time("examples_per_second"),
+        "kernel": result.kernel,
         "remark": reported.remark or "",
     }
 

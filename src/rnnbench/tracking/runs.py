@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
@@ -37,6 +38,9 @@ TAGS_OF_RECORD = (
     "stage",
     "git_commit",
     "git_dirty",
+    "git_diff_digest",
+    "source_digest",
+    "data_digest",
 )
 # The UI opens on runs and charts, not on its pages for language models.
 KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
@@ -67,7 +71,11 @@ def _forgiving(
         except Exception as error:  # whatever a server, a database or a disk comes up with
             self.failed = True
             first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-            print(f"warning: tracking is off for this run: {first_line}", flush=True)
+            print(
+                f"warning: tracking is off for this run: {first_line}; `rnnbench track sync`"
+                " makes up for it later",
+                flush=True,
+            )
 
     return guarded
 
@@ -147,26 +155,36 @@ class Tracker:
         run = self._client.get_run(self._run_id)
         if run.data.tags.get(TRAINED_TAG):
             return
-        for name, value in flatten(timing, "timing").items():
-            if isinstance(value, int | float):
-                self._client.log_metric(self._run_id, name, value)
-            elif isinstance(value, str):
+        facts = flatten(timing, "timing")
+        self._log_new_metrics(
+            self._run_id,
+            {name: value for name, value in facts.items() if isinstance(value, int | float)},
+        )
+        for name, value in facts.items():
+            if isinstance(value, str):
                 self._client.set_tag(self._run_id, name.replace("/", "."), value)
+        self._client.set_tag(self._run_id, "timing.unfit", "; ".join(timing.get("unfit", [])))
+        for layer, found in self.record["kernels"].items():
+            for name, value in found.items():  # the kernel and, if it is a slower one, the reason
+                self._client.set_tag(self._run_id, f"{name}.{layer}", value)
         total = sum(self.record["layer_parameters"].values())
         self._client.log_param(self._run_id, "model.parameters", total)
         self._log_missing_epochs(pd.read_csv(folder / HISTORY_FILE))
         self._log_per_epoch_seconds(timing)
         with mlflow.start_run(run_id=self._run_id, log_system_metrics=False):
-            self._log_dataset()
-            log_model(folder, self.record)
+            if not (run.inputs and run.inputs.dataset_inputs):
+                self._log_dataset()
+            if not (run.outputs and run.outputs.model_outputs):
+                log_model(folder, self.record)
         self._client.log_artifact(self._run_id, str(folder / RECORD_FILE))
         self._client.set_tag(self._run_id, TRAINED_TAG, "true")
 
     @_forgiving
     def log_evaluation(self, metrics: Mapping[str, float], figures: list[Path]) -> None:
         """Log a run's test metrics and figures."""
-        for name, value in metrics.items():
-            self._client.log_metric(self._run_id, f"test/{name}", value)
+        self._log_new_metrics(
+            self._run_id, {f"test/{name}": value for name, value in metrics.items()}
+        )
         for figure in figures:
             self._client.log_artifact(self._run_id, str(figure), "figures")
 
@@ -174,14 +192,16 @@ class Tracker:
     def log_experiment_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log the means over seeds to the parent run and close it."""
         parent = self._parent_id()
-        for name, value in metrics.items():
-            self._client.log_metric(parent, f"test/{name}", value)
+        self._log_new_metrics(parent, {f"test/{name}": value for name, value in metrics.items()})
         self._client.set_terminated(parent, "FINISHED")
 
     @_forgiving
-    def finish(self, status: str = "FINISHED") -> None:
-        """Say how the run ended: FINISHED, FAILED or KILLED; not finished, so did its parent."""
-        self._client.set_terminated(self._run_id, status)
+    def finish(self, status: str = "FINISHED", end_time: int | None = None) -> None:
+        """Say how the run ended: FINISHED, FAILED or KILLED; not finished, so did its parent.
+
+        When, in milliseconds since 1970, is now by default.
+        """
+        self._client.set_terminated(self._run_id, status, end_time)
         if status != "FINISHED":
             self._client.set_terminated(self._parent_id(), status)
 
@@ -222,6 +242,7 @@ class Tracker:
         tags = {name: value for name, value in self._tags().items() if name != "seed"}
         run = self._client.create_run(
             self._mlflow_experiment(),
+            start_time=self._start_time(),
             tags={**tags, EXPERIMENT_TAG: identifier},
             run_name=self.record["experiment"],
         )
@@ -231,6 +252,7 @@ class Tracker:
     def _create(self) -> str:
         run = self._client.create_run(
             self._mlflow_experiment(),
+            start_time=self._start_time(),
             tags={
                 **self._tags(),
                 RUN_TAG: self.record["run_id"],
@@ -240,6 +262,11 @@ class Tracker:
         )
         self._log_parameters(run.info.run_id)
         return str(run.info.run_id)
+
+    def _start_time(self) -> int | None:
+        """Return when training began, which may be long before the server hears of it."""
+        begun = self.record.get("started_at")
+        return None if begun is None else milliseconds(begun)
 
     def _tags(self) -> dict[str, str]:
         tags = {name: str(self.record[name]) for name in TAGS_OF_RECORD if name in self.record}
@@ -261,18 +288,27 @@ class Tracker:
     def _mlflow_experiment(self) -> str:
         return find_or_create_experiment(self._client, self.record["suite"])
 
+    def _log_new_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        """Log what the run does not say already: twice makes nothing twice."""
+        known = self._client.get_run(run_id).data.metrics
+        for name, value in metrics.items():
+            if known.get(name) != value:
+                self._client.log_metric(run_id, name, value)
+
     def _log_missing_epochs(self, history: pd.DataFrame) -> None:
         for column in history.columns.drop("epoch"):
-            name = metric_name(column)
-            logged = {metric.step for metric in self._client.get_metric_history(self._run_id, name)}
-            for epoch, value in zip(history["epoch"], history[column], strict=True):
-                if epoch not in logged:
-                    self._client.log_metric(self._run_id, name, float(value), step=int(epoch))
+            self._log_missing_steps(metric_name(column), history[column].tolist())
 
     def _log_per_epoch_seconds(self, timing: Record) -> None:
-        for name in ("epoch_seconds", "validation_seconds"):
-            for epoch, seconds in enumerate(timing.get(name, []), start=1):
-                self._client.log_metric(self._run_id, f"timing/{name}", seconds, step=epoch)
+        for name in ("epoch_seconds", "epoch_processor_seconds", "validation_seconds"):
+            self._log_missing_steps(f"timing/{name}", timing.get(name, []))
+
+    def _log_missing_steps(self, name: str, values: Iterable[float]) -> None:
+        """Log a metric's values, one an epoch, that the run does not have; epochs count from 1."""
+        logged = {metric.step for metric in self._client.get_metric_history(self._run_id, name)}
+        for epoch, value in enumerate(values, start=1):
+            if epoch not in logged:
+                self._client.log_metric(self._run_id, name, float(value), step=epoch)
 
     def _log_dataset(self) -> None:
         import mlflow
@@ -285,6 +321,11 @@ class Tracker:
             source, name=self.record["view"], digest=self.record["data_digest"]
         )
         mlflow.log_input(dataset, context="training")
+
+
+def milliseconds(moment: str) -> int:
+    """Return what MLflow calls a moment that a record gives in ISO 8601."""
+    return int(1000 * datetime.fromisoformat(moment).timestamp())
 
 
 def metric_name(column: str) -> str:

@@ -1,0 +1,103 @@
+"""What is measured: models of the notebooks as plain facts, for any framework."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+VOCABULARY = 20_000
+WORD_FEATURES = 128
+ROW_FEATURES = 28
+DIGITS = 10
+FRAME = 64
+GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and the shape of what it is trained on.
+
+    Attributes
+    ----------
+    inputs : str
+        "words" (embedded ids, one label of two), "rows" (28 numbers a step, one of ten) or "frames"
+        (64 x 64 pixels a step, as many out).
+    layer : str
+        "simple_rnn", "lstm", "gru" or "conv_lstm_2d".
+    """
+
+    inputs: str
+    layer: str
+    units: int = 32
+    layers: int = 1
+    steps: int = 200
+    batch_size: int = 64
+    batches: int = 12  # timed at once: few, so that what disturbs one way soon disturbs the others
+    bidirectional: bool = False
+    activation: str | None = None
+    reset_after: bool = True
+    precision: str = "float32"
+
+    @property
+    def features(self) -> int:
+        """Numbers a step that the first layer reads."""
+        return {"words": WORD_FEATURES, "rows": ROW_FEATURES, "frames": 1}[self.inputs]
+
+    @property
+    def in_jax(self) -> bool:
+        """Whether Keras on JAX trains it in bearable time: convolutions on a CPU it does not."""
+        return self.layer in GATES
+
+    @property
+    def in_torch(self) -> bool:
+        """Whether PyTorch has the layer; its GRU is the one with `reset_after`."""
+        stock = self.activation is None and self.reset_after and self.precision == "float32"
+        return stock and self.layer in GATES
+
+    def data(self) -> tuple[Any, Any]:
+        """Make random inputs and targets, the same each time."""
+        generator = np.random.default_rng(1)
+        count = self.batch_size * self.batches
+        if self.inputs == "words":
+            words = generator.integers(0, VOCABULARY, (count, self.steps), dtype=np.int32)
+            return words, generator.integers(0, 2, (count, 1)).astype(np.float32)
+        if self.inputs == "rows":
+            rows = generator.random((count, self.steps, ROW_FEATURES), dtype=np.float32)
+            return rows, generator.integers(0, DIGITS, count)
+        frames = generator.random((count, self.steps, FRAME, FRAME, 1)) < 0.1  # noqa: PLR2004
+        return frames.astype(np.float32), frames[:, ::-1].astype(np.float32)
+
+    def operations(self) -> float:
+        """Return the operations of a training step in products with the layers' kernels.
+
+        Once forward and twice backward; a multiplication and an addition are two.
+        """
+        if self.layer == "conv_lstm_2d":
+            entries = 9 * (1 + self.units) * 4 * self.units * FRAME * FRAME
+            return 6.0 * entries * self.batch_size * self.steps
+        directions = 2 if self.bidirectional else 1
+        entries, features = 0, self.features
+        for _ in range(self.layers):
+            entries += directions * GATES[self.layer] * self.units * (features + self.units)
+            features = directions * self.units
+        return 6.0 * entries * self.batch_size * self.steps
+
+
+_ROWS = Case("rows", "lstm", units=256, layers=2, steps=28)
+_FRAMES = Case("frames", "conv_lstm_2d", units=40, steps=10, batch_size=8, batches=3)
+CASES: dict[str, Case] = {
+    "IMDB, SimpleRNN(32)": Case("words", "simple_rnn"),
+    "IMDB, LSTM(32)": Case("words", "lstm"),
+    "IMDB, GRU(32)": Case("words", "gru"),
+    "IMDB, GRU(32, reset_after=False)": Case("words", "gru", reset_after=False),
+    "IMDB, Bidirectional(LSTM(32))": Case("words", "lstm", bidirectional=True),
+    "IMDB, 2 x LSTM(32)": Case("words", "lstm", layers=2),
+    "rows, 2 x SimpleRNN(256)": replace(_ROWS, layer="simple_rnn"),
+    "rows, 2 x LSTM(256)": _ROWS,
+    "rows, 2 x LSTM(256, relu)": replace(_ROWS, activation="relu"),
+    "rows, 2 x GRU(256)": replace(_ROWS, layer="gru"),
+    "rows, 2 x GRU(256, reset_after=False)": replace(_ROWS, layer="gru", reset_after=False),
+    "rows, 2 x LSTM(256), mixed_bfloat16": replace(_ROWS, precision="mixed_bfloat16"),
+    "frames, ConvLSTM2D(40)": _FRAMES,
+    "frames, ConvLSTM2D(40), mixed_bfloat16": replace(_FRAMES, precision="mixed_bfloat16"),
+}

@@ -1,0 +1,89 @@
+"""How the cost of a training step grows with the sequence, the units, the batch and the jobs.
+
+Stock Keras and the compiled loop in turn, as in `recurrent_layers.py`. Writes `results/growth.csv`
+and `results/jobs.csv`.
+
+    python benchmarks/growth.py [--rounds 5]
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+from cases import Case
+from measure import ACCELERATED, STOCK, Worker, measure, workers
+
+from results import write_csv
+
+LAYERS = ("simple_rnn", "lstm", "gru")
+BASE = Case("rows", "lstm", units=64, steps=100, batch_size=64, batches=6)
+AXES: dict[str, tuple[int, ...]] = {
+    "steps": (50, 100, 200, 500, 1000, 2000),
+    "units": (16, 64, 256, 1024),
+    "batch_size": (8, 64, 256, 1024),
+}
+MOST_JOBS = 4
+
+
+def growth(running: list[Worker], rounds: int) -> pd.DataFrame:
+    """Measure along each axis, all else as in `BASE`."""
+    rows = []
+    for axis, values in AXES.items():
+        for layer in LAYERS:
+            for value in values:
+                case = replace(BASE, layer=layer, **{axis: value})
+                milliseconds = measure(case, running, rounds)
+                rows += [
+                    {"axis": axis, "value": value, "layer": layer, "way": way, **spread(times)}
+                    for way, times in milliseconds.items()
+                ]
+                medians = "  ".join(f"{row['way']} {row['median']:.1f}" for row in rows[-2:])
+                print(f"{layer}, {axis} {value}: {medians} ms", flush=True)
+    return pd.DataFrame(rows)
+
+
+def spread(milliseconds: Sequence[float]) -> dict[str, float]:
+    """Return the median and the quartiles."""
+    lower, median, upper = np.quantile(milliseconds, (0.25, 0.5, 0.75))
+    return {"median": median, "lower_quartile": lower, "upper_quartile": upper}
+
+
+def side_by_side(rounds: int) -> pd.DataFrame:
+    """Measure the examples a second of one to four trainings at the same time, all added up."""
+    case = Case("words", "lstm")
+    rows: list[dict[str, Any]] = []
+    for jobs in range(1, MOST_JOBS + 1):
+        with workers([ACCELERATED] * jobs) as running:
+            for worker in running:
+                worker.prepare(case)
+            seconds = [_together(running) for _ in range(rounds)]
+        examples = jobs * case.batches * case.batch_size
+        rows.append({"jobs": jobs, "examples_per_second": examples / float(np.median(seconds))})
+        print(f"{jobs} at a time: {rows[-1]['examples_per_second']:.0f} examples/s", flush=True)
+    return pd.DataFrame(rows)
+
+
+def _together(running: list[Worker]) -> float:
+    begun = time.perf_counter()
+    for worker in running:
+        worker.start_round()
+    for worker in running:
+        worker.end_round()
+    return time.perf_counter() - begun
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, help="How often each point is timed.")
+def main(rounds: int) -> None:
+    """Measure and write both files."""
+    with workers((STOCK, ACCELERATED)) as running:
+        write_csv("growth", growth(running, rounds))
+    write_csv("jobs", side_by_side(rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Ways of training a case, timed in turn so that what disturbs one disturbs all.
+
+A measurement is refused when losses are not finite, do not fall, differ between ways that compute
+the same, or when the steps of a loop do not add up to its time.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cases import Case
+
+WORKER = Path(__file__).with_name("worker.py")
+STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH = "stock", "jit_compile", "accelerated", "jax", "torch"
+# These start from the same weights and compute the same: Keras on TensorFlow.
+SAME = (STOCK, JIT_COMPILE, ACCELERATED)
+STEPS_MAY_MISS = 0.02
+LOSSES_MAY_DIFFER = {"float32": 1e-3, "mixed_bfloat16": 2e-2}
+
+
+class RefusedError(Exception):
+    """What was measured cannot be believed."""
+
+
+class Worker:
+    """A process that trains cases in one way."""
+
+    def __init__(self, way: str) -> None:
+        back_end = {"KERAS_BACKEND": "jax" if way == JAX else "tensorflow"}
+        self.way = way
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, str(WORKER), way],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **back_end},
+        )
+
+    def prepare(self, case: Case) -> list[float]:
+        """Build the case's model and train it until it is warm; return the losses."""
+        losses: list[float] = self._ask({"case": asdict(case)})["losses"]
+        return losses
+
+    def start_round(self) -> None:
+        """Train the data once more; `end_round` waits for it."""
+        self._tell({})
+
+    def end_round(self) -> dict[str, Any]:
+        """Return a round's loss and times."""
+        return self._answer()
+
+    def round(self) -> dict[str, Any]:
+        """Train the data once more."""
+        return self._ask({})
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _ask(self, told: dict[str, Any]) -> dict[str, Any]:
+        self._tell(told)
+        return self._answer()
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(told) + "\n")
+        self._process.stdin.flush()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise RefusedError(f"the process of {self.way!r} ended")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@contextmanager
+def workers(ways: Sequence[str]) -> Iterator[list[Worker]]:
+    """Start a process for each way; of the optional ones those that are installed."""
+    with ExitStack() as stack:
+        started = []
+        for way in ways:
+            if way in (JAX, TORCH) and importlib.util.find_spec(way) is None:
+                print(f"{way} is not installed: its column is left out")
+                continue
+            started.append(Worker(way))
+            stack.callback(started[-1].close)
+        yield started
+
+
+def measure(case: Case, running: Sequence[Worker], rounds: int) -> dict[str, list[float]]:
+    """Time a step of a case in each way.
+
+    Returns
+    -------
+    dict
+        By way, the median milliseconds of a step in each round; rounds of the same place were
+        measured one after the other.
+
+    Raises
+    ------
+    RefusedError
+        If the losses or the times are not what they must be.
+    """
+    losses = {worker.way: worker.prepare(case) for worker in running}
+    milliseconds: dict[str, list[float]] = {worker.way: [] for worker in running}
+    for _ in range(rounds):
+        for worker in running:
+            answer = worker.round()
+            _require_steps_add_up(worker.way, answer)
+            losses[worker.way].append(answer["loss"])
+            milliseconds[worker.way].append(float(np.median(answer["milliseconds"])))
+    _require_learning(losses)
+    _require_same(losses, LOSSES_MAY_DIFFER[case.precision])
+    return milliseconds
+
+
+def _require_steps_add_up(way: str, answer: dict[str, Any]) -> None:
+    missed = 1 - sum(answer["milliseconds"]) / answer["loop_milliseconds"]
+    if missed > STEPS_MAY_MISS:
+        raise RefusedError(f"{way}: {100 * missed:.1f} % of the loop's time is in no step")
+
+
+def _require_learning(losses: dict[str, list[float]]) -> None:
+    for way, values in losses.items():
+        if not np.all(np.isfinite(values)) or values[-1] >= values[0]:
+            raise RefusedError(f"{way}: the loss goes from {values[0]} to {values[-1]}")
+
+
+def _require_same(losses: dict[str, list[float]], relative: float) -> None:
+    first = {way: values[0] for way, values in losses.items() if way in SAME}
+    if not np.allclose(list(first.values()), first[STOCK], rtol=relative):
+        raise RefusedError(f"the first losses differ: {first}")
+
+
+def matrix_rate(size: int = 1024, repeats: int = 40) -> float:
+    """Measure the operations a second of a float32 matrix product on this machine."""
+    import tensorflow as tf
+
+    matrix = tf.random.normal((size, size))
+    seconds = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        tf.matmul(matrix, matrix).numpy()
+        seconds.append(time.perf_counter() - begin)
+    return float(2 * size**3 / np.median(seconds))

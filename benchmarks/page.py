@@ -1,0 +1,128 @@
+"""Write `docs/speed.md` and its figure from what was measured.
+
+python benchmarks/page.py
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+from measure import ACCELERATED, STOCK
+
+from results import FOLDER, read_csv
+from rnnbench.evaluation.figures import save_figure
+from rnnbench.files import write_text
+from rnnbench.reporting.tables import Column, as_text, to_markdown
+
+DOCS = Path(__file__).parent.parent / "docs"
+COLUMNS = (
+    Column("case", "model"),
+    Column("stock", "stock Keras", ".1f"),
+    Column("jit_compile", "jit_compile=True", ".1f"),
+    Column("accelerated", "rnnbench", ".1f"),
+    Column("jax", "Keras on JAX", ".1f"),
+    Column("torch", "PyTorch", ".1f"),
+    Column("bound", "products alone", ".1f"),
+    Column("ratio", "stock / rnnbench", ".2f"),
+    Column("lower_quartile", "lower quartile", ".2f"),
+    Column("upper_quartile", "upper quartile", ".2f"),
+    Column("distance", "rnnbench / products", ".1f"),
+)
+OVERHEAD = (
+    Column("experiment", "experiment"),
+    Column("runs", "runs", "d"),
+    Column("stage", "whole stage, s", ".1f"),
+    Column("training", "training, s", ".1f"),
+    Column("overhead", "the rest, a run, s", ".1f"),
+    Column("memory", "peak memory, MB", ",.0f"),
+)
+JOBS = (
+    Column("jobs", "trainings at a time", "d"),
+    Column("examples_per_second", "examples/s", ",.0f"),
+)
+AXES = {"steps": "steps of a sequence", "units": "units", "batch_size": "examples a step"}
+LAYERS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
+TEXT = """# How fast
+
+Written by `python benchmarks/page.py` from what `make bench` measures: {processor}, {cores} cores,
+a float32 matrix product at {rate:.0f} billion operations a second.
+
+## A training step of `fit`, in milliseconds
+
+Medians over rounds in which every way trained in turn; quartiles are those of the ratio within a
+round. "Products alone" is what the step's products with the recurrent layers' kernels would take at
+the matrix rate. A cell is empty where
+PyTorch has no such layer; JAX, which takes a minute for a step of frames, was not asked for them.
+
+{layers}
+With `mixed_bfloat16`, and for ConvLSTM2D, rnnbench leaves Keras its own loop: the two columns
+measure the same. Processors without AMX multiply 16-bit numbers no faster than 32-bit ones.
+
+## How it grows
+
+![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
+
+One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but for what the axis
+says. From batches of 1,024 on Keras's own loop is as fast, and `accelerate` leaves it.
+
+## Trainings side by side
+
+All examples a second added up, LSTM(32) on reviews of 200 words:
+
+{jobs}
+"""
+OVERHEAD_TEXT = """
+## What a run costs beside its training
+
+The whole `train` stage less its epochs and validations: starting Python, building, tracing and
+compiling, logging to MLflow, saving, DVC. Measured by `rnnbench repro`, whose stages share one
+import of TensorFlow.
+
+{table}
+"""
+
+
+def draw_growth(table: pd.DataFrame) -> Figure:
+    """Draw a panel an axis: colours are layers, dashes stock Keras."""
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    axes = figure.subplots(1, len(AXES))
+    colours = mpl.color_sequences["tab10"]
+    for panel, (axis, label) in zip(axes, AXES.items(), strict=True):
+        of_axis = table[table["axis"] == axis]
+        for colour, (layer, name) in zip(colours, LAYERS.items(), strict=False):
+            for way, line in ((STOCK, "--"), (ACCELERATED, "-")):
+                chosen = of_axis[(of_axis["layer"] == layer) & (of_axis["way"] == way)]
+                title = f"{name}, {'stock Keras' if way == STOCK else 'rnnbench'}"
+                panel.plot(chosen["value"], chosen["median"], line, color=colour, label=title)
+        panel.set(xscale="log", yscale="log", xlabel=label)
+        panel.set_xticks(sorted(of_axis["value"].unique()))
+        panel.xaxis.set_major_formatter("{x:.0f}")
+        panel.minorticks_off()
+        panel.grid(alpha=0.3)
+    axes[0].set_ylabel("milliseconds a step")
+    axes[0].legend(fontsize="small")
+    return figure
+
+
+def write_page() -> None:
+    """Write the page and the figure."""
+    layers = read_csv("recurrent_layers")
+    layers["distance"] = layers["accelerated"] / layers["bound"]
+    text = TEXT.format(
+        processor=layers["processor"][0],
+        cores=int(layers["cores"][0]),
+        rate=layers["matrix_rate"][0] / 1e9,
+        layers=to_markdown(as_text(layers, tuple(one for one in COLUMNS if one.name in layers))),
+        jobs=to_markdown(as_text(read_csv("jobs"), JOBS)),
+    )
+    if (FOLDER / "overhead.csv").exists():
+        table = to_markdown(as_text(read_csv("overhead"), OVERHEAD))
+        text += OVERHEAD_TEXT.format(table=table)
+    DOCS.mkdir(exist_ok=True)
+    save_figure(draw_growth(read_csv("growth")), DOCS / "speed.png")
+    write_text(DOCS / "speed.md", text)
+
+
+if __name__ == "__main__":
+    write_page()

@@ -1,0 +1,39 @@
+"""A process that trains cases in one way, a round at a time, when it is told to.
+
+    python worker.py WAY
+
+reads a line of JSON for each thing to do and answers with one: `{"case": {…}}` builds a model and
+warms it up, `{}` trains a round.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+from cases import Case
+
+ROUNDS_TO_WARM_UP = 2
+
+
+def main(way: str) -> None:
+    """Answer until the other side hangs up."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    if way == "torch":
+        from torch_steps import Training
+    else:
+        from keras_steps import Training
+    training: Any = None
+    for line in sys.stdin:
+        told = json.loads(line)
+        if "case" in told:
+            training = Training(Case(**told["case"]), way)
+            answer = {"losses": [training.round()["loss"] for _ in range(ROUNDS_TO_WARM_UP)]}
+        else:
+            answer = training.round()
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,211 @@
+"""Bringing a tracking server to what the files say.
+
+The files of a run are the truth, MLflow shows them. After a run-cache hit, a `dvc pull`, a fresh
+clone, a lost database or a changed server, what is missing there is made from the files.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnbench.errors import RnnbenchError
+from rnnbench.files import read_json
+from rnnbench.layout import (
+    FIGURES_FOLDER,
+    METRICS_FILE,
+    RECORD_FILE,
+    RESULTS_FOLDER,
+    RUNS_FOLDER,
+    SCORES_FILE,
+    TIMING_FILE,
+)
+from rnnbench.tracking.runs import RUN_TAG, TRAINED_TAG, Tracker, connect, milliseconds
+from rnnbench.tracking.store import tracking_uri
+
+DVC = (sys.executable, "-m", "dvc")
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run as its files tell it.
+
+    Attributes
+    ----------
+    record : dict
+        `run.json`.
+    folder : Path
+        Where that lies, with model, history and timing.
+    results : Path
+        Its experiment's folder of scores and figures.
+    """
+
+    record: dict[str, Any]
+    folder: Path
+    results: Path
+
+    @property
+    def name(self) -> str:
+        """Experiment and seed."""
+        return f"{self.record['experiment']} seed {self.record['seed']}"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where files and server differ.
+
+    Attributes
+    ----------
+    missing : list of RecordedRun
+        Runs that the server lacks, or has in part.
+    unknown : list of str
+        Names of runs that the server has and no file tells of.
+    whole : int
+        How many runs both have.
+    """
+
+    missing: list[RecordedRun]
+    unknown: list[str]
+    whole: int
+
+
+def recorded_runs(root: Path) -> list[RecordedRun]:
+    """Read the runs whose files are in a repository, experiments by name."""
+    found = []
+    for path in sorted((root / RUNS_FOLDER).glob(f"*/*/*/{RECORD_FILE}")):
+        record = read_json(path)
+        results = root / RESULTS_FOLDER / record["suite"] / record["experiment"]
+        found.append(RecordedRun(record, path.parent, results))
+    return found
+
+
+def compare_with_server(root: Path) -> Status:
+    """Say which runs the current server lacks, and which it alone has.
+
+    Raises
+    ------
+    RnnbenchError
+        If it does not answer.
+    """
+    try:
+        tagged = _runs_on_server()
+    except Exception as error:  # whatever a server, a database or a disk comes up with
+        raise RnnbenchError(
+            f"the tracking server {tracking_uri()} does not answer: {error}; MLFLOW_TRACKING_URI"
+            " names another one"
+        ) from error
+    runs = recorded_runs(root)
+    missing = [run for run in runs if not _is_whole(tagged.get(run.record["run_id"]), run)]
+    known = {run.record["run_id"] for run in runs}
+    unknown = [str(run.info.run_name) for key, run in tagged.items() if key not in known]
+    return Status(missing, sorted(unknown), len(runs) - len(missing))
+
+
+def sync(root: Path) -> Status:
+    """Make on the current server what it lacks of the runs whose files are in a repository.
+
+    Returns
+    -------
+    Status
+        How it was before: what is missing there has been made.
+
+    Raises
+    ------
+    RnnbenchError
+        If the server fails meanwhile; what it has by then is not made again next time.
+    """
+    before = compare_with_server(root)
+    for run in before.missing:
+        print(f"{run.name}", flush=True)
+        _project(run)
+    return before
+
+
+@contextmanager
+def files_of_revision(root: Path, revision: str) -> Iterator[Path]:
+    """Give a folder with the files of a commit, from git and DVC's cache, for a while.
+
+    Raises
+    ------
+    RnnbenchError
+        If the commit does not exist.
+    """
+    with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
+        there = Path(folder) / "tree"
+        cache = _run(root, *DVC, "cache", "dir").strip()
+        _run(root, "git", "worktree", "add", "--detach", str(there), revision)
+        try:
+            _run(there, *DVC, "cache", "dir", "--local", str((root / cache).resolve()))
+            # Some of it may never have been pushed or pulled: what is there is shown.
+            _run(there, *DVC, "checkout", "--allow-missing")
+            yield there
+        finally:
+            _run(root, "git", "worktree", "remove", "--force", str(there))
+
+
+def _runs_on_server() -> dict[str, Any]:
+    """Return the runs of all experiments by the identifier in their record."""
+    client = connect()
+    identifiers = [experiment.experiment_id for experiment in client.search_experiments()]
+    tagged: dict[str, Any] = {}
+    token: str | None = None
+    while token is None or token:
+        page = client.search_runs(identifiers, page_token=token)
+        tagged |= {run.data.tags[RUN_TAG]: run for run in page if RUN_TAG in run.data.tags}
+        token = page.token or ""
+    return tagged
+
+
+def _project(run: RecordedRun) -> None:
+    tracker = Tracker(run.record)
+    tracker.start()
+    tracker.log_training(run.folder)
+    scores = _scores(run)
+    if scores:
+        figures = run.results / FIGURES_FOLDER / run.folder.name
+        tracker.log_evaluation(scores, sorted(figures.glob("*.png")))
+        tracker.log_experiment_metrics(read_json(run.results / METRICS_FILE))
+    tracker.finish(end_time=_end(run))
+    if tracker.failed:
+        raise RnnbenchError(
+            f"the tracking server failed at {run.name}; `rnnbench track sync` goes on from there"
+        )
+
+
+def _end(run: RecordedRun) -> int | None:
+    """Return when training ended, in milliseconds since 1970; None if the record does not say."""
+    if "started_at" not in run.record:
+        return None
+    timing = read_json(run.folder / TIMING_FILE)
+    seconds = sum(timing["epoch_seconds"]) + sum(timing.get("validation_seconds", []))
+    return milliseconds(run.record["started_at"]) + int(1000 * seconds)
+
+
+def _scores(run: RecordedRun) -> dict[str, float]:
+    """Return a run's test metrics, none if it was not evaluated since it was trained."""
+    path = run.results / SCORES_FILE
+    if not path.exists():
+        return {}
+    scores: dict[str, float] = read_json(path)["runs"].get(run.folder.name, {})
+    return scores
+
+
+def _is_whole(logged: Any, run: RecordedRun) -> bool:
+    """Whether a server's run says what the files say."""
+    if logged is None or not logged.data.tags.get(TRAINED_TAG):
+        return False
+    metrics = logged.data.metrics
+    return all(metrics.get(f"test/{name}") == value for name, value in _scores(run).items())
+
+
+def _run(folder: Path, *command: str) -> str:
+    answer = subprocess.run(  # noqa: S603
+        command, cwd=folder, capture_output=True, text=True, check=False
+    )
+    if answer.returncode:
+        raise RnnbenchError(f"`{' '.join(command)}` failed: {answer.stderr.strip()}")
+    return answer.stdout

@@ -1,0 +1,128 @@
+"""A server that lost everything is brought back from the files, once and equal to live logging."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from rnnbench.cli import main
+from rnnbench.evaluation.experiment import evaluate_experiment
+from rnnbench.params import Params
+from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, TRAINED_TAG
+from rnnbench.tracking.store import tracking_uri
+from rnnbench.tracking.sync import sync as make_missing
+from rnnbench.training.experiment import train_experiment
+from tests.evaluation.test_experiment import NAME, write_view
+
+SEEDS = [1, 2]
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: Callable[..., Params]
+) -> Path:
+    """An experiment of two runs, trained and evaluated, logged live to the default store."""
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write_view(tmp_path / "data" / "prepared" / "mnist-rows")
+    changed("experiments", NAME, seeds=SEEDS)
+    changed("recipes", "digit-rows", NAME, "training", epochs=2)
+    small = {"type": "gru", "units": 8, "return_sequences": True}
+    params = changed("recipes", "digit-rows", NAME, "model", layer_1=small)
+    train_experiment(NAME, params)
+    evaluate_experiment(NAME, params)
+    return tmp_path
+
+
+def runs_of() -> dict[str, Run]:
+    """All runs of the current server by what identifies them in files."""
+    client = MlflowClient(tracking_uri())
+    experiment = client.get_experiment_by_name("digit-rows")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    return {run.data.tags.get(RUN_TAG) or run.data.tags[EXPERIMENT_TAG]: run for run in found}
+
+
+def content() -> dict[str, dict[str, Any]]:
+    """What all runs of the current server say, whoever logged it and when."""
+    return {key: content_of(run) for key, run in runs_of().items()}
+
+
+def content_of(run: Run) -> dict[str, Any]:
+    client = MlflowClient(tracking_uri())
+    changing = ("mlflow.parentRunId", "mlflow.log-model.history")  # identifiers of the store
+    tags = {name: value for name, value in run.data.tags.items() if name not in changing}
+    histories = {
+        name: [(one.step, one.value) for one in client.get_metric_history(run.info.run_id, name)]
+        for name in run.data.metrics
+    }
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    outputs = run.outputs.model_outputs if run.outputs else []
+    artifacts = [
+        [item.path for item in client.list_artifacts(run.info.run_id, folder)]
+        for folder in (None, "figures")
+    ]
+    return {
+        "name": run.info.run_name,
+        "status": run.info.status,
+        "params": run.data.params,
+        "metrics": histories,
+        "tags": tags,
+        "data": [(one.dataset.name, one.dataset.digest) for one in inputs],
+        "models": len(outputs),
+        "artifacts": artifacts,
+    }
+
+
+def test_what_is_made_from_files_equals_what_was_logged_live_and_twice_makes_nothing_twice(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = content()
+    assert len(live) == 1 + len(SEEDS)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{repository}/another.db")
+    assert len(make_missing(repository).missing) == len(SEEDS)
+    assert content() == live
+    again = make_missing(repository)
+    assert (len(again.missing), again.whole) == (0, len(SEEDS))
+    assert content() == live
+
+
+def test_what_differs_is_said_and_a_run_that_was_logged_in_part_is_completed(
+    repository: Path,
+) -> None:
+    client = MlflowClient(tracking_uri())
+    live = content()
+    part, lost = sorted(
+        (run for run in runs_of().values() if RUN_TAG in run.data.tags),
+        key=lambda run: run.data.tags["seed"],
+    )
+    # As if the server had died at the last thing it was told of one, and forgotten the other.
+    client.delete_tag(part.info.run_id, TRAINED_TAG)
+    client.set_tag(lost.info.run_id, RUN_TAG, "of another repository")
+    answer = CliRunner().invoke(main, ["track", "status"])
+    assert answer.output.splitlines() == [
+        f"not on the server, or in part: {NAME} seed 1",
+        f"not on the server, or in part: {NAME} seed 2",
+        f"on the server alone: {NAME} seed 2",
+        "0 runs in both, 2 to sync, 1 on the server alone",
+    ]
+    answer = CliRunner().invoke(main, ["track", "sync"])
+    assert answer.output.splitlines()[-1] == "2 runs were made or completed, 0 were whole"
+    after = content()
+    assert {key: after[key] for key in live} == live
+
+
+def test_a_server_that_does_not_answer_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    answer = CliRunner().invoke(main, ["track", "sync"])
+    assert answer.exit_code == 1
+    assert answer.output.startswith("error: the tracking server http://127.0.0.1:9 does not answer")
