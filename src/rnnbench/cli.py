@@ -158,6 +158,25 @@ def status() -> None:
 
 
 @main.command()
+@click.argument("experiment")
+@click.option("--alias", default="best", show_default=True, help="What the version is called.")
+@reports_errors
+def register(experiment: str, alias: str) -> None:
+    """Put the model of an EXPERIMENT's best run into MLflow's registry.
+
+    The best run is the one with the lowest validation loss. Its version says what the model was
+    trained on, its test metrics, its limits and its licence.
+    """
+    from rnnbench.tracking.register import register as register_best
+    from rnnbench.tracking.store import repository_root
+
+    made = register_best(experiment, repository_root(), alias)
+    click.echo(
+        f"{made.name} version {made.version} (seed {made.seed}): models:/{made.name}@{alias}"
+    )
+
+
+@main.command()
 @reports_errors
 def readme() -> None:
     """Write the numbers of the last run into the README."""

@@ -1,17 +1,19 @@
 """A server that lost everything is brought back from the files, once and equal to live logging."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mlflow
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from ruamel.yaml import YAML
 
 from rnnbench.cli import main
 from rnnbench.evaluation.experiment import evaluate_experiment
-from rnnbench.params import Params
+from rnnbench.params import parse_params
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, TRAINED_TAG
 from rnnbench.tracking.store import tracking_uri
 from rnnbench.tracking.sync import sync as make_missing
@@ -21,22 +23,32 @@ from tests.evaluation.test_experiment import NAME, write_view
 SEEDS = [1, 2]
 
 
-@pytest.fixture
-def repository(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: Callable[..., Params]
-) -> Path:
+@pytest.fixture(scope="module")
+def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiment of two runs, trained and evaluated, logged live to the default store."""
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "dvc.yaml").touch()
+    write_view(folder / "data" / "prepared" / "mnist-rows")
+    content = YAML(typ="safe").load((root / "params.yaml").read_text())
+    content["experiments"][NAME]["seeds"] = SEEDS
+    recipe = content["recipes"]["digit-rows"][NAME]
+    recipe["training"]["epochs"] = 2
+    recipe["model"]["layer_1"]["units"] = 8
+    params = parse_params(content, "params.yaml")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        train_experiment(NAME, params)
+        evaluate_experiment(NAME, params)
+    return folder
+
+
+@pytest.fixture
+def repository(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same as the working directory; what a test changes in it, it changes back."""
+    monkeypatch.chdir(trained)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    write_view(tmp_path / "data" / "prepared" / "mnist-rows")
-    changed("experiments", NAME, seeds=SEEDS)
-    changed("recipes", "digit-rows", NAME, "training", epochs=2)
-    small = {"type": "gru", "units": 8, "return_sequences": True}
-    params = changed("recipes", "digit-rows", NAME, "model", layer_1=small)
-    train_experiment(NAME, params)
-    evaluate_experiment(NAME, params)
-    return tmp_path
+    return trained
 
 
 def runs_of() -> dict[str, Run]:
@@ -115,6 +127,34 @@ def test_what_differs_is_said_and_a_run_that_was_logged_in_part_is_completed(
     assert answer.output.splitlines()[-1] == "2 runs were made or completed, 0 were whole"
     after = content()
     assert {key: after[key] for key in live} == live
+    client.delete_run(lost.info.run_id)
+
+
+def test_the_run_that_validated_best_is_registered_once_with_alias_and_card(
+    repository: Path,
+) -> None:
+    answer = CliRunner().invoke(main, ["register", NAME])
+    # No validation split: the first seed, whatever the test split says of the second.
+    assert answer.output == f"{NAME} version 1 (seed 1): models:/{NAME}@best\n"
+    again = CliRunner().invoke(main, ["register", NAME, "--alias", "champion"])
+    assert "version 1 (seed 1)" in again.output
+    client = MlflowClient(tracking_uri())
+    version = client.get_model_version_by_alias(NAME, "champion")
+    for word in ("CC BY-SA 3.0", "accuracy", "60 train", "Limits", "seed 1"):
+        assert word in str(version.description)
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}@best")
+    assert model.predict(np.zeros((2, 28, 28), np.float32)).shape == (2, 10)
+
+
+def test_a_model_without_test_metrics_is_not_registered(repository: Path) -> None:
+    scores = repository / "results" / "digit-rows" / NAME / "scores.json"
+    scores.rename(scores.with_name("kept.json"))
+    answer = CliRunner().invoke(main, ["register", NAME])
+    scores.with_name("kept.json").rename(scores)
+    assert answer.exit_code == 1
+    assert f"no test metrics and is not registered: `dvc repro evaluate@{NAME}`" in answer.output
+    answer = CliRunner().invoke(main, ["register", "mnist-lstm"])
+    assert "no run of 'mnist-lstm' here" in answer.output
 
 
 def test_a_server_that_does_not_answer_is_an_error(

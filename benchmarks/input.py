@@ -1,0 +1,125 @@
+"""Milliseconds that fetching a batch adds to a step: the pipeline's batches against other ways.
+
+The model is next to nothing, so that a step is mostly its input. Arrays of the shapes of the IMDB
+reviews and of the moving digits lie memory-mapped in files, as `prepare` leaves them. Writes
+`results/input.csv`.
+
+    python benchmarks/input.py [--rounds 5]
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+
+from results import write_csv
+from rnnbench.data.batches import Batches
+from rnnbench.data.prepared import Split, read_split, write_split
+from rnnbench.models.backend import import_keras
+
+import_keras()
+
+import keras  # noqa: E402 - after its chatter was held back
+import tensorflow as tf  # noqa: E402
+
+from rnnbench.training.timing import TimingCallback  # noqa: E402
+
+BYTE_MAXIMUM = np.float32(255)
+
+
+def reviews(generator: np.random.Generator) -> Split:
+    """Make ids of the shape of the IMDB view, and labels."""
+    words = generator.integers(0, 20_000, (20_000, 200), dtype=np.int32)
+    return Split(words, generator.integers(0, 2, len(words), dtype=np.uint8))
+
+
+def frames(generator: np.random.Generator) -> Split:
+    """Make bytes of the shape of the moving digits, to be predicted from others."""
+    bytes_ = generator.integers(0, 256, (400, 10, 64, 64, 1), dtype=np.uint8)
+    return Split(bytes_, bytes_[:, ::-1])
+
+
+DATA: dict[str, tuple[Callable[[np.random.Generator], Split], int]] = {
+    "reviews": (reviews, 64),
+    "frames": (frames, 8),
+}
+
+
+def _scaled(values: Any) -> Any:
+    return values / BYTE_MAXIMUM if values.ndim > 1 and values.dtype == np.uint8 else values
+
+
+def _tensorflow_s(split: Split, batch_size: int) -> Any:
+    def scaled(*arrays: Any) -> Any:
+        return (
+            tuple(
+                tf.cast(array, tf.float32) / BYTE_MAXIMUM if len(array.shape) > 1 else array
+                for array in arrays
+            )
+            if split.inputs.dtype == np.uint8
+            else arrays
+        )
+
+    data = tf.data.Dataset.from_tensor_slices((split.inputs, split.targets))
+    data = data.shuffle(len(split), seed=1).batch(batch_size).map(scaled)
+    return {"x": data.prefetch(tf.data.AUTOTUNE)}
+
+
+WAYS: dict[str, Callable[[Split, int], dict[str, Any]]] = {
+    "rnnbench, memory-mapped": lambda split, size: {"x": Batches(split, size, shuffle_seed=1)},
+    "tf.data, in memory": _tensorflow_s,
+    "arrays, in memory": lambda split, size: {
+        "x": _scaled(np.array(split.inputs)),
+        "y": _scaled(np.array(split.targets)),
+        "batch_size": size,
+        "shuffle": True,
+    },
+}
+
+
+def model_of(split: Split) -> Any:
+    """Make a model that computes next to nothing."""
+    inputs = keras.Input(split.inputs.shape[1:], dtype="float32")
+    if split.targets.ndim == 1:
+        outputs = keras.layers.Dense(1, activation="sigmoid")(inputs)
+    else:
+        outputs = keras.layers.Rescaling(1.0)(inputs)
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse", jit_compile=False)
+    return model
+
+
+def milliseconds(model: Any, given: dict[str, Any]) -> float:
+    """Return the median step of an epoch."""
+    timing = TimingCallback()
+    model.fit(**given, epochs=1, verbose=0, callbacks=[timing])
+    return 1000 * float(np.median(timing.step_seconds))
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, help="How often each way is timed.")
+def main(rounds: int) -> None:
+    """Measure and write the file."""
+    rows = []
+    for name, (make, batch_size) in DATA.items():
+        with tempfile.TemporaryDirectory() as folder:
+            write_split(Path(folder), "train", make(np.random.default_rng(1)))
+            split = read_split(Path(folder), "train")
+            model = model_of(split)
+            given = {way: prepare(split, batch_size) for way, prepare in WAYS.items()}
+            measured: dict[str, list[float]] = {way: [] for way in WAYS}
+            for _ in range(rounds + 1):  # the first round warms up
+                for way, arguments in given.items():
+                    measured[way].append(milliseconds(model, arguments))
+        for way, times in measured.items():
+            rows.append({"data": name, "way": way, "milliseconds": float(np.median(times[1:]))})
+            print(f"{name}, {way}: {rows[-1]['milliseconds']:.2f} ms a step", flush=True)
+    write_csv("input", pd.DataFrame(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Putting the model that an experiment recommends into MLflow's registry, with its card."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rnnbench.errors import RnnbenchError
+from rnnbench.files import read_json
+from rnnbench.layout import HISTORY_FILE, SCORES_FILE
+from rnnbench.tracking.runs import RUN_TAG, connect
+from rnnbench.tracking.sync import RecordedRun, recorded_runs
+
+SELECTED_BY = "validation_loss"
+# What a reader must know before using any of these models.
+LIMITS = (
+    "It was trained by a fixed recipe to compare layers, not tuned to be the best model for its"
+    " task. It answers in its classes whatever it is given. Scores are those of the test split"
+    " above; on other data expect less."
+)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version in the registry.
+
+    Attributes
+    ----------
+    name : str
+        The registered model: the experiment's name.
+    version : str
+        Its version.
+    seed : int
+        Of the run it is from.
+    """
+
+    name: str
+    version: str
+    seed: int
+
+
+def register(experiment: str, root: Path, alias: str) -> Registered:
+    """Register the model of an experiment's best run and give it an alias.
+
+    The best run is the one with the lowest validation loss in its last epoch, the first seed's
+    where there is no validation split: test scores select nothing. A model that is registered
+    already gets the alias and no new version.
+
+    Parameters
+    ----------
+    experiment : str
+        Of which experiment.
+    root : Path
+        The repository with its files.
+    alias : str
+        What the version will be called.
+
+    Raises
+    ------
+    RnnbenchError
+        If the experiment has no run here, was not evaluated, or the server lacks the run.
+    """
+    runs = [run for run in recorded_runs(root) if run.record["experiment"] == experiment]
+    if not runs:
+        raise RnnbenchError(
+            f"there is no run of {experiment!r} here: `dvc repro evaluate@{experiment}` makes one,"
+            f" `dvc pull train@{experiment}` brings it from a remote"
+        )
+    best = min(runs, key=_validation_loss)
+    scores = _scores(best)
+    client = connect(root)
+    identifier, run_id = _logged_model(client, best)
+    _create_model(client, experiment)
+    source = f"models:/{identifier}"
+    found = client.search_model_versions(f"name = '{experiment}'")
+    version = next((one for one in found if one.source == source), None)
+    if version is None:
+        version = client.create_model_version(
+            experiment, source, run_id, description=model_card(best, scores), model_id=identifier
+        )
+    client.set_registered_model_alias(experiment, alias, version.version)
+    return Registered(experiment, str(version.version), best.record["seed"])
+
+
+def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
+    """Write what a person must know of a run's model: data, scores, limits, licence, origin.
+
+    Parameters
+    ----------
+    run : RecordedRun
+        Which run.
+    scores : dict
+        Its experiment's `scores.json`.
+    """
+    record, data = run.record, scores["data"]
+    metrics = scores["runs"][run.folder.name]
+    examples = ", ".join(f"{count:,} {split}" for split, count in data["examples"].items())
+    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in metrics.items())
+    classes = ", ".join(record["class_names"][:10]) or "numbers, not classes"
+    commit = record.get("git_commit", "no repository")
+    return "\n".join(
+        [
+            f"# {run.name}",
+            "",
+            f"Answers: {classes}.",
+            "",
+            f"**Data.** {data['dataset']}, view `{data['view']}`: {examples} examples."
+            f" {data['citation']}. Licence of the data: {data['licence']}.",
+            "",
+            "**On the test split.**",
+            "",
+            "| metric | value |",
+            "|---|---:|",
+            rows,
+            "",
+            f"**Limits.** {LIMITS}",
+            "",
+            f"**Origin.** Stage `{record['stage']}` of commit {commit}, seed {record['seed']},"
+            f" run {record['run_id']}.",
+        ]
+    )
+
+
+def _validation_loss(run: RecordedRun) -> float:
+    history = pd.read_csv(run.folder / HISTORY_FILE)
+    return float(history[SELECTED_BY].iloc[-1]) if SELECTED_BY in history else 0.0
+
+
+def _scores(run: RecordedRun) -> dict[str, Any]:
+    path = run.results / SCORES_FILE
+    scores: dict[str, Any] = read_json(path) if path.exists() else {"runs": {}}
+    if run.folder.name not in scores["runs"]:
+        name = run.record["experiment"]
+        raise RnnbenchError(
+            f"{run.name} has no test metrics and is not registered: `dvc repro evaluate@{name}`"
+            " makes them"
+        )
+    return scores
+
+
+def _logged_model(client: Any, run: RecordedRun) -> tuple[str, str]:
+    """Return the identifiers of a run's model and of the run on the server."""
+    suite = client.get_experiment_by_name(run.record["suite"])
+    query = f"tags.`{RUN_TAG}` = '{run.record['run_id']}'"
+    found = client.search_runs([suite.experiment_id], query) if suite else []
+    models = found[0].outputs.model_outputs if found and found[0].outputs else []
+    if not models:
+        raise RnnbenchError(
+            f"the tracking server has no model of {run.name}: `rnnbench track sync` brings it there"
+        )
+    return models[-1].model_id, found[0].info.run_id
+
+
+def _create_model(client: Any, name: str) -> None:
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
