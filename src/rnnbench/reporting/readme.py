@@ -83,9 +83,14 @@ def _cost(results: list[Result]) -> str:
         raise RnnbenchError("there are no results to write into the README; run `dvc repro` first")
     minutes = sum(result.training_seconds for result in results) / 60
     machine = environments[0]
+    unfit = sum(bool(result.unfit) for result in results)
+    caution = (
+        f" While {unfit} of them trained, other programs shared the cores: wall-clock times are"
+        " too long and vary; the processor time of an epoch, which the report adds, hardly does."
+    )
     return (
         f"All runs added up, training and validating the {len(environments)} experiments took"
         f" {minutes:.0f} minutes"
         f" on {machine['cores']} cores ({machine['processor']}, Keras"
-        f" {machine['packages']['keras']} on {machine['backend']})."
+        f" {machine['packages']['keras']} on {machine['backend']}).{caution if unfit else ''}"
     )

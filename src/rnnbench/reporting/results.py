@@ -94,7 +94,8 @@ class Result:
         Parameters
         ----------
         *path : str
-            Keys of `timing.json` below a seed; of a list, such as epochs, the mean.
+            Keys of `timing.json` below a seed; of a list, such as epochs, the median, as the
+            first epoch compiles too.
         """
         values = []
         for entry in self.timing.values():
@@ -102,7 +103,7 @@ class Result:
             for key in path:
                 value = value.get(key, {}) if isinstance(value, dict) else {}
             if value != {}:
-                values.append(np.mean(value))
+                values.append(np.median(value))
         return float(np.mean(values)) if values else float("nan")
 
     def last_epoch(self, name: str) -> float:
@@ -160,6 +161,11 @@ class Result:
                 for entry in self.timing.values()
             )
         )
+
+    @property
+    def unfit(self) -> list[str]:
+        """What speaks against its times, of all seeds."""
+        return [reason for entry in self.timing.values() for reason in entry.get("unfit", [])]
 
     @cached_property
     def _history(self) -> pd.DataFrame:

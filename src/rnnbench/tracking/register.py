@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow import MlflowClient
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import read_json
 from rnnbench.layout import HISTORY_FILE, SCORES_FILE
-from rnnbench.tracking.runs import RUN_TAG, connect
+from rnnbench.tracking.runs import RUN_TAG, connect, find_run
 from rnnbench.tracking.sync import RecordedRun, recorded_runs
 
 SELECTED_BY = "validation_loss"
@@ -139,19 +140,17 @@ def _scores(run: RecordedRun) -> dict[str, Any]:
     return scores
 
 
-def _logged_model(client: Any, run: RecordedRun) -> tuple[str, str]:
+def _logged_model(client: MlflowClient, run: RecordedRun) -> tuple[str, str]:
     """Return the identifiers of a run's model and of the run on the server."""
-    suite = client.get_experiment_by_name(run.record["suite"])
-    query = f"tags.`{RUN_TAG}` = '{run.record['run_id']}'"
-    found = client.search_runs([suite.experiment_id], query) if suite else []
-    models = found[0].outputs.model_outputs if found and found[0].outputs else []
-    if not models:
+    logged = find_run(client, run.record["suite"], RUN_TAG, run.record["run_id"])
+    models = logged.outputs.model_outputs if logged and logged.outputs else []
+    if not logged or not models:
         raise RnnbenchError(
             f"the tracking server has no model of {run.name}: `rnnbench track sync` brings it there"
         )
-    return models[-1].model_id, found[0].info.run_id
+    return models[-1].model_id, logged.info.run_id
 
 
-def _create_model(client: Any, name: str) -> None:
+def _create_model(client: MlflowClient, name: str) -> None:
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)

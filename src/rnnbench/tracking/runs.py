@@ -23,6 +23,7 @@ from rnnbench.tracking.store import artifact_location, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 RUN_TAG = "rnnbench.run_id"
 EXPERIMENT_TAG = "rnnbench.experiment_id"
@@ -98,6 +99,17 @@ def find_or_create_experiment(client: "MlflowClient", name: str, root: Path | No
     if found:
         return str(found.experiment_id)
     return str(client.create_experiment(name, artifact_location(root), tags=KIND_OF_EXPERIMENT))
+
+
+def find_run(client: "MlflowClient", suite: str, tag: str, value: str) -> "Run | None":
+    """Return the run of a suite that carries a tag, if the server has it."""
+    experiment = client.get_experiment_by_name(suite)
+    if experiment is None:
+        return None
+    found = client.search_runs(
+        [experiment.experiment_id], f"tags.`{tag}` = '{value}'", max_results=1
+    )
+    return found[0] if found else None
 
 
 def create_experiments(suites: Iterable[str], root: Path) -> None:
@@ -230,9 +242,8 @@ class Tracker:
         return self._run
 
     def _find(self, tag: str, value: str) -> str | None:
-        query = f"tags.`{tag}` = '{value}'"
-        found = self._client.search_runs([self._mlflow_experiment()], query, max_results=1)
-        return str(found[0].info.run_id) if found else None
+        found = find_run(self._client, self.record["suite"], tag, value)
+        return str(found.info.run_id) if found else None
 
     def _parent_id(self) -> str:
         identifier = self.record["experiment_id"]
