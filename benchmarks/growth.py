@@ -3,7 +3,7 @@
 Stock Keras and the compiled loop in turn, as in `recurrent_layers.py`. Writes `results/growth.csv`
 and `results/jobs.csv`.
 
-    python benchmarks/growth.py [--rounds 5]
+    python benchmarks/growth.py [--rounds 3]
 """
 
 import time
@@ -20,7 +20,7 @@ from measure import ACCELERATED, STOCK, Worker, measure, workers
 from results import write_csv
 
 LAYERS = ("simple_rnn", "lstm", "gru")
-BASE = Case("rows", "lstm", units=64, steps=100, batch_size=64, batches=6)
+BASE = Case("rows", "lstm", units=64, steps=100, batch_size=64, batches=4)
 AXES: dict[str, tuple[int, ...]] = {
     "steps": (50, 100, 200, 500, 1000, 2000),
     "units": (16, 64, 256, 1024),
@@ -77,7 +77,7 @@ def _together(running: list[Worker]) -> float:
 
 
 @click.command()
-@click.option("--rounds", default=5, show_default=True, help="How often each point is timed.")
+@click.option("--rounds", default=3, show_default=True, help="How often each point is timed.")
 def main(rounds: int) -> None:
     """Measure and write both files."""
     with workers((STOCK, ACCELERATED)) as running:

@@ -3,7 +3,7 @@
 Each case is trained in every way, a round after the other; what is compared is the ratio within a
 round. Writes `results/recurrent_layers.csv` beside this file.
 
-    python benchmarks/recurrent_layers.py [--rounds 9] [CASE ...]
+    python benchmarks/recurrent_layers.py [--rounds 7] [CASE ...]
 """
 
 from typing import Any
@@ -48,7 +48,7 @@ def row(name: str, running: list[Worker], rounds: int, rate: float) -> dict[str,
 
 @click.command()
 @click.argument("cases", nargs=-1, type=click.Choice(list(CASES)))
-@click.option("--rounds", default=9, show_default=True, help="How often each way is timed.")
+@click.option("--rounds", default=7, show_default=True, help="How often each way is timed.")
 def main(cases: tuple[str, ...], rounds: int) -> None:
     """Measure CASES, by default all; with all of them the file is written."""
     rate = matrix_rate()
