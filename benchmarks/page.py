@@ -56,8 +56,8 @@ the matrix rate. A cell is empty where
 PyTorch has no such layer; JAX, which takes a minute for a step of frames, was not asked for them.
 
 {layers}
-With `mixed_bfloat16` rnnbench leaves Keras its own loop: the two columns measure the same.
-Processors without AMX multiply 16-bit numbers no faster than 32-bit ones.
+With `mixed_bfloat16`, and for ConvLSTM2D, rnnbench leaves Keras its own loop: the two columns
+measure the same. Processors without AMX multiply 16-bit numbers no faster than 32-bit ones.
 
 ## How it grows
 

@@ -122,37 +122,6 @@ def test_backwards_and_from_given_states(form: str) -> None:
     assert_same(expected, given, 1e-10)
 
 
-@pytest.mark.usefixtures("double")
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"return_sequences": True, "return_state": True},
-        {"return_sequences": True, "go_backwards": True, "activation": "relu", "use_bias": False},
-        {"kernel_size": (2, 4)},
-    ],
-)
-def test_convolutions_too(options: dict[str, Any]) -> None:
-    options = {"kernel_size": 3, "padding": "same", **options}
-    stock, ours = L.ConvLSTM2D(5, **options), L.ConvLSTM2D(5, **options)
-    generator = np.random.default_rng(7)
-    frames = tf.constant(generator.normal(size=(BATCH, 4, 6, 7, 2)))
-    stock(frames)
-    ours(frames)
-    ours.set_weights([generator.normal(size=weight.shape) * 0.3 for weight in ours.get_weights()])
-    stock.set_weights(ours.get_weights())
-    accelerate(ours)
-    expected = outputs_and_gradients(stock, frames)
-    assert_same(expected, outputs_and_gradients(ours, frames), 1e-10)
-
-
-def test_a_mask_over_frames_is_left_to_keras() -> None:
-    frames = np.random.default_rng(1).normal(size=(BATCH, STEPS, 5, 5, 1)).astype("float32")
-    layer = L.ConvLSTM2D(2, 3, padding="same")
-    expected = layer(frames, mask=a_mask())
-    np.testing.assert_array_equal(accelerate(layer)(frames, mask=a_mask()), expected)
-
-
 def small_model() -> Any:
     keras.utils.set_random_seed(3)
     model = keras.Sequential(
@@ -240,11 +209,7 @@ def test_within_time_distributed_too() -> None:
         (lambda: L.LSTM(4, recurrent_dropout=0.2), "recurrent dropout"),
         (lambda: L.GRU(4, activation="softmax"), "activation softmax"),
         (lambda: L.SimpleRNN(4, unroll=True), "unroll=True"),
-        (lambda: L.ConvLSTM2D(2, 3), "padding valid"),
-        (lambda: L.ConvLSTM2D(2, 3, padding="same", strides=2), "strides (2, 2)"),
-        (lambda: L.ConvLSTM2D(2, 3, padding="same", recurrent_dropout=0.1), "recurrent dropout"),
-        (lambda: L.ConvLSTM1D(2, 3, padding="same"), "1D or 3D convolutions"),
-        (lambda: L.ConvLSTM2D(2, 3, padding="same"), None),
+        (lambda: L.ConvLSTM2D(2, 3), "no compiled loop for ConvLSTMCell"),
         (lambda: L.LSTM(4, dtype="mixed_bfloat16"), "computes in bfloat16"),
         (lambda: L.LSTM(4), None),
     ],

@@ -54,11 +54,3 @@ def test_a_layer_that_is_not_faster_keeps_its_loop_and_says_why() -> None:
 def test_with_batches_for_which_keras_s_loop_is_as_fast_it_is_kept() -> None:
     kept = accelerate(model(L.LSTM(4, name="memory")), batch_size=1024)
     assert recurrent_kernels(kept)["memory"]["kernel"] == "graph loop"
-
-
-def test_of_convolutions_the_gates_are_compiled() -> None:
-    convolutions = L.ConvLSTM2D(2, 3, padding="same", name="memory")
-    frames = keras.Sequential([keras.Input((3, 5, 5, 1)), convolutions, L.Dense(1)])
-    frames.compile("adam", "mse")
-    found = recurrent_kernels(accelerate(frames))
-    assert found == {"memory": {"kernel": "graph loop, XLA gates"}}

@@ -5,12 +5,12 @@ steps are then nodes of the graph, each under the name of its layer.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 
 CUDNN, XLA_LOOP, GRAPH_LOOP, UNROLLED = "cuDNN", "XLA loop", "graph loop", "unrolled"
-XLA_GATES = "graph loop, XLA gates"
 
 
 def recurrent_kernels(model: keras.Model) -> dict[str, dict[str, str]]:
@@ -31,11 +31,10 @@ def recurrent_kernels(model: keras.Model) -> dict[str, dict[str, str]]:
     backend = keras.backend.backend()
     if backend != "tensorflow":
         return {name: {"kernel": f"{backend}'s own"} for name in recurrent}
-    graph = _traced_graph(model)
-    functions = {function.signature.name: function for function in graph.library.function}
+    operations = _traced_operations(model)
     found = {}
     for name, layer in recurrent.items():
-        kernel = _kernel([node for node in graph.node if _is_of(name, node)], functions)
+        kernel = _kernel(operation for operation in operations if _is_of(name, operation))
         reason = _reason(layer, kernel)
         found[name] = {"kernel": kernel, **({"reason": reason} if reason else {})}
     return found
@@ -46,34 +45,38 @@ def loops_of(layer: keras.Layer) -> list[keras.layers.RNN]:
     return [part for part in layer._flatten_layers() if isinstance(part, keras.layers.RNN)]
 
 
-def _traced_graph(model: keras.Model) -> Any:
-    """Trace a training pass and return the definition of its graph."""
+def _traced_operations(model: keras.Model) -> list[Any]:
+    """Trace a training pass and return the operations of its graph."""
     import tensorflow as tf
 
     inputs = tf.TensorSpec(model.input_shape, model.inputs[0].dtype)
     traced = tf.function(lambda x: model(x, training=True), autograph=False)
-    return traced.get_concrete_function(inputs).graph.as_graph_def()
+    graph = traced.get_concrete_function(inputs).graph
+    return list(graph.get_operations())
 
 
-def _is_of(layer: str, node: Any) -> bool:
-    """Whether a node is a layer's: Keras numbers a name that it uses again."""
-    return any(re.fullmatch(rf"{layer}(_\d+)?", part) for part in node.name.split("/"))
+def _is_of(layer: str, operation: Any) -> bool:
+    """Whether an operation is a layer's: Keras numbers a name that it uses again."""
+    return any(re.fullmatch(rf"{layer}(_\d+)?", part) for part in operation.name.split("/"))
 
 
-def _kernel(nodes: list[Any], functions: dict[str, Any]) -> str:
-    loops = [node for node in nodes if node.op in ("While", "StatelessWhile")]
-    bodies = [part for loop in loops for part in functions[loop.attr["body"].func.name].node_def]
-    if any(node.op.startswith("CudnnRNN") for node in nodes):
+def _kernel(operations: Iterable[Any]) -> str:
+    types = set()
+    for operation in operations:
+        compiled = operation.type.endswith("PartitionedCall") and _is_compiled(operation)
+        types.add("XLA" if compiled else operation.type)
+    if any(name.startswith("CudnnRNN") for name in types):
         return CUDNN
-    if any(map(_is_compiled, nodes)):
+    if "XLA" in types:
         return XLA_LOOP
-    if any(map(_is_compiled, bodies)):
-        return XLA_GATES
-    return GRAPH_LOOP if loops else UNROLLED
+    return GRAPH_LOOP if types & {"While", "StatelessWhile"} else UNROLLED
 
 
-def _is_compiled(node: Any) -> bool:
-    return bool(node.attr["_XlaMustCompile"].b) if "_XlaMustCompile" in node.attr else False
+def _is_compiled(operation: Any) -> bool:
+    try:
+        return bool(operation.get_attr("_XlaMustCompile"))
+    except ValueError:  # the operation has no such attribute
+        return False
 
 
 def _reason(layer: keras.Layer, kernel: str) -> str | None:
@@ -82,7 +85,7 @@ def _reason(layer: keras.Layer, kernel: str) -> str | None:
 
     from rnnbench.models.fast.layers import reason_against
 
-    if kernel in (CUDNN, XLA_LOOP, XLA_GATES):
+    if kernel in (CUDNN, XLA_LOOP):
         return None
     if tf.config.list_physical_devices("GPU"):
         return _reason_against_cudnn(layer)

@@ -15,9 +15,8 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     """Give a layer, or every layer of a model, the compiled loop where it applies.
 
     It applies to SimpleRNN, LSTM, GRU (both `reset_after`) and `RNN` of their cells and of stacked
-    cells, alone, in `Bidirectional` or in `TimeDistributed`; and to ConvLSTM2D, of which one
-    convolution a step and compiled gates remain. Class, weights, configuration and saved file stay
-    those of Keras; results differ by rounding. Of a model that was compiled, the
+    cells, alone, in `Bidirectional` or in `TimeDistributed`. Class, weights, configuration and
+    saved file stay those of Keras; results differ by rounding. Of a model that was compiled, the
     optimizer's updates are compiled too, and the rest of a step is not: XLA would make one loop on
     one core of it. Call it before the model is traced, which is when it first computes. With
     another back end than TensorFlow, or a GPU, nothing changes.

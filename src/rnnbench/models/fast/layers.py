@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rnnbench.models.fast.convolution import recur_over_frames
 from rnnbench.models.fast.loop import recur
 from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.steps import (
@@ -16,7 +15,7 @@ from rnnbench.models.fast.steps import (
     LSTMSteps,
     SimpleRNNSteps,
     Steps,
-    as_steps,
+    logistic,
 )
 
 # Not these: softmax and its kind, where an output depends on other units.
@@ -27,7 +26,6 @@ ELEMENTWISE = frozenset(
         *("mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh"),
     )
 )
-ConvLSTMCell = type(keras.layers.ConvLSTM2D(1, 1).cell)
 RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
 
 
@@ -54,10 +52,7 @@ def reason_against(layer: keras.layers.RNN) -> str | None:
 
 
 def _reason_of_cell(cell: keras.Layer) -> str | None:
-    if type(cell) is ConvLSTMCell:
-        if reason := _reason_of_convolution(cell):
-            return reason
-    elif type(cell) not in RECURRENT_CELLS:
+    if type(cell) not in RECURRENT_CELLS:
         return f"no compiled loop for {type(cell).__name__}"
     if cell.recurrent_dropout:
         return "recurrent dropout"
@@ -67,18 +62,6 @@ def _reason_of_cell(cell: keras.Layer) -> str | None:
         if activation not in ELEMENTWISE:
             return f"activation {getattr(activation, '__name__', activation)}"
     return None
-
-
-def _reason_of_convolution(cell: keras.Layer) -> str | None:
-    conditions = {
-        "1D or 3D convolutions": cell.rank == len(("rows", "columns")),
-        "dropout": not cell.dropout,
-        f"strides {cell.strides}": max(cell.strides) == 1,
-        f"dilation_rate {cell.dilation_rate}": max(cell.dilation_rate) == 1,
-        f"padding {cell.padding}": cell.padding == "same",
-        f"data_format {cell.data_format}": cell.data_format == "channels_last",
-    }
-    return next((reason for reason, holds in conditions.items() if not holds), None)
 
 
 def _inner_loop(
@@ -94,15 +77,12 @@ def _inner_loop(
     The batch is cut in two: TensorFlow runs what does not depend on each other on different cores,
     and XLA's loop uses one.
     """
-    convolution = type(layer.cell) is ConvLSTMCell
-    if reason_against(layer) is not None or (convolution and mask is not None):
+    if reason_against(layer) is not None:
         outcome: tuple[Any, Any, Any] = stock(
             sequences=sequences, initial_state=initial_state, mask=mask, training=training
         )
         return outcome
     mask = keras.tree.flatten(mask)[0] if mask is not None else None
-    if convolution:
-        return _over_frames(layer, sequences, initial_state)
     if layer.go_backwards:
         sequences = tf.reverse(sequences, [1])
         mask = None if mask is None else tf.reverse(mask, [1])
@@ -119,17 +99,6 @@ def _inner_loop(
         parts.append(_run(layer, part[0], part_mask, states))
     last, outputs, ends = keras.tree.map_structure(lambda *both: tf.concat(both, axis=0), *parts)
     return last, outputs, ends
-
-
-def _over_frames(
-    layer: keras.layers.RNN, sequences: Any, initial_state: Any
-) -> tuple[Any, Any, Any]:
-    """Do what `_inner_loop` does for ConvLSTM2D."""
-    if layer.go_backwards:
-        sequences = tf.reverse(sequences, [1])
-    outputs, ends = recur_over_frames(layer.cell, sequences, keras.tree.flatten(initial_state))
-    last, outputs = _outputs(layer, None, ends[0], outputs if layer.return_sequences else None)
-    return last, outputs, keras.tree.pack_sequence_as(initial_state, ends)
 
 
 def _run(
@@ -196,7 +165,10 @@ def _in_order(cell: keras.Layer, weight: Any) -> Any:
 
 
 def _steps(cell: keras.Layer) -> Steps:
-    activations = list(map(as_steps, _activations(cell)))
+    activations = [
+        logistic if activation is keras.activations.sigmoid else activation
+        for activation in _activations(cell)
+    ]
     if isinstance(cell, keras.layers.LSTMCell):
         return LSTMSteps(*activations)
     if _resets_after(cell):

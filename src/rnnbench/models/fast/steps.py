@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
-import keras
 import tensorflow as tf
 
 Activation = Callable[[Any], Any]
@@ -231,11 +230,6 @@ class GRUResetBeforeSteps:
 def logistic(x: Any) -> Any:
     """Return the sigmoid, by way of tanh: half the operations, and XLA vectorises them."""
     return 0.5 * tf.tanh(0.5 * x) + 0.5
-
-
-def as_steps(activation: Activation) -> Activation:
-    """Return an activation as a loop computes it: `logistic` for Keras's sigmoid."""
-    return logistic if activation is keras.activations.sigmoid else activation
 
 
 def slope(activation: Activation, x: Any) -> tuple[Any, Any]:
