@@ -47,9 +47,11 @@ test: test-environment  ## lint, types and all tests
 	mypy
 	pytest
 
-bench: environment  ## time training steps, with nothing beside it: half an hour; then the page
+bench: environment  ## time training steps and the notebooks, with nothing beside: an hour
 	python benchmarks/recurrent_layers.py
 	python benchmarks/growth.py
+	python benchmarks/input.py
+	python benchmarks/end_to_end.py
 	python benchmarks/page.py
 
 readme: environment  ## put the numbers of the last run into the README

@@ -82,6 +82,24 @@ import of TensorFlow.
 {table}
 """
 
+END_TO_END = (
+    Column("experiment", "experiment"),
+    Column("measure", "on the test split"),
+    Column("notebook", "plain Keras script", ".4f"),
+    Column("rnnbench", "rnnbench", ".4f"),
+)
+END_TO_END_TEXT = """
+## From end to end
+
+The five notebooks as plain Keras scripts (`benchmarks/notebooks/`), one after the other, against
+`rnnbench repro --jobs {jobs}` of the same models on the same arrays: one part in {share} of the data,
+all epochs, one seed. The scripts took **{notebooks:.0f} s**, rnnbench **{rnnbench:.0f} s**, with its
+logging, saving, figures and report: **{ratio:.2f} times as fast**. Both train with seed 42, on batches
+in another order: scores differ as between two seeds.
+
+{table}
+"""
+
 
 def draw_growth(table: pd.DataFrame) -> Figure:
     """Draw a panel an axis: colours are layers, dashes stock Keras."""
@@ -119,9 +137,24 @@ def write_page() -> None:
     if (FOLDER / "overhead.csv").exists():
         table = to_markdown(as_text(read_csv("overhead"), OVERHEAD))
         text += OVERHEAD_TEXT.format(table=table)
+    if (FOLDER / "end_to_end.csv").exists():
+        text += end_to_end(read_csv("end_to_end"))
     DOCS.mkdir(exist_ok=True)
     save_figure(draw_growth(read_csv("growth")), DOCS / "speed.png")
     write_text(DOCS / "speed.md", text)
+
+
+def end_to_end(table: pd.DataFrame) -> str:
+    """Write the section on the notebooks."""
+    facts = table.iloc[0]
+    return END_TO_END_TEXT.format(
+        jobs=facts["jobs"],
+        share=facts["share"],
+        notebooks=facts["notebooks_seconds"],
+        rnnbench=facts["rnnbench_seconds"],
+        ratio=facts["notebooks_seconds"] / facts["rnnbench_seconds"],
+        table=to_markdown(as_text(table, END_TO_END)),
+    )
 
 
 if __name__ == "__main__":

@@ -227,8 +227,8 @@ def test_comparisons_say_which_kernel_ran(pipeline: Pipeline) -> None:
         table = pd.read_csv(pipeline.folder / "comparisons" / suite / "table.csv")
         return dict(zip(table["experiment"], table["kernel"], strict=True))
 
-    assert set(kernels("digit-rows").values()) == {"XLA loop"}
-    assert kernels("first-look")["imdb-rnn-stacked-cells"] == "XLA loop"
+    # A small budget does not earn back what compiling takes: `shrink` leaves Keras its loops.
+    assert set(kernels("digit-rows").values()) == {"graph loop (not accelerated)"}
     without = "graph loop (no compiled loop for ConvLSTMCell)"
     assert kernels("first-look")["moving-mnist-conv-lstm"] == without
 
