@@ -94,8 +94,8 @@ END_TO_END_TEXT = """
 The five notebooks as plain Keras scripts (`benchmarks/notebooks/`), one after the other, against
 `rnnbench repro --jobs {jobs}` of the same models on the same arrays: one part in {share} of the
 data, all epochs, one seed. The scripts took **{notebooks:.0f} s**, rnnbench **{rnnbench:.0f} s**
-with its logging, saving, figures and report: **{ratio:.2f} times as fast**. Both train with seed 42,
-on batches in another order: scores differ as between two seeds.
+with its logging, saving, figures and report: **{ratio:.2f} times as fast**. Both train with
+seed 42, on batches in another order: scores differ as between two seeds.
 
 {table}
 """
