@@ -52,6 +52,8 @@ bench: environment  ## time training steps and the notebooks, with nothing besid
 	python benchmarks/growth.py
 	python benchmarks/input.py
 	python benchmarks/end_to_end.py
+	dvc repro -q prepare@imdb-20k-200
+	python benchmarks/agreement.py
 	python benchmarks/page.py
 
 readme: environment  ## put the numbers of the last run into the README

@@ -2,7 +2,8 @@
 
 Both train and evaluate the same models on the same arrays for the same epochs, one seed each; both
 find the data prepared. `rnnbench repro` does more within its time: it repeats exactly, saves and
-logs models, draws figures and writes the report. Writes `results/end_to_end.csv`.
+logs models, draws figures and writes the report. Writes `results/end_to_end.csv`, and
+`results/overhead.csv` of its runs.
 
     python benchmarks/end_to_end.py [--share 10] [--jobs 2]
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 import click
 import pandas as pd
+from overhead import measure_overhead
 from ruamel.yaml import YAML
 
 from results import write_csv
@@ -110,6 +112,7 @@ def main(share: int, jobs: int) -> None:
         run_pipeline(folder, jobs, "prepare")
         ours = run_pipeline(folder, jobs)
         print(f"rnnbench repro --jobs {jobs}: {ours:.0f} s", flush=True)
+        write_csv("overhead", measure_overhead(folder))
         seconds, metrics = run_scripts(folder)
         rows = []
         for name, placement in chosen["experiments"].items():

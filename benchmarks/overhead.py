@@ -6,7 +6,9 @@ Writes `results/overhead.csv`: for each experiment that `rnnbench repro` trained
 seconds, those of its epochs and validations, the rest for each run, and the peak memory.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
@@ -18,10 +20,8 @@ from rnnbench.params import load_params
 from rnnbench.repro.reproduce import SECONDS_FILE
 
 
-@click.command()
-@click.argument("repository", default=".", type=click.Path(exists=True, path_type=Path))
-def main(repository: Path) -> None:
-    """Measure the REPOSITORY's last runs, by default those of the working directory."""
+def measure_overhead(repository: Path) -> pd.DataFrame:
+    """Return a row for each experiment that `rnnbench repro` trained last in a repository."""
     seconds = read_json(repository / SECONDS_FILE)
     rows = []
     for name, experiment in load_params(repository / "params.yaml").experiments.items():
@@ -29,13 +29,7 @@ def main(repository: Path) -> None:
         if f"train@{name}" not in seconds or not path.exists():
             continue
         runs = list(read_json(path).values())
-        stage = seconds[f"train@{name}"]
-        training = sum(
-            sum(run["epoch_seconds"])
-            - run.get("compile_seconds", 0.0)
-            + sum(run.get("validation_seconds", []))
-            for run in runs
-        )
+        stage, training = seconds[f"train@{name}"], sum(map(_training_seconds, runs))
         rows.append(
             {
                 "experiment": name,
@@ -46,7 +40,20 @@ def main(repository: Path) -> None:
                 "memory": max(run["peak_memory_bytes"] for run in runs) / 1e6,
             }
         )
-    table = pd.DataFrame(rows)
+    return pd.DataFrame(rows)
+
+
+def _training_seconds(run: Mapping[str, Any]) -> float:
+    """Return what a run's epochs and validations took, less what it compiled."""
+    epochs: float = sum(run["epoch_seconds"]) + sum(run.get("validation_seconds", []))
+    return epochs - float(run.get("compile_seconds", 0.0))
+
+
+@click.command()
+@click.argument("repository", default=".", type=click.Path(exists=True, path_type=Path))
+def main(repository: Path) -> None:
+    """Measure the REPOSITORY's last runs, by default those of the working directory."""
+    table = measure_overhead(repository)
     write_csv("overhead", table)
     worst = table.loc[table["overhead"].idxmax()]
     print(
