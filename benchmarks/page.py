@@ -3,6 +3,7 @@
 python benchmarks/page.py
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
@@ -29,21 +30,9 @@ COLUMNS = (
     Column("upper_quartile", "upper quartile", ".2f"),
     Column("distance", "rnnbench / products", ".1f"),
 )
-OVERHEAD = (
-    Column("experiment", "experiment"),
-    Column("runs", "runs", "d"),
-    Column("stage", "whole stage, s", ".1f"),
-    Column("training", "training, s", ".1f"),
-    Column("overhead", "the rest, a run, s", ".1f"),
-    Column("memory", "peak memory, MB", ",.0f"),
-)
-JOBS = (
-    Column("jobs", "trainings at a time", "d"),
-    Column("examples_per_second", "examples/s", ",.0f"),
-)
 AXES = {"steps": "steps of a sequence", "units": "units", "batch_size": "examples a step"}
 LAYERS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
-TEXT = """# How fast
+HEAD = """# How fast
 
 Written by `python benchmarks/page.py` from what `make bench` measures: {processor}, {cores} cores,
 a float32 matrix product at {rate:.0f} billion operations a second.
@@ -52,36 +41,85 @@ a float32 matrix product at {rate:.0f} billion operations a second.
 
 Medians over rounds in which every way trained in turn; quartiles are those of the ratio within a
 round. "Products alone" is what the step's products with the recurrent layers' kernels would take at
-the matrix rate. A cell is empty where
-PyTorch has no such layer; JAX, which takes a minute for a step of frames, was not asked for them.
+the matrix rate. PyTorch has no layer for some rows, and JAX is not timed on frames.
 
-{layers}
+{table}
 With `mixed_bfloat16`, and for ConvLSTM2D, rnnbench leaves Keras its own loop: the two columns
-measure the same. Processors without AMX multiply 16-bit numbers no faster than 32-bit ones.
-
+measure the same. Products of 16 bits pay on processors with units for them, such as AMX.
+"""
+GROWTH = """
 ## How it grows
 
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
 
 One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but for what the axis
 says. From batches of 1,024 on Keras's own loop is as fast, and `accelerate` leaves it.
-
-## Trainings side by side
-
-All examples a second added up, LSTM(32) on reviews of 200 words:
-
-{jobs}
-"""
-OVERHEAD_TEXT = """
-## What a run costs beside its training
-
-The whole `train` stage less its epochs and validations: starting Python, building, tracing and
-compiling, logging to MLflow, saving, DVC. Measured by `rnnbench repro`, whose stages share one
-import of TensorFlow.
-
-{table}
 """
 
+
+@dataclass(frozen=True)
+class Section:
+    """A measurement as the page shows it: a file of `results/` in a few words and a table."""
+
+    title: str
+    words: str
+    columns: tuple[Column, ...]
+
+    def written(self, name: str) -> str:
+        """Return the section, or nothing if it was not measured."""
+        if not (FOLDER / f"{name}.csv").exists():
+            return ""
+        table = to_markdown(as_text(read_csv(name), self.columns))
+        return f"\n## {self.title}\n\n{self.words}\n\n{table}"
+
+
+SECTIONS = {
+    "jobs": Section(
+        "Trainings side by side",
+        "All examples a second added up, LSTM(32) on reviews of 200 words:",
+        (
+            Column("jobs", "trainings at a time", "d"),
+            Column("examples_per_second", "examples/s", ",.0f"),
+        ),
+    ),
+    "input": Section(
+        "Fetching batches",
+        "Milliseconds of a step of a model that computes next to nothing, on arrays of the real\n"
+        "shapes. The pipeline's batches read only their own rows from the file.",
+        (
+            Column("data", "data"),
+            Column("way", "batches from"),
+            Column("milliseconds", "ms/step", ".2f"),
+        ),
+    ),
+    "overhead": Section(
+        "What a run costs beside its training",
+        "The whole `train` stage less its epochs and validations: starting Python, building,\n"
+        "compiling, logging to MLflow, saving, DVC. Measured by `rnnbench repro`, whose stages\n"
+        "share one import of TensorFlow.",
+        (
+            Column("experiment", "experiment"),
+            Column("runs", "runs", "d"),
+            Column("stage", "whole stage, s", ".1f"),
+            Column("training", "training, s", ".1f"),
+            Column("overhead", "the rest, a run, s", ".1f"),
+            Column("memory", "peak memory, MB", ",.0f"),
+        ),
+    ),
+    "agreement": Section(
+        "The same results",
+        "LSTM(32) trained on the first reviews, once with Keras's own loop, once with the\n"
+        "compiled one, and once more with Keras's own from weights that are one millionth larger.\n"
+        "Where training is not sensitive to rounding the losses agree to the last digits; where it\n"
+        "is, the compiled loop does what that millionth does.",
+        (
+            Column("step", "step", "d"),
+            Column("loss", "stock loss", ".4f"),
+            Column("accelerated", "rnnbench, relative difference", "+.1e"),
+            Column("changed", "stock from weights 1e-6 larger", "+.1e"),
+        ),
+    ),
+}
 END_TO_END = (
     Column("experiment", "experiment"),
     Column("measure", "on the test split"),
@@ -96,23 +134,6 @@ The five notebooks as plain Keras scripts (`benchmarks/notebooks/`), one after t
 data, all epochs, one seed. The scripts took **{notebooks:.0f} s**, rnnbench **{rnnbench:.0f} s**
 with its logging, saving, figures and report: **{ratio:.2f} times as fast**. Both train with
 seed 42, on batches in another order: scores differ as between two seeds.
-
-{table}
-"""
-
-AGREEMENT = (
-    Column("step", "step", "d"),
-    Column("loss", "stock loss", ".4f"),
-    Column("accelerated", "rnnbench, relative difference", "+.1e"),
-    Column("changed", "stock from weights 1e-6 larger", "+.1e"),
-)
-AGREEMENT_TEXT = """
-## The same results
-
-LSTM(32) trained on the first reviews, once with Keras's own loop, once with the compiled one, and
-once more with Keras's own from weights that are one millionth larger. Where training is not
-sensitive to rounding the losses agree to the last digits; where it is, the compiled loop does what
-that millionth does.
 
 {table}
 """
@@ -141,26 +162,22 @@ def draw_growth(table: pd.DataFrame) -> Figure:
 
 
 def write_page() -> None:
-    """Write the page and the figure."""
+    """Write the page, of what was measured, and the figure."""
     layers = read_csv("recurrent_layers")
     layers["distance"] = layers["accelerated"] / layers["bound"]
-    text = TEXT.format(
+    text = HEAD.format(
         processor=layers["processor"][0],
-        cores=int(layers["cores"][0]),
+        cores=layers["cores"][0],
         rate=layers["matrix_rate"][0] / 1e9,
-        layers=to_markdown(as_text(layers, tuple(one for one in COLUMNS if one.name in layers))),
-        jobs=to_markdown(as_text(read_csv("jobs"), JOBS)),
+        table=to_markdown(as_text(layers, tuple(one for one in COLUMNS if one.name in layers))),
     )
-    if (FOLDER / "overhead.csv").exists():
-        table = to_markdown(as_text(read_csv("overhead"), OVERHEAD))
-        text += OVERHEAD_TEXT.format(table=table)
+    DOCS.mkdir(exist_ok=True)
     if (FOLDER / "end_to_end.csv").exists():
         text += end_to_end(read_csv("end_to_end"))
-    if (FOLDER / "agreement.csv").exists():
-        table = to_markdown(as_text(read_csv("agreement"), AGREEMENT))
-        text += AGREEMENT_TEXT.format(table=table)
-    DOCS.mkdir(exist_ok=True)
-    save_figure(draw_growth(read_csv("growth")), DOCS / "speed.png")
+    if (FOLDER / "growth.csv").exists():
+        save_figure(draw_growth(read_csv("growth")), DOCS / "speed.png")
+        text += GROWTH
+    text += "".join(section.written(name) for name, section in SECTIONS.items())
     write_text(DOCS / "speed.md", text)
 
 
