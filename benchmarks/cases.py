@@ -44,8 +44,8 @@ class Case:
         return {"words": WORD_FEATURES, "rows": ROW_FEATURES, "frames": 1}[self.inputs]
 
     @property
-    def in_jax(self) -> bool:
-        """Whether Keras on JAX trains it in bearable time: convolutions on a CPU it does not."""
+    def in_xla(self) -> bool:
+        """Whether XLA, JAX's included, trains it in bearable time: not convolutions on a CPU."""
         return self.layer in GATES
 
     @property

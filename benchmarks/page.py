@@ -41,7 +41,7 @@ a float32 matrix product at {rate:.0f} billion operations a second.
 
 Medians over rounds in which every way trained in turn; quartiles are those of the ratio within a
 round. "Products alone" is what the step's products with the recurrent layers' kernels would take at
-the matrix rate. PyTorch has no layer for some rows, and JAX is not timed on frames.
+the matrix rate. PyTorch has no layer for some rows, and XLA is not timed on convolutions.
 
 {table}
 With `mixed_bfloat16`, and for ConvLSTM2D, rnnbench leaves Keras its own loop: the two columns
@@ -109,9 +109,9 @@ SECTIONS = {
     "agreement": Section(
         "The same results",
         "LSTM(32) trained on the first reviews, once with Keras's own loop, once with the\n"
-        "compiled one, and once more with Keras's own from weights that are one millionth larger.\n"
-        "Where training is not sensitive to rounding the losses agree to the last digits; where it\n"
-        "is, the compiled loop does what that millionth does.",
+        "compiled one, and once more with Keras's own from weights one millionth larger.\n"
+        "Where training is not sensitive to rounding the losses agree to the last digits;\n"
+        "where it is, the compiled loop does what that millionth does.",
         (
             Column("step", "step", "d"),
             Column("loss", "stock loss", ".4f"),

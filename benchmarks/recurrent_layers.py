@@ -32,7 +32,7 @@ WAYS = (STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH)
 def row(name: str, running: list[Worker], rounds: int, rate: float) -> dict[str, Any]:
     """Measure a case and summarise it."""
     case = CASES[name]
-    left_out = {JAX: not case.in_jax, TORCH: not case.in_torch}
+    left_out = {JIT_COMPILE: not case.in_xla, JAX: not case.in_xla, TORCH: not case.in_torch}
     able = [worker for worker in running if not left_out.get(worker.way)]
     milliseconds = measure(case, able, rounds)
     ratios = np.array(milliseconds[STOCK]) / np.array(milliseconds[ACCELERATED])
