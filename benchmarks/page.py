@@ -34,14 +34,15 @@ AXES = {"steps": "steps of a sequence", "units": "units", "batch_size": "example
 LAYERS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 HEAD = """# How fast
 
-Written by `python benchmarks/page.py` from what `make bench` measures: {processor}, {cores} cores,
-a float32 matrix product at {rate:.0f} billion operations a second.
-
+Written by `python benchmarks/page.py` from what `make bench` measures: {processor}, {cores} cores.
+"""
+LAYERS_TEXT = """
 ## A training step of `fit`, in milliseconds
 
 Medians over rounds in which every way trained in turn; quartiles are those of the ratio within a
 round. "Products alone" is what the step's products with the recurrent layers' kernels would take at
-the matrix rate. PyTorch has no layer for some rows, and XLA is not timed on convolutions.
+the rate of a large float32 matrix product, {rate:.0f} billion operations a second. PyTorch has no
+layer for some rows, and XLA is not timed on convolutions.
 
 {table}
 With `mixed_bfloat16`, and for ConvLSTM2D, rnnbench leaves Keras its own loop: the two columns
@@ -65,12 +66,10 @@ class Section:
     words: str
     columns: tuple[Column, ...]
 
-    def written(self, name: str) -> str:
-        """Return the section, or nothing if it was not measured."""
-        if not (FOLDER / f"{name}.csv").exists():
-            return ""
-        table = to_markdown(as_text(read_csv(name), self.columns))
-        return f"\n## {self.title}\n\n{self.words}\n\n{table}"
+    def written(self, table: pd.DataFrame) -> str:
+        """Return the section."""
+        shown = to_markdown(as_text(table, self.columns))
+        return f"\n## {self.title}\n\n{self.words}\n\n{shown}"
 
 
 SECTIONS = {
@@ -163,22 +162,32 @@ def draw_growth(table: pd.DataFrame) -> Figure:
 
 def write_page() -> None:
     """Write the page, of what was measured, and the figure."""
-    layers = read_csv("recurrent_layers")
-    layers["distance"] = layers["accelerated"] / layers["bound"]
-    text = HEAD.format(
-        processor=layers["processor"][0],
-        cores=layers["cores"][0],
-        rate=layers["matrix_rate"][0] / 1e9,
-        table=to_markdown(as_text(layers, tuple(one for one in COLUMNS if one.name in layers))),
-    )
     DOCS.mkdir(exist_ok=True)
-    if (FOLDER / "end_to_end.csv").exists():
-        text += end_to_end(read_csv("end_to_end"))
-    if (FOLDER / "growth.csv").exists():
-        save_figure(draw_growth(read_csv("growth")), DOCS / "speed.png")
-        text += GROWTH
-    text += "".join(section.written(name) for name, section in SECTIONS.items())
-    write_text(DOCS / "speed.md", text)
+    written = {
+        "recurrent_layers": layers,
+        "end_to_end": end_to_end,
+        "growth": growth,
+        **{name: section.written for name, section in SECTIONS.items()},
+    }
+    measured = {name: read_csv(name) for name in written if (FOLDER / f"{name}.csv").exists()}
+    machine = next(iter(measured.values())).iloc[0]
+    head = HEAD.format(processor=machine["processor"], cores=machine["cores"])
+    sections = [written[name](table) for name, table in measured.items()]
+    write_text(DOCS / "speed.md", head + "".join(sections))
+
+
+def layers(table: pd.DataFrame) -> str:
+    """Write the section on training steps."""
+    table["distance"] = table["accelerated"] / table["bound"]
+    columns = tuple(column for column in COLUMNS if column.name in table)
+    rate = table["matrix_rate"][0] / 1e9
+    return LAYERS_TEXT.format(rate=rate, table=to_markdown(as_text(table, columns)))
+
+
+def growth(table: pd.DataFrame) -> str:
+    """Draw the figure and return the section that shows it."""
+    save_figure(draw_growth(table), DOCS / "speed.png")
+    return GROWTH
 
 
 def end_to_end(table: pd.DataFrame) -> str:
