@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+# The ways in which a case is trained.
+STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH = "stock", "jit_compile", "accelerated", "jax", "torch"
 VOCABULARY = 20_000
 WORD_FEATURES = 128
 ROW_FEATURES = 28

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from overhead import measure_overhead
 from ruamel.yaml import YAML
 
 from results import write_csv
-from rnnbench.demo import lay_out, write_params
+from rnnbench.demo import lay_out, only, write_params
 from rnnbench.files import read_json
 from rnnbench.layout import METRICS_FILE, PREPARED_FOLDER, RESULTS_FOLDER
 
@@ -40,33 +40,23 @@ TRAINING_EXAMPLES = {"imdb": 25_000, "reuters": 8_982, "mnist": 60_000}
 
 def of_the_notebooks(content: Mapping[str, Any], share: int) -> dict[str, Any]:
     """Leave of a params.yaml what the notebooks train, with one seed and 1/share of the data."""
-    experiments = {
-        name: {**placement, "seeds": [42]}
+    names = [
+        name
         for name, placement in content["experiments"].items()
         if placement["suite"] in SUITES and not any(word in name for word in NOT_IN_NOTEBOOKS)
-    }
-    used = {placement["view"] for placement in experiments.values()}
-    views = {
-        name: {**view, "train_examples": _examples(view) // share}
-        for name, view in content["views"].items()
-        if name in used
-    }
-    suites = {name: content["suites"][name] for name in SUITES}
+    ]
+    kept = only(content, names)
     return {
-        **content,
+        **kept,
         "templates": {},
-        "experiments": experiments,
-        "views": views,
-        "recipes": {suite: _chosen(content["recipes"][suite], experiments) for suite in SUITES},
-        "suites": {
-            name: {**suite, "reported": _chosen(suite["reported"], experiments)}
-            for name, suite in suites.items()
+        "experiments": {
+            name: {**placement, "seeds": [42]} for name, placement in kept["experiments"].items()
+        },
+        "views": {
+            name: {**view, "train_examples": _examples(view) // share}
+            for name, view in kept["views"].items()
         },
     }
-
-
-def _chosen(by_experiment: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
-    return {name: value for name, value in by_experiment.items() if name in names}
 
 
 def _examples(view: Mapping[str, Any]) -> int:

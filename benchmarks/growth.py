@@ -14,8 +14,8 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from cases import Case
-from measure import ACCELERATED, STOCK, Worker, measure, workers
+from cases import ACCELERATED, STOCK, Case
+from measure import Worker, measure, workers
 
 from results import write_csv
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from results import write_csv
-from rnnbench.data.batches import Batches
+from rnnbench.data.batches import BYTE_MAXIMUM, Batches, as_targets, scaled
 from rnnbench.data.prepared import Split, read_split, write_split
 from rnnbench.models.backend import import_keras
 
@@ -27,8 +27,6 @@ import keras  # noqa: E402 - after its chatter was held back
 import tensorflow as tf  # noqa: E402
 
 from rnnbench.training.timing import TimingCallback  # noqa: E402
-
-BYTE_MAXIMUM = np.float32(255)
 
 
 def reviews(generator: np.random.Generator) -> Split:
@@ -49,12 +47,8 @@ DATA: dict[str, tuple[Callable[[np.random.Generator], Split], int]] = {
 }
 
 
-def _scaled(values: Any) -> Any:
-    return values / BYTE_MAXIMUM if values.ndim > 1 and values.dtype == np.uint8 else values
-
-
 def _tensorflow_s(split: Split, batch_size: int) -> Any:
-    def scaled(*arrays: Any) -> Any:
+    def as_floats(*arrays: Any) -> Any:
         return (
             tuple(
                 tf.cast(array, tf.float32) / BYTE_MAXIMUM if len(array.shape) > 1 else array
@@ -65,7 +59,7 @@ def _tensorflow_s(split: Split, batch_size: int) -> Any:
         )
 
     data = tf.data.Dataset.from_tensor_slices((split.inputs, split.targets))
-    data = data.shuffle(len(split), seed=1).batch(batch_size).map(scaled)
+    data = data.shuffle(len(split), seed=1).batch(batch_size).map(as_floats)
     return {"x": data.prefetch(tf.data.AUTOTUNE)}
 
 
@@ -73,8 +67,8 @@ WAYS: dict[str, Callable[[Split, int], dict[str, Any]]] = {
     "rnnbench, memory-mapped": lambda split, size: {"x": Batches(split, size, shuffle_seed=1)},
     "tf.data, in memory": _tensorflow_s,
     "arrays, in memory": lambda split, size: {
-        "x": _scaled(np.array(split.inputs)),
-        "y": _scaled(np.array(split.targets)),
+        "x": scaled(np.array(split.inputs)),
+        "y": as_targets(np.array(split.targets)),
         "batch_size": size,
         "shuffle": True,
     },

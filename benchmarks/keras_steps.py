@@ -3,7 +3,7 @@
 import gc
 from typing import Any
 
-from cases import DIGITS, VOCABULARY, WORD_FEATURES, Case
+from cases import ACCELERATED, DIGITS, JIT_COMPILE, VOCABULARY, WORD_FEATURES, Case
 
 from rnnbench.models.backend import import_keras
 
@@ -22,7 +22,7 @@ LAYERS = {
     "conv_lstm_2d": L.ConvLSTM2D,
 }
 # What `compile` is told; nothing, as a user writes it, leaves the choice to Keras.
-COMPILE: dict[str, dict[str, bool]] = {"jit_compile": {"jit_compile": True}}
+COMPILE: dict[str, dict[str, bool]] = {JIT_COMPILE: {"jit_compile": True}}
 
 
 class Training:
@@ -32,14 +32,14 @@ class Training:
         self.case = case
         self.inputs, self.targets = case.data()
         keras.config.set_dtype_policy(case.precision)
-        self.model = build(case)
+        self.model = build(case, self.inputs.shape[1:])
         loss = {"words": "binary_crossentropy", "frames": "binary_crossentropy"}
         self.model.compile(
             "adam",
             loss.get(case.inputs, "sparse_categorical_crossentropy"),
             **COMPILE.get(way, {}),
         )
-        if way == "accelerated":
+        if way == ACCELERATED:
             accelerate(self.model, case.batch_size)
 
     def round(self) -> dict[str, Any]:
@@ -61,15 +61,15 @@ class Training:
         }
 
 
-def build(case: Case) -> Any:
+def build(case: Case, input_shape: tuple[int, ...]) -> Any:
     """Build a case's model; its weights follow from the seed."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential()
     if case.inputs == "words":
-        model.add(keras.Input((case.steps,), dtype="int32"))
+        model.add(keras.Input(input_shape, dtype="int32"))
         model.add(L.Embedding(VOCABULARY, WORD_FEATURES))
     else:
-        model.add(keras.Input(case.data()[0].shape[1:]))
+        model.add(keras.Input(input_shape))
     for number in range(case.layers):
         model.add(recurrent(case, last=number + 1 == case.layers))
     ends = {

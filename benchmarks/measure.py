@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import Case
+from cases import ACCELERATED, JAX, JIT_COMPILE, STOCK, TORCH, Case
 
 WORKER = Path(__file__).with_name("worker.py")
-STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH = "stock", "jit_compile", "accelerated", "jax", "torch"
 # These start from the same weights and compute the same: Keras on TensorFlow.
 SAME = (STOCK, JIT_COMPILE, ACCELERATED)
 STEPS_MAY_MISS = 0.02
@@ -48,7 +47,8 @@ class Worker:
 
     def prepare(self, case: Case) -> list[float]:
         """Build the case's model and train it until it is warm; return the losses."""
-        losses: list[float] = self._ask({"case": asdict(case)})["losses"]
+        self._tell({"case": asdict(case)})
+        losses: list[float] = self._answer()["losses"]
         return losses
 
     def start_round(self) -> None:
@@ -60,18 +60,15 @@ class Worker:
         return self._answer()
 
     def round(self) -> dict[str, Any]:
-        """Train the data once more."""
-        return self._ask({})
+        """Train the data once more and return what `end_round` does."""
+        self.start_round()
+        return self.end_round()
 
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait()
-
-    def _ask(self, told: dict[str, Any]) -> dict[str, Any]:
-        self._tell(told)
-        return self._answer()
 
     def _tell(self, told: dict[str, Any]) -> None:
         assert self._process.stdin

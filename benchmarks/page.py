@@ -8,8 +8,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
+from cases import ACCELERATED, STOCK
 from matplotlib.figure import Figure
-from measure import ACCELERATED, STOCK
 
 from results import FOLDER, read_csv
 from rnnbench.evaluation.figures import save_figure

@@ -11,18 +11,8 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from cases import CASES
-from measure import (
-    ACCELERATED,
-    JAX,
-    JIT_COMPILE,
-    STOCK,
-    TORCH,
-    Worker,
-    matrix_rate,
-    measure,
-    workers,
-)
+from cases import ACCELERATED, CASES, JAX, JIT_COMPILE, STOCK, TORCH
+from measure import Worker, matrix_rate, measure, workers
 
 from results import write_csv
 

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from cases import Case
+from cases import TORCH, Case
 
 ROUNDS_TO_WARM_UP = 2
 
@@ -20,7 +20,7 @@ def main(way: str) -> None:
     """Answer until the other side hangs up."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
-    if way == "torch":
+    if way == TORCH:
         from torch_steps import Training
     else:
         from keras_steps import Training

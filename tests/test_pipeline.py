@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 
 from rnnbench.data.download import cache_folder
 from rnnbench.data.sources import DATASETS
-from rnnbench.demo import lay_out, shrink, write_params
+from rnnbench.demo import lay_out, only, shrink, write_params
 from rnnbench.params import Params, load_params
 from rnnbench.reporting.results import read_results
 from rnnbench.repro.reproduce import reproduce
@@ -49,32 +49,6 @@ EXPERIMENTS = (
     "adding-20-gru",
     "copying-5-simple-rnn",
 )
-
-
-def chosen(content: dict[str, Any]) -> dict[str, Any]:
-    """Leave out of a params.yaml what no chosen experiment needs."""
-    experiments = {name: content["experiments"][name] for name in EXPERIMENTS}
-    views = {experiment["view"] for experiment in experiments.values()}
-    return {
-        **content,
-        "experiments": experiments,
-        "views": {name: view for name, view in content["views"].items() if name in views},
-        "recipes": {
-            suite: {name: recipe for name, recipe in members.items() if name in experiments}
-            for suite, members in content["recipes"].items()
-        },
-        "suites": {
-            name: {
-                **suite,
-                "reported": {
-                    experiment: reported
-                    for experiment, reported in suite["reported"].items()
-                    if experiment in experiments
-                },
-            }
-            for name, suite in content["suites"].items()
-        },
-    }
 
 
 class Pipeline:
@@ -147,7 +121,7 @@ def pipeline(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     content = YAML(typ="safe").load((root / "params.yaml").read_text())
     # Upstream would bring 819 MB of frames to test with forty of them.
     content["download"]["routes"] = ["registry", "upstream", "local"]
-    small = shrink(chosen(content), EXAMPLES, FRAME_EXAMPLES)
+    small = shrink(only(content, EXPERIMENTS), EXAMPLES, FRAME_EXAMPLES)
     write_params(small, folder / "params.yaml")
     git = ["git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@example.org"]
     subprocess.run([*git, "commit", "--all", "--quiet", "--message", "smaller"], check=True)

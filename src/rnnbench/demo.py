@@ -5,15 +5,14 @@ repository's DVC cache and a `params.yaml` that asks for less.
 """
 
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from rnnbench.errors import RnnbenchError
+from rnnbench.commands import output_of
 from rnnbench.files import atomic_file, write_text
 from rnnbench.layout import (
     COMPARISONS_FOLDER,
@@ -85,6 +84,38 @@ def shrink(
         "views": views,
         "recipes": recipes,
     }
+
+
+def only(content: Mapping[str, Any], experiments: Collection[str]) -> dict[str, Any]:
+    """Leave out of a `params.yaml` what none of some experiments needs.
+
+    Parameters
+    ----------
+    content : mapping
+        The file as read.
+    experiments : collection of str
+        Which ones stay, with their views, recipes and suites.
+    """
+    placements = _named(experiments, content["experiments"])
+    views = {placement["view"] for placement in placements.values()}
+    suites = {placement["suite"] for placement in placements.values()}
+    return {
+        **content,
+        "experiments": placements,
+        "views": _named(views, content["views"]),
+        "recipes": {
+            suite: _named(experiments, members)
+            for suite, members in _named(suites, content["recipes"]).items()
+        },
+        "suites": {
+            name: {**suite, "reported": _named(experiments, suite["reported"])}
+            for name, suite in _named(suites, content["suites"]).items()
+        },
+    }
+
+
+def _named(names: Collection[str], entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: entry for name, entry in entries.items() if name in names}
 
 
 def _at_most(limits: Mapping[str, int], view: Mapping[str, Any]) -> dict[str, int]:
@@ -196,8 +227,4 @@ def write_params(content: Mapping[str, Any], path: Path) -> None:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if answer.returncode != 0:
-        raise RnnbenchError(f"{' '.join(command)} failed: {answer.stderr.strip()}")
-    return answer.stdout
+    return output_of(["git", "-C", str(folder), *arguments], folder)

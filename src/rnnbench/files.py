@@ -143,6 +143,11 @@ def read_json(source: Path) -> Any:
     return json.loads(source.read_text(encoding="utf-8"))
 
 
+def text_digest(text: str) -> str:
+    """Return 32 hexadecimal digits that tell this text from any other."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
     """Hash a file without loading it.
 

@@ -17,6 +17,7 @@ VOCABULARY_FILE = "vocabulary.json"  # of text; also beside a model
 RUNS_FOLDER = Path("runs")  # / SUITE / EXPERIMENT / seed-N
 MODEL_FILE = "model.keras"
 RECORD_FILE = "run.json"
+SYSTEM_METRICS_FILE = "system_metrics.csv"
 INPUT_EXAMPLE_FILE = "input_example.npy"
 
 # train and evaluate

@@ -5,8 +5,9 @@ from typing import Any
 import keras
 import pytest
 
+from rnnbench.errors import RnnbenchError
 from rnnbench.models.fast import accelerate
-from rnnbench.models.kernels import recurrent_kernels
+from rnnbench.models.kernels import recurrent_kernels, require_masks_fit
 from rnnbench.training.devices import has_gpu
 
 L = keras.layers
@@ -51,6 +52,42 @@ def test_a_layer_that_is_not_faster_keeps_its_loop_and_says_why() -> None:
     }
 
 
-def test_with_batches_for_which_keras_s_loop_is_as_fast_it_is_kept() -> None:
-    kept = accelerate(model(L.LSTM(4, name="memory")), batch_size=1024)
-    assert recurrent_kernels(kept)["memory"]["kernel"] == "graph loop"
+@pytest.mark.parametrize(
+    ("layer", "batch_size", "kernel"),
+    [
+        (lambda: L.SimpleRNN(256, name="memory"), 8, "XLA loop"),
+        (lambda: L.SimpleRNN(256, name="memory"), 64, "graph loop"),
+        (lambda: L.SimpleRNN(32, name="memory"), 512, "XLA loop"),
+        (lambda: L.LSTM(4, name="memory"), 128, "XLA loop"),
+        (lambda: L.LSTM(4, name="memory"), 256, "graph loop"),
+        (lambda: L.Bidirectional(L.GRU(4), name="memory"), 1024, "graph loop"),
+    ],
+)
+def test_with_steps_for_which_keras_s_loop_is_as_fast_it_is_kept(
+    layer: Any, batch_size: int, kernel: str
+) -> None:
+    found = recurrent_kernels(accelerate(model(layer()), batch_size), batch_size)["memory"]
+    assert found["kernel"] == kernel
+    if kernel == "graph loop":
+        assert found["reason"] == "Keras's loop is as fast for steps as large"
+
+
+@pytest.mark.parametrize(
+    ("layer", "padding", "refused"),
+    [
+        (lambda: L.LSTM(4, name="memory"), "pre", True),
+        (lambda: L.Bidirectional(L.GRU(4), name="memory"), "pre", True),
+        (lambda: L.LSTM(4, name="memory"), "post", False),
+        (lambda: L.LSTM(4, activation="relu", name="memory"), "pre", False),
+        (lambda: L.SimpleRNN(4, name="memory"), "pre", False),
+    ],
+)
+def test_a_mask_that_cudnn_would_refuse_in_mid_training_is_refused_before(
+    layer: Any, padding: str, refused: bool
+) -> None:
+    built = model(layer())
+    if not refused:
+        require_masks_fit(built, padding, "reviews")
+        return
+    with pytest.raises(RnnbenchError, match=r"memory: on a GPU .* set views\.reviews\.padding to"):
+        require_masks_fit(built, padding, "reviews")

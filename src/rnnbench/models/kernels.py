@@ -10,16 +10,20 @@ from typing import Any
 
 import keras
 
+from rnnbench.errors import RnnbenchError
+
 CUDNN, XLA_LOOP, GRAPH_LOOP, UNROLLED = "cuDNN", "XLA loop", "graph loop", "unrolled"
 
 
-def recurrent_kernels(model: keras.Model) -> dict[str, dict[str, str]]:
+def recurrent_kernels(model: keras.Model, batch_size: int = 1) -> dict[str, dict[str, str]]:
     """Return what runs each layer that holds a recurrence while the model is trained.
 
     Parameters
     ----------
     model : keras.Model
         Built; accelerated or not.
+    batch_size : int, default 1
+        What `accelerate` was told.
 
     Returns
     -------
@@ -35,9 +39,39 @@ def recurrent_kernels(model: keras.Model) -> dict[str, dict[str, str]]:
     found = {}
     for name, layer in recurrent.items():
         kernel = _kernel(operation for operation in operations if _is_of(name, operation))
-        reason = _reason(layer, kernel)
+        reason = _reason(layer, kernel, batch_size)
         found[name] = {"kernel": kernel, **({"reason": reason} if reason else {})}
     return found
+
+
+def require_masks_fit(model: keras.Model, padding: str, view: str) -> None:
+    """Refuse before training what cuDNN refuses while it runs: a mask of what stands in front.
+
+    Parameters
+    ----------
+    model : keras.Model
+        To be trained on a GPU.
+    padding : str
+        "pre" or "post": where sequences are filled up.
+    view : str
+        Name of the view that says so.
+
+    Raises
+    ------
+    RnnbenchError
+        If a layer that Keras gives to cuDNN gets a mask of sequences padded in front. JAX, which
+        leaves masks to its own loop, takes them.
+    """
+    masks = any(getattr(layer, "mask_zero", False) for layer in model.layers)
+    if padding != "pre" or not masks or keras.backend.backend() == "jax":
+        return
+    for layer in model.layers:
+        if loops_of(layer) and _reason_against_cudnn(layer) is None:
+            raise RnnbenchError(
+                f"{layer.name}: on a GPU it runs in cuDNN, which takes masks of sequences padded at"
+                f" the end alone, and the view {view} pads in front: set views.{view}.padding to"
+                " post, or leave mask_zero out of the embedding"
+            )
 
 
 def loops_of(layer: keras.Layer) -> list[keras.layers.RNN]:
@@ -79,7 +113,7 @@ def _is_compiled(operation: Any) -> bool:
         return False
 
 
-def _reason(layer: keras.Layer, kernel: str) -> str | None:
+def _reason(layer: keras.Layer, kernel: str, batch_size: int) -> str | None:
     """Return why a faster kernel does not run, in the words of what refused it."""
     import tensorflow as tf
 
@@ -88,13 +122,13 @@ def _reason(layer: keras.Layer, kernel: str) -> str | None:
     if kernel in (CUDNN, XLA_LOOP):
         return None
     if tf.config.list_physical_devices("GPU"):
-        return _reason_against_cudnn(layer)
-    reasons = [reason_against(loop) for loop in loops_of(layer)]
+        return _reason_against_cudnn(layer) or "Keras did not choose cuDNN"
+    reasons = [reason_against(loop, batch_size) for loop in loops_of(layer)]
     return next(filter(None, reasons), "not accelerated")
 
 
-def _reason_against_cudnn(layer: keras.Layer) -> str:
-    """Return which of cuDNN's conditions a layer breaks.
+def _reason_against_cudnn(layer: keras.Layer) -> str | None:
+    """Return which of cuDNN's conditions a layer breaks; None if it breaks none.
 
     They are those of https://keras.io/api/layers/recurrent_layers/lstm/ and of the GRU's page.
     """
@@ -113,4 +147,4 @@ def _reason_against_cudnn(layer: keras.Layer) -> str:
         }
         for broken in (name for name, holds in conditions.items() if not holds):
             return f"{broken}: no cuDNN kernel"
-    return "Keras did not choose cuDNN"
+    return None

@@ -2,11 +2,11 @@
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from rnnbench.commands import output_of
 from rnnbench.errors import RnnbenchError
 
 # Stage by stage, the stages whose outputs it reads.
@@ -107,9 +107,5 @@ def _stages_of(target: str, needs: Needs) -> list[str]:
 
 
 def _ask(root: Path, environment: Mapping[str, str], *arguments: str) -> str:
-    answer = subprocess.run(  # noqa: S603
-        [*DVC, *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
-    )
-    if answer.returncode != 0:
-        raise RnnbenchError(f"dvc {' '.join(arguments)} failed: {answer.stderr.strip()}")
-    return answer.stdout
+    called = f"dvc {' '.join(arguments)}"
+    return output_of([*DVC, *arguments], root, environment, called)

@@ -1,6 +1,5 @@
 """What made a run: the commit, the stage, an identifier of its own."""
 
-import hashlib
 import os
 import subprocess
 import uuid
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import rnnbench
-from rnnbench.files import file_digest
+from rnnbench.files import file_digest, text_digest
 from rnnbench.layout import COMPARISONS_FOLDER, REPORT_FOLDER, RESULTS_FOLDER
 
 # What the pipeline itself writes does not make the tree that it runs dirty.
@@ -34,7 +33,7 @@ def made_from() -> dict[str, Any]:
         return origin
     difference = _git("diff", "HEAD", "--", ".", *PIPELINE_OUTPUTS)
     origin |= {"git_commit": commit, "git_dirty": bool(difference)}
-    return {**origin, "git_diff_digest": _digest(difference)} if difference else origin
+    return {**origin, "git_diff_digest": text_digest(difference)} if difference else origin
 
 
 def _source_digest() -> str:
@@ -44,11 +43,7 @@ def _source_digest() -> str:
         f"{path.relative_to(package).as_posix()} {file_digest(path)}"
         for path in sorted(package.rglob("*.py"))
     )
-    return _digest("\n".join(digests))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return text_digest("\n".join(digests))
 
 
 def dvc_stage(default: str) -> str:

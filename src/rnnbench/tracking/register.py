@@ -8,8 +8,7 @@ import pandas as pd
 from mlflow import MlflowClient
 
 from rnnbench.errors import RnnbenchError
-from rnnbench.files import read_json
-from rnnbench.layout import HISTORY_FILE, SCORES_FILE
+from rnnbench.layout import HISTORY_FILE
 from rnnbench.tracking.runs import RUN_TAG, connect, find_run
 from rnnbench.tracking.sync import RecordedRun, recorded_runs
 
@@ -69,7 +68,12 @@ def register(experiment: str, root: Path, alias: str) -> Registered:
             f" `dvc pull train@{experiment}` brings it from a remote"
         )
     best = min(runs, key=_validation_loss)
-    scores = _scores(best)
+    scores = best.scores
+    if not scores:
+        raise RnnbenchError(
+            f"{best.name} has no test metrics and is not registered: `dvc repro"
+            f" evaluate@{experiment}` makes them"
+        )
     client = connect(root)
     identifier, run_id = _logged_model(client, best)
     _create_model(client, experiment)
@@ -78,7 +82,11 @@ def register(experiment: str, root: Path, alias: str) -> Registered:
     version = next((one for one in found if one.source == source), None)
     if version is None:
         version = client.create_model_version(
-            experiment, source, run_id, description=model_card(best, scores), model_id=identifier
+            experiment,
+            source,
+            run_id,
+            description=model_card(best, scores),
+            model_id=identifier,
         )
     client.set_registered_model_alias(experiment, alias, version.version)
     return Registered(experiment, str(version.version), best.record["seed"])
@@ -95,9 +103,8 @@ def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
         Its experiment's `scores.json`.
     """
     record, data = run.record, scores["data"]
-    metrics = scores["runs"][run.folder.name]
     examples = ", ".join(f"{count:,} {split}" for split, count in data["examples"].items())
-    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in metrics.items())
+    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in run.metrics.items())
     classes = ", ".join(record["class_names"][:10]) or "numbers, not classes"
     commit = record.get("git_commit", "no repository")
     return "\n".join(
@@ -126,18 +133,6 @@ def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
 def _validation_loss(run: RecordedRun) -> float:
     history = pd.read_csv(run.folder / HISTORY_FILE)
     return float(history[SELECTED_BY].iloc[-1]) if SELECTED_BY in history else 0.0
-
-
-def _scores(run: RecordedRun) -> dict[str, Any]:
-    path = run.results / SCORES_FILE
-    scores: dict[str, Any] = read_json(path) if path.exists() else {"runs": {}}
-    if run.folder.name not in scores["runs"]:
-        name = run.record["experiment"]
-        raise RnnbenchError(
-            f"{run.name} has no test metrics and is not registered: `dvc repro evaluate@{name}`"
-            " makes them"
-        )
-    return scores
 
 
 def _logged_model(client: MlflowClient, run: RecordedRun) -> tuple[str, str]:

@@ -4,7 +4,6 @@ The files of a run are the truth, MLflow shows them. After a run-cache hit, a `d
 clone, a lost database or a changed server, what is missing there is made from the files.
 """
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rnnbench.commands import output_of
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import read_json
 from rnnbench.layout import (
@@ -52,6 +52,19 @@ class RecordedRun:
     def name(self) -> str:
         """Experiment and seed."""
         return f"{self.record['experiment']} seed {self.record['seed']}"
+
+    @property
+    def scores(self) -> dict[str, Any] | None:
+        """Its experiment's `scores.json`; None if the run was not evaluated."""
+        path = self.results / SCORES_FILE
+        scores: dict[str, Any] = read_json(path) if path.exists() else {"runs": {}}
+        return scores if self.folder.name in scores["runs"] else None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Its test metrics, none if it was not evaluated."""
+        scores = self.scores
+        return scores["runs"][self.folder.name] if scores else {}
 
 
 @dataclass(frozen=True)
@@ -136,15 +149,15 @@ def files_of_revision(root: Path, revision: str) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
         there = Path(folder) / "tree"
-        cache = _run(root, *DVC, "cache", "dir").strip()
-        _run(root, "git", "worktree", "add", "--detach", str(there), revision)
+        cache = output_of([*DVC, "cache", "dir"], root).strip()
+        output_of(["git", "worktree", "add", "--detach", str(there), revision], root)
         try:
-            _run(there, *DVC, "cache", "dir", "--local", str((root / cache).resolve()))
+            output_of([*DVC, "cache", "dir", "--local", str((root / cache).resolve())], there)
             # Some of it may never have been pushed or pulled: what is there is shown.
-            _run(there, *DVC, "checkout", "--allow-missing")
+            output_of([*DVC, "checkout", "--allow-missing"], there)
             yield there
         finally:
-            _run(root, "git", "worktree", "remove", "--force", str(there))
+            output_of(["git", "worktree", "remove", "--force", str(there)], root)
 
 
 def _runs_on_server() -> dict[str, Any]:
@@ -164,10 +177,10 @@ def _project(run: RecordedRun) -> None:
     tracker = Tracker(run.record)
     tracker.start()
     tracker.log_training(run.folder)
-    scores = _scores(run)
-    if scores:
+    metrics = run.metrics
+    if metrics:
         figures = run.results / FIGURES_FOLDER / run.folder.name
-        tracker.log_evaluation(scores, sorted(figures.glob("*.png")))
+        tracker.log_evaluation(metrics, sorted(figures.glob("*.png")))
         tracker.log_experiment_metrics(read_json(run.results / METRICS_FILE))
     tracker.finish(end_time=_end(run))
     if tracker.failed:
@@ -185,27 +198,9 @@ def _end(run: RecordedRun) -> int | None:
     return milliseconds(run.record["started_at"]) + int(1000 * seconds)
 
 
-def _scores(run: RecordedRun) -> dict[str, float]:
-    """Return a run's test metrics, none if it was not evaluated since it was trained."""
-    path = run.results / SCORES_FILE
-    if not path.exists():
-        return {}
-    scores: dict[str, float] = read_json(path)["runs"].get(run.folder.name, {})
-    return scores
-
-
 def _is_whole(logged: Any, run: RecordedRun) -> bool:
     """Whether a server's run says what the files say."""
     if logged is None or not logged.data.tags.get(TRAINED_TAG):
         return False
     metrics = logged.data.metrics
-    return all(metrics.get(f"test/{name}") == value for name, value in _scores(run).items())
-
-
-def _run(folder: Path, *command: str) -> str:
-    answer = subprocess.run(  # noqa: S603
-        command, cwd=folder, capture_output=True, text=True, check=False
-    )
-    if answer.returncode:
-        raise RnnbenchError(f"`{' '.join(command)}` failed: {answer.stderr.strip()}")
-    return answer.stdout
+    return all(metrics.get(f"test/{name}") == value for name, value in run.metrics.items())

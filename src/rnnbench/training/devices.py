@@ -5,15 +5,14 @@ import os
 import platform
 import resource
 import sys
-import threading
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import keras
 
-SAMPLING_SECONDS = 0.2
+from rnnbench.training.gpu import monitor_if_any
+
 RECORDED_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "mlflow", "dvc")
 
 
@@ -64,7 +63,7 @@ def peak_memory_bytes() -> int:
 
 
 def peak_gpu_memory_bytes() -> int | None:
-    """Return the allocator's peak since the process began; None where it does not say."""
+    """Return the allocator's peak since it was reset; None where it does not say."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -78,77 +77,27 @@ def peak_gpu_memory_bytes() -> int | None:
     return int(sys.modules["torch"].cuda.max_memory_allocated())
 
 
-class GpuMonitor:
-    """Sample a GPU's utilisation and count its energy while a block runs.
+def reset_peak_gpu_memory() -> None:
+    """Let the allocator's peak begin anew, where it can: JAX's cannot."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
 
-    Parameters
-    ----------
-    nvml : module
-        `pynvml`, or what answers like it.
-    index : int, default 0
-        Which GPU.
-    """
-
-    def __init__(self, nvml: ModuleType | Any, index: int = 0) -> None:
-        self._nvml = nvml
-        self._nvml.nvmlInit()
-        self._handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        self._samples: list[float] = []
-        self._millijoules: int | None = None
-        self._joules: float | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-
-    def __enter__(self) -> "GpuMonitor":
-        self._millijoules = self._energy()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        before, after = self._millijoules, self._energy()
-        self._joules = None if before is None or after is None else (after - before) / 1000
-
-    def summary(self) -> dict[str, Any]:
-        """Return the GPU's name, driver, mean utilisation in percent, and energy if it counts it.
-
-        The energy is all that the GPU took, idling included.
-        """
-        facts = {
-            "gpu_name": _text(self._nvml.nvmlDeviceGetName(self._handle)),
-            "gpu_driver": _text(self._nvml.nvmlSystemGetDriverVersion()),
-            "gpu_utilisation_percent": sum(self._samples) / len(self._samples),
-        }
-        return facts if self._joules is None else {**facts, "gpu_energy_joules": self._joules}
-
-    def _energy(self) -> int | None:
-        """Return the counter of energy, in millijoules since the driver was loaded."""
-        try:
-            return int(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
-        except self._nvml.NVMLError:  # GPUs older than Volta have none
-            return None
-
-    def _sample(self) -> None:
-        while True:
-            rates = self._nvml.nvmlDeviceGetUtilizationRates(self._handle)
-            self._samples.append(float(rates.gpu))
-            if self._stop.wait(SAMPLING_SECONDS):
-                return
+        tf.config.experimental.reset_memory_stats("GPU:0")
+    elif backend == "torch":
+        sys.modules["torch"].cuda.reset_peak_memory_stats()
 
 
 class DeviceUsage:
     """What the device did while a block ran; on a processor only its kind is known."""
 
     def __init__(self) -> None:
-        self._monitor: GpuMonitor | None = None
-        if has_gpu():
-            with contextlib.suppress(ImportError):
-                import pynvml
-
-                self._monitor = _monitor_or_none(pynvml)
+        self._has_gpu = has_gpu()
+        self._monitor = monitor_if_any() if self._has_gpu else None
 
     def __enter__(self) -> "DeviceUsage":
+        if self._has_gpu:
+            reset_peak_gpu_memory()
         if self._monitor:
             self._monitor.__enter__()
         return self
@@ -157,13 +106,21 @@ class DeviceUsage:
         if self._monitor:
             self._monitor.__exit__(*error)
 
+    def joules(self) -> float | None:
+        """Return the GPU's energy since the block began, idling subtracted; None if not counted."""
+        return self._monitor.joules() if self._monitor else None
+
+    def unfit(self) -> list[str]:
+        """Say what speaks against times taken in the block."""
+        return self._monitor.unfit() if self._monitor else []
+
     def summary(self) -> dict[str, Any]:
         """Return `device`, the process's peak memory, and of a GPU what `GpuMonitor` says of it.
 
         What cannot be measured is absent, not zero.
         """
         facts: dict[str, Any] = {"device": "cpu", "peak_memory_bytes": peak_memory_bytes()}
-        if not has_gpu():
+        if not self._has_gpu:
             return {**facts, "load_average_1_minute": os.getloadavg()[0]}
         facts["device"] = "gpu"
         if self._monitor:
@@ -172,14 +129,3 @@ class DeviceUsage:
         if peak is not None:
             facts["gpu_peak_memory_bytes"] = peak
         return facts
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _monitor_or_none(nvml: ModuleType) -> GpuMonitor | None:
-    try:
-        return GpuMonitor(nvml)
-    except nvml.NVMLError:
-        return None

@@ -1,6 +1,5 @@
 """An experiment: one run for each seed, and the files that say everything about them."""
 
-import hashlib
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.data.prepared import TrainingData, read_training_data
-from rnnbench.files import atomic_file, atomic_folder, write_json
+from rnnbench.files import atomic_file, atomic_folder, text_digest, write_json
 from rnnbench.layout import (
     FIT_FOLDER,
     HISTORY_FILE,
@@ -20,6 +19,7 @@ from rnnbench.layout import (
     RECORD_FILE,
     RESULTS_FOLDER,
     RUNS_FOLDER,
+    SYSTEM_METRICS_FILE,
     TIMING_FILE,
     VOCABULARY_FILE,
     seed_folder,
@@ -68,7 +68,7 @@ def train_experiment(
             trained = _run(record, params, data, folder / seed_folder(seed))
             histories += [{"seed": seed, **metrics} for metrics in trained.history]
             timings[seed_folder(seed)] = trained.timing
-    write_history(results / experiment.suite / name / HISTORY_FILE, histories)
+    _write_table(results / experiment.suite / name / HISTORY_FILE, histories)
     write_json(results / experiment.suite / name / TIMING_FILE, timings)
 
 
@@ -109,7 +109,7 @@ def _common_record(name: str, params: Params, data: TrainingData) -> dict[str, A
         "view": experiment.view,
         "dataset": manifest["dataset"],
         "data_route": manifest["route"],
-        "data_digest": hashlib.sha256(hashes.encode()).hexdigest()[:32],
+        "data_digest": text_digest(hashes),
         "citation": manifest["citation"],
         "class_names": data.class_names,
         "stage": dvc_stage(f"train@{name}"),
@@ -137,14 +137,14 @@ def _save_run(
     save_model(trained.model, folder / MODEL_FILE)
     trained.timing["saving_seconds"] = time.perf_counter() - begun
     write_json(folder / RECORD_FILE, record)
-    write_history(folder / HISTORY_FILE, trained.history)
+    _write_table(folder / HISTORY_FILE, trained.history)
+    _write_table(folder / SYSTEM_METRICS_FILE, trained.system_metrics)
     write_json(folder / TIMING_FILE, trained.timing)
     np.save(folder / INPUT_EXAMPLE_FILE, trained.input_example, allow_pickle=False)
     if words is not None:
         write_json(folder / VOCABULARY_FILE, words)
 
 
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write epochs as CSV, a row an epoch: `loss`, `validation_loss`, …."""
+def _write_table(path: Path, rows: list[dict[str, float]]) -> None:
     with atomic_file(path) as temporary:
-        pd.DataFrame(history).to_csv(temporary, index=False)
+        pd.DataFrame(rows).to_csv(temporary, index=False)

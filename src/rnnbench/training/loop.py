@@ -11,12 +11,13 @@ from rnnbench.data.batches import Batches, scaled
 from rnnbench.data.prepared import TrainingData
 from rnnbench.models.build import build_model, count_parameters
 from rnnbench.models.fast import accelerate
-from rnnbench.models.kernels import recurrent_kernels
-from rnnbench.params import AnyView, Experiment
+from rnnbench.models.kernels import recurrent_kernels, require_masks_fit
+from rnnbench.params import AnyView, Experiment, TextView
 from rnnbench.tracking.runs import Tracker
 from rnnbench.training.determinism import seed_everything
-from rnnbench.training.devices import DeviceUsage
+from rnnbench.training.devices import DeviceUsage, has_gpu
 from rnnbench.training.interrupt import EndBetweenSteps
+from rnnbench.training.load import MachineLoad
 from rnnbench.training.timing import TimingCallback
 
 EXAMPLES_IN_MODEL_SIGNATURE = 2
@@ -34,6 +35,8 @@ class Trained:
         An entry an epoch: `epoch` from 1, `loss`, `validation_loss`, ….
     timing : dict
         See `TimingCallback.summary` and `DeviceUsage.summary`.
+    system_metrics : list of dict
+        How busy the machine was; see `MachineLoad`.
     layer_parameters : dict of int
         Parameters of each layer by its name.
     kernels : dict
@@ -45,6 +48,7 @@ class Trained:
     model: keras.Model
     history: list[dict[str, float]]
     timing: dict[str, Any]
+    system_metrics: list[dict[str, float]]
     layer_parameters: dict[str, int]
     kernels: dict[str, dict[str, str]]
     input_example: Any
@@ -107,6 +111,8 @@ def train_run(
 
     Raises
     ------
+    RnnbenchError
+        If the layers do not fit each other, the data, or the device.
     FloatingPointError
         If the training loss is not finite.
     """
@@ -117,13 +123,16 @@ def train_run(
     model = build_model(
         experiment, view, train.inputs.shape[1:], train.targets.shape[1:], len(data.class_names)
     )
+    if has_gpu() and isinstance(view, TextView):
+        require_masks_fit(model, view.padding, experiment.view)
     if compiled_loops:
         accelerate(model, recipe.batch_size)
     build_seconds = time.perf_counter() - begun
     batches = Batches(train, recipe.batch_size, shuffle_seed=seed)
     held_out = Batches(validation, recipe.batch_size) if validation else None
-    timing, report = TimingCallback(), EpochReport(tracker, recipe.epochs)
-    with DeviceUsage() as usage, EndBetweenSteps() as ending:
+    report = EpochReport(tracker, recipe.epochs)
+    with MachineLoad() as load, DeviceUsage() as usage, EndBetweenSteps() as ending:
+        timing = TimingCallback(usage.joules)
         model.fit(
             batches,
             validation_data=held_out,
@@ -133,17 +142,20 @@ def train_run(
             callbacks=[timing, report, keras.callbacks.TerminateOnNaN(), ending],
         )
     _require_finite_loss(report.history)
+    timed = timing.summary(len(train))
     return Trained(
         without_optimizer(model),
         report.history,
         {
             "build_seconds": build_seconds,
-            **timing.summary(len(train)),
+            **timed,
+            "unfit": [*timed["unfit"], *usage.unfit()],
             "logging_seconds": report.logging_seconds,
             **usage.summary(),
         },
+        load.samples,
         count_parameters(model),
-        recurrent_kernels(model),
+        recurrent_kernels(model, recipe.batch_size),
         scaled(train.inputs[:EXAMPLES_IN_MODEL_SIGNATURE]),
     )
 

@@ -2,15 +2,17 @@
 
 The protocol. A step's clock runs from Keras's `on_train_batch_begin` until its loss is on the
 host: a device that works asynchronously has then done the step; fetching its input is part of it.
-The first step of all traces and compiles; it is kept apart. An epoch's clock stops before
-validation and before what other callbacks do when it ends, logging included. Percentiles are those
-of all steps but the first. `unfit` says what speaks against believing the times.
+Two steps may trace and compile and are kept apart: the first of all, and the last of the first
+epoch, whose batch may be smaller. An epoch's clock stops before validation and before what other
+callbacks do when it ends, logging included. `unfit` says what speaks against believing the times.
 """
 
+import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -21,34 +23,48 @@ STEPS_MAY_MISS = 0.02
 OTHERS_MAY_USE = 0.1
 
 
+class Reading(NamedTuple):
+    """All clocks at one moment; joules are None where nothing counts them."""
+
+    seconds: float
+    processor_seconds: float
+    joules: float | None
+
+
 class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Time each step and epoch; put it first in the list of callbacks.
 
     The processor time of an epoch, that of all threads, stands beside its wall-clock time: it
     hardly grows when other programs compete for the cores.
+
+    Parameters
+    ----------
+    joules : callable, optional
+        Returns the energy used so far, or None; `DeviceUsage.joules` is one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, joules: Callable[[], float | None] = lambda: None) -> None:
         super().__init__()
         self.step_seconds: list[float] = []
         self.loop_seconds: list[float] = []
         self.epoch_seconds: list[float] = []
         self.epoch_processor_seconds: list[float] = []
+        self.epoch_joules: list[float] = []
         self.validation_seconds: list[float] = []
+        self._joules = joules
+        self._steps_of_first_epoch = 0
         self._step_begun = 0.0
         self._loop_begun: float | None = None
-        self._epoch_begun = 0.0
-        self._processor_begun = 0.0
-        self._validation_begun: float | None = None
-        self._processor_validation_begun = 0.0
+        self._epoch_begun: Reading | None = None
+        self._validation_begun: Reading | None = None
+        self._finite = True
         self._others = OtherPrograms()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the epoch's clock."""
+        """Start the epoch's clocks."""
         self._validation_begun = None
         self._loop_begun = None
-        self._epoch_begun = time.perf_counter()
-        self._processor_begun = time.process_time()
+        self._epoch_begun = self._read()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the step's clock, and with the first step that of the epoch's loop."""
@@ -59,24 +75,28 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Read the step's time once its loss is here."""
-        float((logs or {}).get("loss", 0.0))
+        loss = float((logs or {}).get("loss", 0.0))
         now = time.perf_counter()
+        self._finite = self._finite and math.isfinite(loss)
         self.step_seconds.append(now - self._step_begun)
         self.loop_seconds[-1] = now - (self._loop_begun or now)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Stop the epoch's clock and start that of validation."""
-        self._validation_begun = time.perf_counter()
-        self._processor_validation_begun = time.process_time()
+        """Stop the epoch's clocks and start that of validation."""
+        self._validation_begun = self._read()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Read both clocks."""
-        now, processor = time.perf_counter(), time.process_time()
-        if self._validation_begun is not None:
-            self.validation_seconds.append(now - self._validation_begun)
-            now, processor = self._validation_begun, self._processor_validation_begun
-        self.epoch_seconds.append(now - self._epoch_begun)
-        self.epoch_processor_seconds.append(processor - self._processor_begun)
+        """Read all clocks."""
+        begun, now = self._epoch_begun, self._read()
+        assert begun
+        self._steps_of_first_epoch = self._steps_of_first_epoch or len(self.step_seconds)
+        ended = self._validation_begun or now
+        if self._validation_begun:
+            self.validation_seconds.append(now.seconds - ended.seconds)
+        self.epoch_seconds.append(ended.seconds - begun.seconds)
+        self.epoch_processor_seconds.append(ended.processor_seconds - begun.processor_seconds)
+        if ended.joules is not None and begun.joules is not None:
+            self.epoch_joules.append(ended.joules - begun.joules)
 
     def summary(self, examples_per_epoch: int) -> dict[str, Any]:
         """Summarise what was timed.
@@ -89,39 +109,54 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
         Returns
         -------
         dict
-            `epoch_seconds`, `epoch_processor_seconds` and `validation_seconds` (one an epoch),
-            `step_milliseconds` (p50, p95 and p99 of all steps but the first; absent with one
-            step), `first_step_seconds`, `compile_seconds` (the first step less a median one),
-            `examples_per_second` and `steps_per_second` (without compiling), and `unfit`: a list of
-            what speaks against the times, empty if nothing does.
+            `epoch_seconds`, `epoch_processor_seconds`, `validation_seconds` and
+            `gpu_epoch_energy_joules` (one an epoch; the last two where they are known),
+            `step_milliseconds` (p50, p95 and p99 of all steps but those that may compile; absent
+            with fewer than three), `first_step_seconds`, `compile_seconds` (the two steps that may
+            compile less a median one each), `examples_per_second` and `steps_per_second` (without
+            compiling), and `unfit`: a list of what speaks against the times, empty if nothing does.
         """
-        first, later = self.step_seconds[0], self.step_seconds[1:]
-        median = float(np.median(later)) if later else first
-        compiling = max(first - median, 0.0)
+        may_compile = {0, (self._steps_of_first_epoch or len(self.step_seconds)) - 1}
+        steady = [
+            seconds for step, seconds in enumerate(self.step_seconds) if step not in may_compile
+        ]
+        median = float(np.median(steady or self.step_seconds))
+        compiling = sum(max(self.step_seconds[step] - median, 0.0) for step in may_compile)
         spent = sum(self.epoch_seconds) - compiling
         summary: dict[str, Any] = {
             "epoch_seconds": self.epoch_seconds,
             "epoch_processor_seconds": self.epoch_processor_seconds,
-            "first_step_seconds": first,
+            "first_step_seconds": self.step_seconds[0],
             "examples_per_second": examples_per_epoch * len(self.epoch_seconds) / spent,
             "steps_per_second": len(self.step_seconds) / spent,
             "unfit": self._unfit(),
         }
-        if later:
+        if steady:
             percentiles = {
-                f"p{share}": float(1000 * np.percentile(later, share)) for share in (50, 95, 99)
+                f"p{share}": float(1000 * np.percentile(steady, share)) for share in (50, 95, 99)
             }
             summary["step_milliseconds"] = percentiles
             summary["compile_seconds"] = compiling
         if self.validation_seconds:
             summary["validation_seconds"] = self.validation_seconds
+        if self.epoch_joules:
+            summary["gpu_epoch_energy_joules"] = self.epoch_joules
         return summary
+
+    def unexplained(self) -> float:
+        """Return the share of the loops' time that is in no step."""
+        return 1 - sum(self.step_seconds) / sum(self.loop_seconds)
+
+    def _read(self) -> Reading:
+        return Reading(time.perf_counter(), time.process_time(), self._joules())
 
     def _unfit(self) -> list[str]:
         reasons = []
-        missed = 1 - sum(self.step_seconds) / sum(self.loop_seconds)
+        missed = self.unexplained()
         if missed > STEPS_MAY_MISS:
             reasons.append(f"{100 * missed:.1f} % of the loop's time is in no step")
+        if not self._finite:
+            reasons.append("the loss was not finite")
         others = self._others.cores()
         if others is not None and others > OTHERS_MAY_USE:
             reasons.append(f"other programs used {others:.1f} of {os.cpu_count()} cores")

@@ -1,6 +1,5 @@
 """Which layers run the compiled loop, and how their arrays go in and come out."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -27,19 +26,25 @@ ELEMENTWISE = frozenset(
     )
 )
 RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
+# From here on Keras's loop is as fast, or faster in a process with one thread: what a step
+# multiplies fills a core by itself (`benchmarks/growth.py`).
+MANY_PRODUCTS_OF_SIMPLE_RNN = 2**20  # examples · units²
+MANY_EXAMPLES = {keras.layers.LSTMCell: 256, keras.layers.GRUCell: 1024}
 
 
-def accelerate_on_tensorflow(layer: keras.Layer) -> None:
+def accelerate_on_tensorflow(layer: keras.Layer, batch_size: int) -> None:
     """Do what `rnnbench.models.fast.accelerate` says."""
     for part in layer._flatten_layers():
-        if isinstance(part, keras.layers.RNN) and not isinstance(part.inner_loop, partial):
-            part.inner_loop = partial(_inner_loop, part, part.inner_loop)
+        if not isinstance(part, keras.layers.RNN) or isinstance(part.inner_loop, partial):
+            continue
+        if reason_against(part, batch_size) is None:
+            part.inner_loop = partial(_inner_loop, part)
     if getattr(layer, "optimizer", None):
         compile_updates(layer.optimizer)
         layer.jit_compile = False
 
 
-def reason_against(layer: keras.layers.RNN) -> str | None:
+def reason_against(layer: keras.layers.RNN, batch_size: int) -> str | None:
     """Return why `accelerate` leaves a layer its own loop; None if the compiled one runs."""
     if layer.compute_dtype not in ("float32", "float64"):
         return f"computes in {layer.compute_dtype}"
@@ -48,10 +53,10 @@ def reason_against(layer: keras.layers.RNN) -> str | None:
     cells = _cells(layer)
     if any(getattr(cell, "dropout", 0) for cell in cells[1:]):
         return "dropout between stacked cells"
-    return next(filter(None, map(_reason_of_cell, cells)), None)
+    return next(filter(None, (_reason_of_cell(cell, batch_size) for cell in cells)), None)
 
 
-def _reason_of_cell(cell: keras.Layer) -> str | None:
+def _reason_of_cell(cell: keras.Layer, batch_size: int) -> str | None:
     if type(cell) not in RECURRENT_CELLS:
         return f"no compiled loop for {type(cell).__name__}"
     if cell.recurrent_dropout:
@@ -61,12 +66,19 @@ def _reason_of_cell(cell: keras.Layer) -> str | None:
     for activation in _activations(cell):
         if activation not in ELEMENTWISE:
             return f"activation {getattr(activation, '__name__', activation)}"
+    if _has_large_steps(cell, batch_size):
+        return "Keras's loop is as fast for steps as large"
     return None
+
+
+def _has_large_steps(cell: keras.Layer, batch_size: int) -> bool:
+    if isinstance(cell, keras.layers.SimpleRNNCell):
+        return bool(batch_size * cell.units**2 >= MANY_PRODUCTS_OF_SIMPLE_RNN)
+    return batch_size >= MANY_EXAMPLES[type(cell)]
 
 
 def _inner_loop(
     layer: keras.layers.RNN,
-    stock: Callable[..., Any],
     sequences: Any,
     initial_state: Any,
     mask: Any,
@@ -77,11 +89,6 @@ def _inner_loop(
     The batch is cut in two: TensorFlow runs what does not depend on each other on different cores,
     and XLA's loop uses one.
     """
-    if reason_against(layer) is not None:
-        outcome: tuple[Any, Any, Any] = stock(
-            sequences=sequences, initial_state=initial_state, mask=mask, training=training
-        )
-        return outcome
     mask = keras.tree.flatten(mask)[0] if mask is not None else None
     if layer.go_backwards:
         sequences = tf.reverse(sequences, [1])

@@ -1,0 +1,39 @@
+"""Running other programs for what they say."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rnnbench.errors import RnnbenchError
+
+
+def output_of(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    called: str | None = None,
+) -> str:
+    """Run a command in a folder and return what it writes to standard output.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The program and its arguments.
+    folder : Path
+        Its working directory.
+    environment : mapping or None
+        Its environment, by default this process's.
+    called : str or None
+        What a message calls the command; by default as it is.
+
+    Raises
+    ------
+    RnnbenchError
+        If it fails; with what it writes to standard error.
+    """
+    answer = subprocess.run(  # noqa: S603
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if answer.returncode != 0:
+        raise RnnbenchError(f"{called or ' '.join(command)} failed: {answer.stderr.strip()}")
+    return answer.stdout

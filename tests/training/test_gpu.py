@@ -1,0 +1,75 @@
+"""What is said of a GPU, from recorded answers of NVIDIA's library."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from rnnbench.training import gpu
+from rnnbench.training.gpu import GpuMonitor
+from rnnbench.training.timing import TimingCallback
+from tests.training.recorded_nvml import IDLE_WATTS, RecordedNvml
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "SAMPLING_SECONDS", 0.01)
+    monkeypatch.setattr(gpu, "IDLE_SECONDS", 0.1)
+
+
+@pytest.mark.parametrize("name", ["NVIDIA H100", b"NVIDIA H100"])
+def test_a_gpu_is_named_and_its_utilisation_is_the_mean_of_samples(name: str | bytes) -> None:
+    with GpuMonitor(RecordedNvml(name, (20, 60, 40))) as monitor:
+        time.sleep(0.2)
+    summary = monitor.summary()
+    assert (summary["gpu_name"], summary["gpu_driver"]) == ("NVIDIA H100", "570.1")
+    assert 30.0 < summary["gpu_utilisation_percent"] <= 40.5
+    assert summary["gpu_clock_megahertz"] == 1980
+    assert monitor.unfit() == []
+
+
+def test_what_idling_takes_is_subtracted_from_the_energy() -> None:
+    nvml = RecordedNvml()
+    with GpuMonitor(nvml) as monitor:
+        time.sleep(0.2)
+        idle = monitor.joules()
+        nvml.works()
+        time.sleep(0.2)
+    assert idle == pytest.approx(0.0, abs=0.5)
+    summary = monitor.summary()
+    assert summary["gpu_idle_watts"] == pytest.approx(IDLE_WATTS, rel=0.05)
+    assert summary["gpu_energy_joules"] == pytest.approx(0.2 * IDLE_WATTS, rel=0.1)
+
+
+def test_the_energy_of_epochs_adds_up_to_that_of_training() -> None:
+    nvml = RecordedNvml()
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with GpuMonitor(nvml) as monitor:
+        timing = TimingCallback(monitor.joules)
+        nvml.works()
+        model.fit(np.zeros((640, 3)), np.zeros((640, 1)), epochs=3, verbose=0, callbacks=[timing])
+    epochs = timing.summary(640)["gpu_epoch_energy_joules"]
+    assert len(epochs) == 3
+    assert sum(epochs) == pytest.approx(monitor.summary()["gpu_energy_joules"], rel=0.2)
+
+
+def test_another_process_on_the_gpu_makes_times_unfit() -> None:
+    nvml = RecordedNvml()
+    nvml.processes = 3
+    with GpuMonitor(nvml) as monitor:
+        pass
+    assert monitor.unfit() == ["processes of others on the GPU: 2"]
+
+
+def test_a_gpu_that_counts_no_energy_says_none() -> None:
+    nvml = RecordedNvml("NVIDIA K80")
+
+    def refuse(_: int) -> int:
+        raise nvml.NVMLError
+
+    nvml.nvmlDeviceGetTotalEnergyConsumption = refuse  # type: ignore[method-assign]
+    with GpuMonitor(nvml) as monitor:
+        assert monitor.joules() is None
+    assert not [name for name in monitor.summary() if "energy" in name or "watts" in name]
