@@ -1,5 +1,6 @@
 """Runs in a real MLflow store: complete, found again, and never in training's way."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from mlflow.entities import Run
 
 from rnnbench.files import write_json
 from rnnbench.models.saved import load_model, save_model
+from rnnbench.tracking.identity import web_address
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, Tracker, flatten
 from rnnbench.training.devices import environment
 
 HISTORY = "epoch,loss,validation_loss\n1,0.7,0.8\n2,0.5,0.6\n"
+SYSTEM_METRICS = "seconds,cpu_utilization_percentage\n0.5,80.0\n2.9,95.5\n"
 TIMING = {
     "epoch_seconds": [2.0, 1.0],
     "step_milliseconds": {"p50": 10.0, "p95": 20.0},
@@ -47,6 +50,7 @@ def record() -> dict[str, Any]:
         "data_digest": "c" * 32,
         "citation": "Maas et al. 2011",
         "seed": 42,
+        "started_at": "2026-01-02T03:04:05+00:00",
         "stage": "train@imdb-lstm",
         "git_commit": "d" * 40,
         "git_dirty": False,
@@ -68,6 +72,7 @@ def run(tmp_path: Path, record: dict[str, Any]) -> Path:
     save_model(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), folder / "model.keras")
     np.save(folder / "input_example.npy", EXAMPLE)
     (folder / "history.csv").write_text(HISTORY)
+    (folder / "system_metrics.csv").write_text(SYSTEM_METRICS)
     write_json(folder / "timing.json", TIMING)
     write_json(folder / "run.json", record)
     return folder
@@ -119,7 +124,8 @@ def test_a_run_has_parameters_epochs_timing_tags_data_set_and_parent(
     assert child.data.params["model.parameters"] == "4"
     for name, expected in (("train/loss", [0.7, 0.5]), ("timing/epoch_seconds", [2.0, 1.0])):
         logged = store.get_metric_history(child.info.run_id, name)
-        assert [(metric.step, metric.value) for metric in logged] == list(enumerate(expected, 1))
+        by_step = sorted((metric.step, metric.value) for metric in logged)
+        assert by_step == list(enumerate(expected, 1))
     assert child.data.metrics["timing/step_milliseconds/p95"] == 20.0
     assert child.data.metrics["timing/compile_seconds"] == 1.5
     tags = child.data.tags
@@ -134,6 +140,9 @@ def test_a_run_has_parameters_epochs_timing_tags_data_set_and_parent(
     assert tags["mlflow.parentRunId"] == parent.info.run_id
     assert tags["mlflow.source.git.commit"] == "d" * 40
     assert not [name for name in child.data.metrics if "gpu" in name]
+    begun = child.info.start_time
+    busy = store.get_metric_history(child.info.run_id, "system/cpu_utilization_percentage")
+    assert [(one.timestamp - begun, one.value) for one in busy] == [(500, 80.0), (2900, 95.5)]
     assert child.inputs is not None
     (data,) = child.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("imdb-20k-200", "c" * 32)
@@ -255,3 +264,36 @@ def test_a_server_that_does_not_answer_costs_one_warning_and_no_training(
 def test_nested_parameters_become_one_level() -> None:
     assert flatten({"a": {"b": {"c": 1}}, "d": 2}, separator=".") == {"a.b.c": 1, "d": 2}
     assert flatten({"p50": 1}, "timing/step") == {"timing/step/p50": 1}
+
+
+def test_a_run_s_description_leads_to_experiment_commit_and_report(
+    store: MlflowClient, record: dict[str, Any], run: Path
+) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    origin = "https://user:password@forge.example/team/bench.git"
+    subprocess.run(["git", "remote", "add", "origin", origin], check=True)
+    log_everything(record, run)
+    parent, child = runs_of(store)
+    described = child.data.tags["mlflow.note.content"]
+    page = f"#/experiments/{child.info.experiment_id}/runs/{parent.info.run_id}"
+    assert f"[imdb-lstm]({page}) trained with seed 42" in described
+    for tags in (child.data.tags, parent.data.tags):
+        described = tags["mlflow.note.content"]
+        assert f"[{'d' * 10}](https://forge.example/team/bench/commit/{'d' * 40})" in described
+        assert "(https://forge.example/team/bench/blob/HEAD/report/index.html)" in described
+        assert "password" not in described
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("https://forge.example/team/bench.git", "https://forge.example/team/bench"),
+        ("https://token@forge.example/team/bench", "https://forge.example/team/bench"),
+        ("git@forge.example:team/bench.git", "https://forge.example/team/bench"),
+        ("ssh://git@forge.example:2222/team/bench.git", "https://forge.example/team/bench"),
+        ("/srv/bench.git", None),
+        ("../bench", None),
+    ],
+)
+def test_a_remote_is_browsed_without_its_secrets(remote: str, address: str | None) -> None:
+    assert web_address(remote) == address

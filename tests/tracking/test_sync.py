@@ -1,5 +1,6 @@
 """A server that lost everything is brought back from the files, once and equal to live logging."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,11 @@ def content_of(run: Run) -> dict[str, Any]:
     client = MlflowClient(tracking_uri())
     changing = ("mlflow.parentRunId", "mlflow.log-model.history")  # identifiers of the store
     tags = {name: value for name, value in run.data.tags.items() if name not in changing}
+    tags["mlflow.note.content"] = re.sub(r"runs/\w+", "runs/…", tags["mlflow.note.content"])
     histories = {
-        name: [(one.step, one.value) for one in client.get_metric_history(run.info.run_id, name)]
+        name: sorted(
+            (one.step, one.value) for one in client.get_metric_history(run.info.run_id, name)
+        )
         for name in run.data.metrics
     }
     inputs = run.inputs.dataset_inputs if run.inputs else []

@@ -1,6 +1,7 @@
 """What made a run: the commit, the stage, an identifier of its own."""
 
 import os
+import re
 import subprocess
 import uuid
 from pathlib import Path
@@ -49,6 +50,25 @@ def _source_digest() -> str:
 def dvc_stage(default: str) -> str:
     """Return the stage that DVC is running, or `default` outside DVC."""
     return os.environ.get("DVC_STAGE", default)
+
+
+def repository_url() -> str | None:
+    """Return where the repository is browsed, if it has such a remote called origin."""
+    remote = _git("remote", "get-url", "origin")
+    return None if remote is None else web_address(remote)
+
+
+def web_address(remote: str) -> str | None:
+    """Return where a git remote is browsed: None of a folder; without user name and password.
+
+    >>> web_address("git@forge.example:team/bench.git")
+    'https://forge.example/team/bench'
+    """
+    found = re.fullmatch(
+        r"(?:https?://(?:[^/@]*@)?|ssh://(?:[^/@]*@)?|[^/@]+@)([^/:]+)(?::\d+)?[:/](.+?)(?:\.git)?/?",
+        remote,
+    )
+    return f"https://{found[1]}/{found[2]}" if found else None
 
 
 def _git(*arguments: str) -> str | None:

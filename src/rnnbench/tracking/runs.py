@@ -8,6 +8,7 @@ failure is said once and the rest is left out.
 import getpass
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -15,20 +16,24 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+import numpy as np
 import pandas as pd
 
 from rnnbench.files import read_json
-from rnnbench.layout import HISTORY_FILE, RECORD_FILE, TIMING_FILE
+from rnnbench.layout import HISTORY_FILE, RECORD_FILE, SYSTEM_METRICS_FILE, TIMING_FILE
+from rnnbench.tracking.description import describe_experiment, describe_run
 from rnnbench.tracking.store import artifact_location, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import Metric, Run
 
 RUN_TAG = "rnnbench.run_id"
 EXPERIMENT_TAG = "rnnbench.experiment_id"
 TRAINED_TAG = "rnnbench.training_logged"
 PARENT_TAG = "mlflow.parentRunId"
+DESCRIPTION_TAG = "mlflow.note.content"
+MOST_METRICS_AT_ONCE = 1000
 TAGS_OF_RECORD = (
     "experiment",
     "suite",
@@ -52,6 +57,8 @@ MLFLOW_SETTINGS = {
     # Copying a few files needs no progress bar.
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+# Read back to the last bit, as what is logged is compared with it.
+EXACTLY: dict[str, Any] = {"float_precision": "round_trip"}
 TALKATIVE_LOGGERS = ("mlflow.store.db.utils", "mlflow.models.signature")
 
 Record = Mapping[str, Any]
@@ -147,42 +154,40 @@ class Tracker:
 
         Names are those of the columns of `history.csv`.
         """
-        for column, value in metrics.items():
-            self._client.log_metric(self._run_id, metric_name(column), value, step=epoch)
+        self._client.log_batch(
+            self._run_id,
+            [
+                _metric(metric_name(column), value, _now(), epoch)
+                for column, value in metrics.items()
+            ],
+        )
 
     @_forgiving
     def log_training(self, folder: Path) -> None:
-        """Log what training wrote: epochs not logged yet, timing, the data set, the model.
+        """Log what training wrote: what is not logged yet of its metrics, the data set, the model.
 
         Parameters
         ----------
         folder : Path
-            The run's: history, timing, model and what it takes to predict with it.
+            The run's: history, timing, system metrics, model and what it takes to predict with it.
         """
         import mlflow
 
         from rnnbench.tracking.models import log_model
 
-        timing = read_json(folder / TIMING_FILE)
         run = self._client.get_run(self._run_id)
         if run.data.tags.get(TRAINED_TAG):
             return
-        facts = flatten(timing, "timing")
-        self._log_new_metrics(
-            self._run_id,
-            {name: value for name, value in facts.items() if isinstance(value, int | float)},
+        timing = read_json(folder / TIMING_FILE)
+        self._log_missing(
+            run,
+            [
+                *self._timing_metrics(timing),
+                *self._epoch_metrics(pd.read_csv(folder / HISTORY_FILE, **EXACTLY), timing),
+                *self._system_metrics(folder / SYSTEM_METRICS_FILE),
+            ],
         )
-        for name, value in facts.items():
-            if isinstance(value, str):
-                self._client.set_tag(self._run_id, name.replace("/", "."), value)
-        self._client.set_tag(self._run_id, "timing.unfit", "; ".join(timing.get("unfit", [])))
-        for layer, found in self.record["kernels"].items():
-            for name, value in found.items():  # the kernel and, if it is a slower one, the reason
-                self._client.set_tag(self._run_id, f"{name}.{layer}", value)
-        total = sum(self.record["layer_parameters"].values())
-        self._client.log_param(self._run_id, "model.parameters", total)
-        self._log_missing_epochs(pd.read_csv(folder / HISTORY_FILE))
-        self._log_per_epoch_seconds(timing)
+        self._log_facts(timing)
         with mlflow.start_run(run_id=self._run_id, log_system_metrics=False):
             if not (run.inputs and run.inputs.dataset_inputs):
                 self._log_dataset()
@@ -194,9 +199,7 @@ class Tracker:
     @_forgiving
     def log_evaluation(self, metrics: Mapping[str, float], figures: list[Path]) -> None:
         """Log a run's test metrics and figures."""
-        self._log_new_metrics(
-            self._run_id, {f"test/{name}": value for name, value in metrics.items()}
-        )
+        self._log_test_metrics(self._run_id, metrics)
         for figure in figures:
             self._client.log_artifact(self._run_id, str(figure), "figures")
 
@@ -204,7 +207,7 @@ class Tracker:
     def log_experiment_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log the means over seeds to the parent run and close it."""
         parent = self._parent_id()
-        self._log_new_metrics(parent, {f"test/{name}": value for name, value in metrics.items()})
+        self._log_test_metrics(parent, metrics)
         self._client.set_terminated(parent, "FINISHED")
 
     @_forgiving
@@ -254,30 +257,35 @@ class Tracker:
         run = self._client.create_run(
             self._mlflow_experiment(),
             start_time=self._start_time(),
-            tags={**tags, EXPERIMENT_TAG: identifier},
+            tags={
+                **tags,
+                EXPERIMENT_TAG: identifier,
+                DESCRIPTION_TAG: describe_experiment(self.record),
+            },
             run_name=self.record["experiment"],
         )
         self._log_parameters(run.info.run_id)
         return str(run.info.run_id)
 
     def _create(self) -> str:
+        suite, parent = self._mlflow_experiment(), self._parent_id()
         run = self._client.create_run(
-            self._mlflow_experiment(),
+            suite,
             start_time=self._start_time(),
             tags={
                 **self._tags(),
                 RUN_TAG: self.record["run_id"],
-                PARENT_TAG: self._parent_id(),
+                PARENT_TAG: parent,
+                DESCRIPTION_TAG: describe_run(self.record, f"#/experiments/{suite}/runs/{parent}"),
             },
             run_name=f"{self.record['experiment']} seed {self.record['seed']}",
         )
         self._log_parameters(run.info.run_id)
         return str(run.info.run_id)
 
-    def _start_time(self) -> int | None:
+    def _start_time(self) -> int:
         """Return when training began, which may be long before the server hears of it."""
-        begun = self.record.get("started_at")
-        return None if begun is None else milliseconds(begun)
+        return self._moment(0.0)
 
     def _tags(self) -> dict[str, str]:
         tags = {name: str(self.record[name]) for name in TAGS_OF_RECORD if name in self.record}
@@ -299,27 +307,75 @@ class Tracker:
     def _mlflow_experiment(self) -> str:
         return find_or_create_experiment(self._client, self.record["suite"])
 
-    def _log_new_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        """Log what the run does not say already: twice makes nothing twice."""
-        known = self._client.get_run(run_id).data.metrics
-        for name, value in metrics.items():
-            if known.get(name) != value:
-                self._client.log_metric(run_id, name, value)
+    def _log_facts(self, timing: Record) -> None:
+        """Log what is not a number: of timing, of the kernels; and the model's parameters."""
+        from mlflow.entities import Param, RunTag
 
-    def _log_missing_epochs(self, history: pd.DataFrame) -> None:
-        for column in history.columns.drop("epoch"):
-            self._log_missing_steps(metric_name(column), history[column].tolist())
+        facts = flatten(timing, "timing", separator=".")
+        tags = {name: value for name, value in facts.items() if isinstance(value, str)}
+        tags["timing.unfit"] = "; ".join(timing.get("unfit", []))
+        for layer, found in self.record["kernels"].items():
+            # The kernel and, if it is a slower one, the reason.
+            tags |= {f"{name}.{layer}": value for name, value in found.items()}
+        total = sum(self.record["layer_parameters"].values())
+        self._client.log_batch(
+            self._run_id,
+            params=[Param("model.parameters", str(total))],
+            tags=[RunTag(name, value) for name, value in tags.items()],
+        )
 
-    def _log_per_epoch_seconds(self, timing: Record) -> None:
-        for name in ("epoch_seconds", "epoch_processor_seconds", "validation_seconds"):
-            self._log_missing_steps(f"timing/{name}", timing.get(name, []))
+    def _log_test_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        logged = [
+            _metric(f"test/{name}", value, _now())
+            for name, value in metrics.items()
+            if isinstance(value, int | float)
+        ]
+        self._log_missing(self._client.get_run(run_id), logged)
 
-    def _log_missing_steps(self, name: str, values: Iterable[float]) -> None:
-        """Log a metric's values, one an epoch, that the run does not have; epochs count from 1."""
-        logged = {metric.step for metric in self._client.get_metric_history(self._run_id, name)}
-        for epoch, value in enumerate(values, start=1):
-            if epoch not in logged:
-                self._client.log_metric(self._run_id, name, float(value), step=epoch)
+    def _log_missing(self, run: "Run", metrics: "list[Metric]") -> None:
+        """Log what a run does not say already: twice makes nothing twice."""
+        logged = {
+            (one.key, one.step, one.value)
+            for name in {metric.key for metric in metrics} & set(run.data.metrics)
+            for one in self._client.get_metric_history(run.info.run_id, name)
+        }
+        missing = [one for one in metrics if (one.key, one.step, one.value) not in logged]
+        for begin in range(0, len(missing), MOST_METRICS_AT_ONCE):
+            part = missing[begin : begin + MOST_METRICS_AT_ONCE]
+            self._client.log_batch(run.info.run_id, part)
+
+    def _timing_metrics(self, timing: Record) -> "Iterator[Metric]":
+        for name, value in flatten(timing, "timing").items():
+            if isinstance(value, int | float):
+                yield _metric(name, value, _now())
+
+    def _epoch_metrics(self, history: pd.DataFrame, timing: Record) -> "Iterator[Metric]":
+        """Return what there is of each epoch, at the moment when it ended; epochs count from 1."""
+        columns = {
+            metric_name(name): history[name].tolist() for name in history.columns.drop("epoch")
+        }
+        for name, values in timing.items():
+            if isinstance(values, list) and name != "unfit":
+                columns[f"timing/{name}"] = values
+        validation = timing.get("validation_seconds", [0.0] * len(history))
+        ends = np.cumsum(np.add(timing["epoch_seconds"], validation))
+        for name, values in columns.items():
+            for epoch, (value, end) in enumerate(zip(values, ends, strict=True), start=1):
+                yield _metric(name, value, self._moment(end), epoch)
+
+    def _system_metrics(self, path: Path) -> "Iterator[Metric]":
+        if not path.exists():  # of a revision before there was one
+            return
+        samples = pd.read_csv(path, **EXACTLY)
+        for name in samples.columns.drop("seconds"):
+            for step, (seconds, value) in enumerate(
+                zip(samples["seconds"], samples[name], strict=True)
+            ):
+                yield _metric(f"system/{name}", value, self._moment(seconds), step)
+
+    def _moment(self, seconds: float) -> int:
+        """Return when training had gone on for some seconds, in milliseconds since 1970."""
+        return milliseconds(self.record["started_at"]) + int(1000 * seconds)
 
     def _log_dataset(self) -> None:
         import mlflow
@@ -332,6 +388,16 @@ class Tracker:
             source, name=self.record["view"], digest=self.record["data_digest"]
         )
         mlflow.log_input(dataset, context="training")
+
+
+def _metric(name: str, value: float, timestamp: int, step: int = 0) -> "Metric":
+    from mlflow.entities import Metric
+
+    return Metric(name, float(value), timestamp, step)
+
+
+def _now() -> int:
+    return int(1000 * time.time())
 
 
 def milliseconds(moment: str) -> int:
