@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from rnnbench.params import Params, load_params, parse_params
+from tests.small_experiment import NAME, SEEDS, write_view
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,6 +45,21 @@ def changed(params_content: dict[str, Any]) -> Callable[..., Params]:
         return parse_params(params_content, "params.yaml")
 
     return change
+
+
+@pytest.fixture
+def workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: Callable[..., Params]
+) -> tuple[Path, Params]:
+    """A working directory with the data of `NAME`, and parameters that make it small."""
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write_view(tmp_path / "data" / "prepared" / "mnist-rows")
+    changed("experiments", NAME, seeds=SEEDS)
+    changed("recipes", "digit-rows", NAME, "training", epochs=1)
+    small = {"type": "gru", "units": 8, "return_sequences": True}
+    return tmp_path, changed("recipes", "digit-rows", NAME, "model", layer_1=small)
 
 
 @pytest.fixture

@@ -1,60 +1,18 @@
 """An experiment with two seeds, from arrays on disk to metrics: training, then evaluation."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from rnnbench.data.prepared import Split, write_manifest, write_split
 from rnnbench.errors import RnnbenchError
 from rnnbench.evaluation.experiment import evaluate_experiment
 from rnnbench.models.saved import load_model
 from rnnbench.params import Params
 from rnnbench.training.experiment import train_experiment
-
-NAME = "mnist-gru"
-SEEDS = [1, 2]
-
-
-def write_view(folder: Path) -> None:
-    """A small view of rows in the layout that preparing writes."""
-    generator = np.random.default_rng(0)
-    for part, name, size in (("fit", "train", 60), ("test", "test", 30)):
-        labels = (np.arange(size) % 10).astype(np.uint8)
-        images = generator.integers(0, 256, (size, 28, 28), dtype=np.uint8)
-        (folder / part).mkdir(parents=True)
-        facts = write_split(folder / part, name, Split(images, labels))
-        facts["class_counts"] = np.bincount(labels).tolist()
-        manifest: dict[str, Any] = {
-            "view": "mnist-rows",
-            "dataset": "mnist",
-            "route": "local",
-            "sources": ["mnist.npz"],
-            "licence": "CC BY-SA 3.0",
-            "citation": "LeCun",
-            "class_names": [str(digit) for digit in range(10)],
-            "splits": {name: facts},
-            "test_examples_also_in_training": 0,
-        }
-        write_manifest(folder / part, manifest)
-
-
-@pytest.fixture
-def workspace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: Callable[..., Params]
-) -> tuple[Path, Params]:
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    write_view(tmp_path / "data" / "prepared" / "mnist-rows")
-    changed("experiments", NAME, seeds=SEEDS)
-    changed("recipes", "digit-rows", NAME, "training", epochs=1)
-    small = {"type": "gru", "units": 8, "return_sequences": True}
-    return tmp_path, changed("recipes", "digit-rows", NAME, "model", layer_1=small)
+from tests.small_experiment import NAME, SEEDS
 
 
 def test_every_seed_is_a_run_and_metrics_are_their_means(workspace: tuple[Path, Params]) -> None:

@@ -9,109 +9,11 @@ import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
-from rnnbench.files import write_json
-from rnnbench.models.saved import load_model, save_model
+from rnnbench.models.saved import load_model
 from rnnbench.tracking.identity import web_address
-from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, Tracker, flatten
-from rnnbench.training.devices import environment
-
-HISTORY = "epoch,loss,validation_loss\n1,0.7,0.8\n2,0.5,0.6\n"
-SYSTEM_METRICS = "seconds,cpu_utilization_percentage\n0.5,80.0\n2.9,95.5\n"
-TIMING = {
-    "epoch_seconds": [2.0, 1.0],
-    "step_milliseconds": {"p50": 10.0, "p95": 20.0},
-    "compile_seconds": 1.5,
-    "examples_per_second": 640.0,
-    "device": "cpu",
-    "unfit": ["other programs used 1.0 of 2 cores"],
-}
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-
-
-@pytest.fixture
-def record() -> dict[str, Any]:
-    return {
-        "run_id": "a" * 32,
-        "experiment_id": "b" * 32,
-        "experiment": "imdb-lstm",
-        "suite": "first-look",
-        "view": "imdb-20k-200",
-        "dataset": "imdb",
-        "data_route": "registry",
-        "data_digest": "c" * 32,
-        "citation": "Maas et al. 2011",
-        "seed": 42,
-        "started_at": "2026-01-02T03:04:05+00:00",
-        "stage": "train@imdb-lstm",
-        "git_commit": "d" * 40,
-        "git_dirty": False,
-        "parameters": {"training": {"learning_rate": 0.001}, "view": {"padding": "pre"}},
-        "layer_parameters": {"layer_1_dense": 4},
-        "kernels": {"layer_1_gru": {"kernel": "graph loop", "reason": "recurrent dropout"}},
-        "environment": environment(),
-    }
-
-
-EXAMPLE = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1.0]], dtype=np.float32)
-
-
-@pytest.fixture
-def run(tmp_path: Path, record: dict[str, Any]) -> Path:
-    """A run's folder, as training leaves it."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    save_model(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), folder / "model.keras")
-    np.save(folder / "input_example.npy", EXAMPLE)
-    (folder / "history.csv").write_text(HISTORY)
-    (folder / "system_metrics.csv").write_text(SYSTEM_METRICS)
-    write_json(folder / "timing.json", TIMING)
-    write_json(folder / "run.json", record)
-    return folder
-
-
-WORDS = ["the", "movie", "excellent", "dull"]
-
-
-@pytest.fixture
-def text_run(run: Path, record: dict[str, Any]) -> Path:
-    """The same with a model of text."""
-    keras.utils.set_random_seed(0)
-    layers = [keras.layers.Embedding(8, 4), keras.layers.GRU(4), keras.layers.Dense(1, "sigmoid")]
-    save_model(keras.Sequential([keras.Input((5,), dtype="int32"), *layers]), run / "model.keras")
-    write_json(run / "vocabulary.json", WORDS)
-    record["class_names"] = ["negative", "positive"]
-    view = {"sequence_length": 5, "padding": "pre", "truncation": "pre"}
-    record["parameters"] = {"view": view, "training": {"from_logits": False}}
-    write_json(run / "run.json", record)
-    return run
-
-
-def runs_of(store: MlflowClient) -> tuple[Run, Run]:
-    """The parent and the child."""
-    experiment = store.get_experiment_by_name("first-look")
-    assert experiment is not None
-    found = store.search_runs([experiment.experiment_id])
-    assert len(found) == 2
-    parent = next(run for run in found if EXPERIMENT_TAG in run.data.tags)
-    child = next(run for run in found if RUN_TAG in run.data.tags)
-    return parent, child
-
-
-def log_everything(record: dict[str, Any], run: Path) -> None:
-    tracker = Tracker(record)
-    with tracker.running():
-        tracker.log_epoch(1, {"loss": 0.7, "validation_loss": 0.8})
-        tracker.log_training(run)
-    assert not tracker.failed
+from rnnbench.tracking.runs import Tracker, flatten
+from tests.tracking.runs_to_log import EXAMPLE, log_everything, runs_of
 
 
 def test_a_run_has_parameters_epochs_timing_tags_data_set_and_parent(

@@ -19,7 +19,7 @@ from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, TRAINED_TAG
 from rnnbench.tracking.store import tracking_uri
 from rnnbench.tracking.sync import sync as make_missing
 from rnnbench.training.experiment import train_experiment
-from tests.evaluation.test_experiment import NAME, write_view
+from tests.small_experiment import NAME, write_view
 
 SEEDS = [1, 2]
 
