@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help environment test-environment gpu-environment demo repro bench test lock readme clean
+.PHONY: help environment test-environment gpu-environment team-environment demo repro bench test lock readme clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -34,6 +34,9 @@ test-environment: $(VENV)/.test  ## the same with what the tests need
 gpu-environment: environment  ## the same with the CUDA libraries TensorFlow needs
 	$(call install,-r requirements/gpu.lock,$(VENV)/.gpu)
 
+team-environment: environment  ## the same with drivers for PostgreSQL and S3
+	$(call install,-r requirements/team.lock,$(VENV)/.team)
+
 demo: environment  ## the whole pipeline on real data with a small budget, in demo/
 	rnnbench demo
 
@@ -60,13 +63,15 @@ readme: environment  ## put the numbers of the last run into the README
 	rnnbench readme
 
 # Needs `uv` (a resolver that writes one lock for every platform): python -m pip install uv
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header -c requirements/constraints.in
+
 lock:  ## resolve and pin the dependencies again
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		pyproject.toml requirements/build.in -o requirements/main.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra test --extra jax -c requirements/main.lock pyproject.toml -o requirements/test.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra gpu -c requirements/main.lock pyproject.toml -o requirements/gpu.lock
+	$(COMPILE) pyproject.toml requirements/build.in -o requirements/main.lock
+	$(COMPILE) -c requirements/main.lock --extra team pyproject.toml -o requirements/team.lock
+	$(COMPILE) -c requirements/team.lock --extra test --extra team --extra jax pyproject.toml \
+		-o requirements/test.lock
+	$(COMPILE) -c requirements/main.lock --extra gpu pyproject.toml -o requirements/gpu.lock
 
 clean:  ## remove the environment and the demo
 	rm -rf $(VENV) demo

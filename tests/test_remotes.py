@@ -1,0 +1,66 @@
+"""What is pushed to a DVC remote is whole in a fresh clone, whatever kind of store it is."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+KEYS = {"AWS_ACCESS_KEY_ID": "team", "AWS_SECRET_ACCESS_KEY": "secret"}
+STAGE = """\
+stages:
+  train:
+    cmd: python -c "from pathlib import Path; Path('runs').mkdir(); Path('runs/model').touch()"
+    outs: [runs]
+"""
+
+
+@pytest.fixture(params=["folder", "s3"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[list[str]]]:
+    """What configures a remote: arguments of `dvc remote`, as docs/team.md says them."""
+    if request.param == "folder":
+        yield [["add", "--default", "team", str(tmp_path / "remote")]]
+        return
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    keys = {name.lower(): value for name, value in KEYS.items()}
+    boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys).create_bucket(
+        Bucket="dvc"
+    )
+    yield [
+        ["add", "--default", "team", "s3://dvc/rnnbench"],
+        ["modify", "team", "endpointurl", address],
+    ]
+    server.stop()
+
+
+@pytest.mark.slow
+def test_a_fresh_clone_pulls_what_was_pushed(remote: list[list[str]], tmp_path: Path) -> None:
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+
+    def run(folder: Path, *command: str) -> None:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = {**os.environ, **KEYS, "PATH": path}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    here, clone = tmp_path / "here", tmp_path / "clone"
+    here.mkdir()
+    run(here, "git", "init", "--quiet")
+    run(here, "dvc", "init", "--quiet")
+    (here / "dvc.yaml").write_text(STAGE)
+    run(here, "dvc", "repro", "--quiet")
+    for arguments in remote:
+        run(here, "dvc", "remote", *arguments)
+    run(here, "dvc", "push")
+    run(here, "git", "add", "--all")
+    run(here, "git", *identity, "commit", "--quiet", "--message", "run")
+    run(tmp_path, "git", "clone", "--quiet", str(here), str(clone))
+    run(clone, "dvc", "pull")
+    assert (clone / "runs" / "model").exists()
