@@ -54,6 +54,7 @@ bench: environment  ## time training steps and the notebooks, with nothing besid
 	python benchmarks/recurrent_layers.py
 	python benchmarks/growth.py
 	python benchmarks/input.py
+	python benchmarks/measuring.py
 	python benchmarks/end_to_end.py
 	dvc repro -q prepare@imdb-20k-200
 	python benchmarks/agreement.py

@@ -33,12 +33,7 @@ class Training:
         self.inputs, self.targets = case.data()
         keras.config.set_dtype_policy(case.precision)
         self.model = build(case, self.inputs.shape[1:])
-        loss = {"words": "binary_crossentropy", "frames": "binary_crossentropy"}
-        self.model.compile(
-            "adam",
-            loss.get(case.inputs, "sparse_categorical_crossentropy"),
-            **COMPILE.get(way, {}),
-        )
+        self.model.compile("adam", loss(case), **COMPILE.get(way, {}))
         if way == ACCELERATED:
             accelerate(self.model, case.batch_size)
 
@@ -59,6 +54,11 @@ class Training:
             "milliseconds": [1000 * seconds for seconds in timing.step_seconds],
             "loop_milliseconds": 1000 * sum(timing.loop_seconds),
         }
+
+
+def loss(case: Case) -> str:
+    """Return the loss of a case's targets."""
+    return f"{'sparse_categorical' if case.inputs == 'rows' else 'binary'}_crossentropy"
 
 
 def build(case: Case, input_shape: tuple[int, ...]) -> Any:

@@ -244,6 +244,38 @@ def test_mlflow_has_every_run_with_what_the_files_say(pipeline: Pipeline) -> Non
             )
 
 
+def table_of(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """What MLflow's runs table shows of every run in a repository's store."""
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    runs = client.search_runs([one.experiment_id for one in client.search_experiments()])
+    return {
+        run.data.tags.get(RUN_TAG) or run.data.tags[EXPERIMENT_TAG]: (
+            run.info.run_name,
+            run.info.status,
+            run.info.start_time,
+            run.data.params,
+            run.data.metrics,
+        )
+        for run in runs
+    }
+
+
+def test_a_fresh_clone_that_pulls_fills_an_empty_server_with_the_same_table(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    clone = Pipeline(tmp_path / "clone")
+    subprocess.run(["git", "clone", "--quiet", str(pipeline.folder), str(clone.folder)], check=True)
+    for repository in (pipeline, clone):
+        remote = ("remote", "add", "--local", "--default", "team", str(tmp_path / "remote"))
+        assert repository.dvc(*remote).returncode == 0
+    for repository, command in ((pipeline, "push"), (clone, "pull")):
+        answer = repository.dvc(command)
+        assert answer.returncode == 0, answer.stderr
+    synced = clone.run("-m", "rnnbench.cli", "track", "sync")
+    assert f"{len(EXPERIMENTS)} runs were made or completed, 0 were whole" in synced.stdout
+    assert table_of(clone.folder) == table_of(pipeline.folder)
+
+
 def logged_model(pipeline: Pipeline, name: str) -> Any:
     mlflow.set_tracking_uri(f"sqlite:///{pipeline.folder}/mlflow.db")
     client = pipeline.client()

@@ -108,7 +108,11 @@ def only(content: Mapping[str, Any], experiments: Collection[str]) -> dict[str, 
             for suite, members in _named(suites, content["recipes"]).items()
         },
         "suites": {
-            name: {**suite, "reported": _named(experiments, suite["reported"])}
+            name: {
+                **suite,
+                "targets": _named(views, suite["targets"]),
+                "reported": _named(experiments, suite["reported"]),
+            }
             for name, suite in _named(suites, content["suites"]).items()
         },
     }

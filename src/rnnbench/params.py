@@ -462,11 +462,27 @@ class Reported(Section):
     explanation: str | None = None
 
 
+class Target(Section):
+    """A validation metric to reach: an accuracy from below, a loss from above."""
+
+    metric: Literal["validation_accuracy", "validation_loss"]
+    value: PositiveFloat
+
+    def is_reached_by(self, value: float) -> bool:
+        """Whether a value of the metric is as good as the target."""
+        return value >= self.value if self.metric.endswith("accuracy") else value <= self.value
+
+    def __str__(self) -> str:
+        sign = ">=" if self.metric.endswith("accuracy") else "<="
+        return f"{self.metric.replace('_', ' ')} {sign} {self.value:g}"
+
+
 class Suite(Section):
     """What a table is called, where its recipes stand and what is reported for them."""
 
     title: str
     source: str
+    targets: dict[Name, Target]
     reported: dict[Name, Reported]
 
 
@@ -500,6 +516,8 @@ class Params(Section):
         for suite in {**self.recipes, **self.suites}:
             _require_known(f"recipes.{suite}", suite, self.suites)
             _require_recipes_match(suite, self.recipes.get(suite, {}), self.placements)
+            for view in self.suites[suite].targets:
+                _require_known(f"suites.{suite}.targets", view, self.views)
             for reported in self.suites[suite].reported:
                 _require_known(f"suites.{suite}.reported", reported, self.recipes[suite])
         for name, experiment in self.experiments.items():

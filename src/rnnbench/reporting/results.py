@@ -18,8 +18,17 @@ from rnnbench.layout import (
     RESULTS_FOLDER,
     SCORES_FILE,
     TIMING_FILE,
+    seed_folder,
 )
-from rnnbench.params import AddingView, AnyView, CopyingView, FramesView, Params, Reported
+from rnnbench.params import (
+    AddingView,
+    AnyView,
+    CopyingView,
+    FramesView,
+    Params,
+    Reported,
+    Target,
+)
 from rnnbench.reporting.describe import describe_model
 
 NO_REPORT = Reported()
@@ -47,6 +56,8 @@ class Result:
         Of a synthetic task: steps of a sequence to add in, blank steps to remember over.
     model : str
         Its layers in one line.
+    target : Target or None
+        The validation metric that experiments on its view are to reach.
     """
 
     name: str
@@ -57,6 +68,7 @@ class Result:
     kind: str
     length: int | None
     model: str
+    target: Target | None
 
     @property
     def parameters(self) -> int:
@@ -105,6 +117,31 @@ class Result:
             if value != {}:
                 values.append(np.median(value))
         return float(np.mean(values)) if values else float("nan")
+
+    def until_target(self, spent: str) -> float:
+        """Return the mean over seeds of what all epochs took until the target was reached.
+
+        Parameters
+        ----------
+        spent : str
+            A list of `timing.json`, an entry an epoch: `epoch_seconds`, which leaves out
+            validation, or `gpu_epoch_energy_joules`.
+
+        Returns
+        -------
+        float
+            Not a number without a target, if a seed did not reach it, or if it was not measured.
+        """
+        if self.target is None or self.target.metric not in self._history:
+            return float("nan")
+        sums = []
+        for seed, history in self._history.groupby("seed"):
+            reached = history["epoch"][history[self.target.metric].map(self.target.is_reached_by)]
+            each = self.timing[seed_folder(int(str(seed)))].get(spent)
+            if each is None or reached.empty:
+                return float("nan")
+            sums.append(sum(each[: int(reached.iloc[0])]))
+        return float(np.mean(sums))
 
     def last_epoch(self, name: str) -> float:
         """Return the mean over seeds of the last epoch's value; not a number without one.
@@ -201,6 +238,7 @@ def read_results(params: Params, suite: str, results: Path = RESULTS_FOLDER) -> 
                 _kind(view),
                 _length(view),
                 describe_model(experiment.model),
+                params.suites[suite].targets.get(experiment.view),
             )
         )
     return read
@@ -262,6 +300,9 @@ def _row(result: Result) -> dict[str, Any]:
         "step_milliseconds_p50": result.time("step_milliseconds", "p50"),
         "step_milliseconds_p95": result.time("step_milliseconds", "p95"),
         "reported_step_milliseconds": reported.step_milliseconds or "",
+        "target": str(result.target or ""),
+        "seconds_to_target": result.until_target("epoch_seconds"),
+        "joules_to_target": result.until_target("gpu_epoch_energy_joules"),
         "examples_per_second": result.time("examples_per_second"),
         "kernel": result.kernel,
         "remark": reported.remark or "",

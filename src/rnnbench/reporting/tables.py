@@ -75,6 +75,9 @@ _TIMES = (
     Column("epoch_processor_seconds", "CPU s/epoch", ".1f"),
     Column("reported_epoch_seconds", "reported s/epoch", ".0f"),
     Column("examples_per_second", "examples/s", ",.0f"),
+    Column("target", "target"),
+    Column("seconds_to_target", "s to target", ".1f"),
+    Column("joules_to_target", "J to target", ",.0f"),
     Column("kernel", "kernel"),
 )
 # By the kind of an experiment's targets, see `rnnbench.reporting.results.Result`.
