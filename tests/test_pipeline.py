@@ -172,7 +172,10 @@ def test_metrics_hold_no_time_and_times_hold_no_metric(pipeline: Pipeline) -> No
         timing = json.loads(pipeline.read(name, "timing.json"))["seed-42"]
         assert "accuracy" not in timing
         assert len(timing["epoch_seconds"]) == 1
-        assert timing["step_milliseconds"]["p50"] <= timing["step_milliseconds"]["p95"]
+        if name == "moving-mnist-conv-lstm":  # two steps, and either may compile
+            assert "step_milliseconds" not in timing
+        else:
+            assert timing["step_milliseconds"]["p50"] <= timing["step_milliseconds"]["p95"]
 
 
 def test_the_report_shows_every_experiment_data_set_route_and_licence(pipeline: Pipeline) -> None:
@@ -202,7 +205,9 @@ def test_comparisons_say_which_kernel_ran(pipeline: Pipeline) -> None:
         return dict(zip(table["experiment"], table["kernel"], strict=True))
 
     # A small budget does not earn back what compiling takes: `shrink` leaves Keras its loops.
-    assert set(kernels("digit-rows").values()) == {"graph loop (not accelerated)"}
+    assert kernels("digit-rows")["mnist-gru"] == "graph loop (not accelerated)"
+    large = "graph loop (Keras's loop is as fast for steps as large)"
+    assert kernels("digit-rows")["mnist-simple-rnn"] == large
     without = "graph loop (no compiled loop for ConvLSTMCell)"
     assert kernels("first-look")["moving-mnist-conv-lstm"] == without
 
