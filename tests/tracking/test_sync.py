@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import LoggedModel, Run
 from ruamel.yaml import YAML
 
 from rnnbench.cli import main
@@ -90,9 +90,17 @@ def content_of(run: Run) -> dict[str, Any]:
         "metrics": histories,
         "tags": tags,
         "data": [(one.dataset.name, one.dataset.digest) for one in inputs],
-        "models": len(outputs),
+        "models": [model_page(client.get_logged_model(one.model_id)) for one in outputs],
         "artifacts": artifacts,
     }
+
+
+def model_page(model: LoggedModel) -> tuple[str, dict[str, float]]:
+    """What the page of a model says, and that it leads to its run."""
+    assert f"trained with seed {model.name[-1]}" in model.tags["mlflow.note.content"]
+    metrics = {metric.key: metric.value for metric in model.metrics or []}
+    assert "test/accuracy" in metrics
+    return model.name, metrics
 
 
 def test_what_is_made_from_files_equals_what_was_logged_live_and_twice_makes_nothing_twice(

@@ -67,6 +67,7 @@ _COPIES = (
 )
 _STEP = Column("step_milliseconds_p50", "ms/step p50", ".1f")
 _EPOCH = Column("epoch_seconds", "s/epoch", ".1f")
+_TARGET = Column("seconds_to_target", "s to target", ".1f")
 _TIMES = (
     _STEP,
     Column("step_milliseconds_p95", "ms/step p95", ".1f"),
@@ -76,7 +77,7 @@ _TIMES = (
     Column("reported_epoch_seconds", "reported s/epoch", ".0f"),
     Column("examples_per_second", "examples/s", ",.0f"),
     Column("target", "target"),
-    Column("seconds_to_target", "s to target", ".1f"),
+    _TARGET,
     Column("joules_to_target", "J to target", ",.0f"),
     Column("kernel", "kernel"),
 )
@@ -107,10 +108,10 @@ EVERYTHING: Columns = {
     "copies": (*_NAME, *_COPIES, *_TIMES),
 }
 SUMMARY: Columns = {
-    "classes": (*_NAME, *_ACCURACY, _STEP, _EPOCH),
-    "frames": (*_NAME, _LOSS, *_FRAME_ERRORS, _STEP, _EPOCH),
-    "sums": (*_NAME, *_SUMS, _STEP),
-    "copies": (*_NAME, *_COPIES, _STEP),
+    "classes": (*_NAME, *_ACCURACY, _STEP, _EPOCH, _TARGET),
+    "frames": (*_NAME, _LOSS, *_FRAME_ERRORS, _STEP, _EPOCH, _TARGET),
+    "sums": (*_NAME, *_SUMS, _STEP, _TARGET),
+    "copies": (*_NAME, *_COPIES, _STEP, _TARGET),
 }
 ATLAS = (
     Column("layer", "layer"),

@@ -17,7 +17,6 @@ import rnnbench
 from rnnbench.layout import INPUT_EXAMPLE_FILE, MODEL_FILE, VOCABULARY_FILE
 from rnnbench.models.saved import load_model
 
-MODEL_NAME = "model"
 TEXT_EXAMPLE = ["An excellent movie!", "Dull from beginning to end."]
 RUN_ARTIFACT = "run"
 
@@ -41,7 +40,7 @@ class KerasFlavor:
         mlflow.keras.save_model(path=path, **options)
 
 
-def log_model(folder: Path, record: Mapping[str, Any]) -> None:
+def log_model(folder: Path, record: Mapping[str, Any]) -> str:
     """Log a run's model to the active run; `mlflow.pyfunc.load_model` loads it and predicts.
 
     Parameters
@@ -50,21 +49,28 @@ def log_model(folder: Path, record: Mapping[str, Any]) -> None:
         The run's: model, input example and, of text, vocabulary.
     record : mapping
         What `run.json` says.
+
+    Returns
+    -------
+    str
+        The model's identifier.
     """
+    name = f"{record['experiment']}-seed-{record['seed']}"
     # Given, not inferred: inferring starts a process with another TensorFlow.
     pinned = requirements(record["environment"])
     if (folder / VOCABULARY_FILE).exists():
-        _log_text_model(folder, pinned)
+        logged = _log_text_model(name, folder, pinned)
     else:
-        _log_keras_model(folder, pinned)
+        logged = _log_keras_model(name, folder, pinned)
+    return str(logged.model_id)
 
 
-def _log_keras_model(folder: Path, pinned: list[str]) -> None:
+def _log_keras_model(name: str, folder: Path, pinned: list[str]) -> Any:
     model = load_model(folder / MODEL_FILE)
     example = np.load(folder / INPUT_EXAMPLE_FILE, allow_pickle=False)
-    Model.log(
+    return Model.log(
         artifact_path=None,
-        name=MODEL_NAME,
+        name=name,
         flavor=KerasFlavor(),
         model=model,
         signature=infer_signature(example, model.predict_on_batch(example)),
@@ -75,10 +81,10 @@ def _log_keras_model(folder: Path, pinned: list[str]) -> None:
     )
 
 
-def _log_text_model(folder: Path, pinned: list[str]) -> None:
+def _log_text_model(name: str, folder: Path, pinned: list[str]) -> Any:
     package = Path(rnnbench.__file__).parent
-    mlflow.pyfunc.log_model(
-        name=MODEL_NAME,
+    return mlflow.pyfunc.log_model(
+        name=name,
         # Source that is run when the model is loaded: nothing is pickled.
         python_model=str(package / "tracking" / "text_model.py"),
         artifacts={RUN_ARTIFACT: str(folder)},

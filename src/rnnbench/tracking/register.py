@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.layout import HISTORY_FILE
-from rnnbench.tracking.runs import RUN_TAG, connect, find_run
+from rnnbench.tracking.runs import RUN_TAG, connect, find_run, model_of
 from rnnbench.tracking.sync import RecordedRun, recorded_runs
 
 SELECTED_BY = "validation_loss"
@@ -138,12 +138,12 @@ def _validation_loss(run: RecordedRun) -> float:
 def _logged_model(client: MlflowClient, run: RecordedRun) -> tuple[str, str]:
     """Return the identifiers of a run's model and of the run on the server."""
     logged = find_run(client, run.record["suite"], RUN_TAG, run.record["run_id"])
-    models = logged.outputs.model_outputs if logged and logged.outputs else []
-    if not logged or not models:
+    model = model_of(logged) if logged else None
+    if not logged or not model:
         raise RnnbenchError(
             f"the tracking server has no model of {run.name}: `rnnbench track sync` brings it there"
         )
-    return models[-1].model_id, logged.info.run_id
+    return model, logged.info.run_id
 
 
 def _create_model(client: MlflowClient, name: str) -> None:

@@ -182,8 +182,8 @@ class Tracker:
         self._log_missing(
             run,
             [
-                *self._timing_metrics(timing),
                 *self._epoch_metrics(pd.read_csv(folder / HISTORY_FILE, **EXACTLY), timing),
+                *self._timing_metrics(timing),
                 *self._system_metrics(folder / SYSTEM_METRICS_FILE),
             ],
         )
@@ -191,8 +191,8 @@ class Tracker:
         with mlflow.start_run(run_id=self._run_id, log_system_metrics=False):
             if not (run.inputs and run.inputs.dataset_inputs):
                 self._log_dataset()
-            if not (run.outputs and run.outputs.model_outputs):
-                log_model(folder, self.record)
+            if not model_of(run):
+                self._describe_model(log_model(folder, self.record))
         self._client.log_artifact(self._run_id, str(folder / RECORD_FILE))
         self._client.set_tag(self._run_id, TRAINED_TAG, "true")
 
@@ -324,13 +324,20 @@ class Tracker:
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
 
+    def _describe_model(self, model_id: str) -> None:
+        page = f"#/experiments/{self._mlflow_experiment()}/runs/{self._run_id}"
+        described = describe_run(self.record, page)
+        self._client.set_logged_model_tags(model_id, {DESCRIPTION_TAG: described})
+
     def _log_test_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        """Log metrics to a run and, of one seed, to the page of its model."""
+        run = self._client.get_run(run_id)
+        model = model_of(run)
         logged = [
-            _metric(f"test/{name}", value, _now())
+            _metric(f"test/{name}", value, _now(), model_id=model)
             for name, value in metrics.items()
-            if isinstance(value, int | float)
         ]
-        self._log_missing(self._client.get_run(run_id), logged)
+        self._log_missing(run, logged)
 
     def _log_missing(self, run: "Run", metrics: "list[Metric]") -> None:
         """Log what a run does not say already: twice makes nothing twice."""
@@ -390,10 +397,18 @@ class Tracker:
         mlflow.log_input(dataset, context="training")
 
 
-def _metric(name: str, value: float, timestamp: int, step: int = 0) -> "Metric":
+def model_of(run: "Run") -> str | None:
+    """Return the identifier of a run's model, if it was logged."""
+    outputs = run.outputs.model_outputs if run.outputs else []
+    return str(outputs[0].model_id) if outputs else None
+
+
+def _metric(
+    name: str, value: float, timestamp: int, step: int = 0, model_id: str | None = None
+) -> "Metric":
     from mlflow.entities import Metric
 
-    return Metric(name, float(value), timestamp, step)
+    return Metric(name, float(value), timestamp, step, model_id=model_id)
 
 
 def _now() -> int:

@@ -1,0 +1,136 @@
+"""Look at the runs in MLflow's UI with a real browser and keep what it shows in docs/mlflow/.
+
+    python -m pip install playwright && python -m playwright install chromium
+    python docs/screenshots.py [--browser /usr/bin/chromium]
+
+Shows the current directory's store; run it after `dvc repro` or `rnnbench track sync`.
+"""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from playwright.sync_api import Page, sync_playwright
+
+from rnnbench.tracking.runs import RUN_TAG, connect
+from rnnbench.tracking.store import tracking_uri
+
+FOLDER = Path(__file__).parent / "mlflow"
+SUITE = "sentiment"
+ACCURACY = "metrics.`test/accuracy`"
+COLUMNS = ("test/accuracy", "test/loss", "timing/epoch_seconds", "model.parameters")
+SETTLED = 5000  # milliseconds
+WIDTH, HEIGHT = 1500, 900
+
+
+@contextmanager
+def server(store: str) -> Iterator[str]:
+    """Serve a store on this machine; the server's address."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
+    running = subprocess.Popen(  # noqa: S603
+        [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        while not answers(address):
+            time.sleep(0.5)
+        yield address
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def answers(address: str) -> bool:
+    """Whether the server is ready."""
+    try:
+        urllib.request.urlopen(f"{address}/health").close()  # noqa: S310
+    except urllib.error.URLError:
+        return False
+    return True
+
+
+def best_runs(client: MlflowClient, experiment: str) -> list[Run]:
+    """Return the runs of one seed, those that did best on the test split first."""
+    return list(
+        client.search_runs([experiment], f"tags.`{RUN_TAG}` != ''", order_by=[f"{ACCURACY} DESC"])
+    )
+
+
+def pages(client: MlflowClient) -> dict[str, str]:
+    """Return what is looked at: by the picture's name, the part of the address after the host."""
+    found = client.get_experiment_by_name(SUITE)
+    if found is None:
+        raise SystemExit(f"no runs of {SUITE} here: run `rnnbench track sync` first")
+    suite = found.experiment_id
+    runs = best_runs(client, suite)
+    order = urllib.parse.urlencode({"orderByKey": ACCURACY, "orderByAsc": "false"})
+    of_run = f"#/experiments/{suite}/runs/{runs[0].info.run_id}"
+    outputs = runs[0].outputs
+    assert outputs
+    return {
+        "runs": f"#/experiments/{suite}/runs?{order}",
+        "comparison": f"#/experiments/{suite}/runs?{order}&compareRunsMode=CHART",
+        "run": of_run,
+        "charts": f"{of_run}/model-metrics",
+        "system": f"{of_run}/system-metrics",
+        "model": f"#/experiments/{suite}/models/{outputs.model_outputs[0].model_id}",
+    }
+
+
+def choose_columns(page: Page) -> None:
+    """Let the table of runs show what a comparison is about."""
+    page.get_by_role("button", name="Columns").click()
+    for column in COLUMNS:
+        page.get_by_placeholder("Search columns").fill(column)
+        page.wait_for_timeout(500)
+        page.get_by_text(column, exact=True).last.click()
+    page.keyboard.press("Escape")
+    page.get_by_role("heading", name="Runs").click()
+    page.wait_for_timeout(SETTLED)
+
+
+def show(page: Page, address: str) -> None:
+    """Open an address and wait until what it shows no longer changes."""
+    page.goto(address)
+    page.wait_for_timeout(SETTLED)
+
+
+@click.command()
+@click.option("--browser", help="Path of a Chromium; by default Playwright's own.")
+def main(browser: str | None) -> None:
+    """Take the pictures."""
+    FOLDER.mkdir(exist_ok=True)
+    client = connect()
+    with server(tracking_uri()) as address, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        show(page, f"{address}/#/experiments")
+        page.get_by_text("Model training").first.click()
+        for name, place in pages(client).items():
+            show(page, f"{address}/{place}")
+            if page.get_by_role("button", name="Close").count():
+                page.get_by_role("button", name="Close").first.click()  # the assistant
+            if name == "runs":
+                choose_columns(page)
+            page.screenshot(path=FOLDER / f"{name}.png")
+            print(FOLDER / f"{name}.png", flush=True)
+        chromium.close()
+
+
+if __name__ == "__main__":
+    main()
