@@ -111,6 +111,10 @@ def test_what_is_made_from_files_equals_what_was_logged_live_and_twice_makes_not
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{repository}/another.db")
     assert len(make_missing(repository).missing) == len(SEEDS)
     assert content() == live
+    runs = runs_of().values()
+    (parent,) = (run for run in runs if EXPERIMENT_TAG in run.data.tags)
+    ends = [run.info.end_time for run in runs if RUN_TAG in run.data.tags]
+    assert parent.info.end_time == max(ends)  # not when it was synced
     again = make_missing(repository)
     assert (len(again.missing), again.whole) == (0, len(SEEDS))
     assert content() == live

@@ -204,11 +204,13 @@ class Tracker:
             self._client.log_artifact(self._run_id, str(figure), "figures")
 
     @_forgiving
-    def log_experiment_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Log the means over seeds to the parent run and close it."""
+    def log_experiment_metrics(
+        self, metrics: Mapping[str, float], end_time: int | None = None
+    ) -> None:
+        """Log the means over seeds to the parent run and close it, as `finish` closes this one."""
         parent = self._parent_id()
         self._log_test_metrics(parent, metrics)
-        self._client.set_terminated(parent, "FINISHED")
+        self._client.set_terminated(parent, "FINISHED", end_time)
 
     @_forgiving
     def finish(self, status: str = "FINISHED", end_time: int | None = None) -> None:

@@ -177,12 +177,12 @@ def _project(run: RecordedRun) -> None:
     tracker = Tracker(run.record)
     tracker.start()
     tracker.log_training(run.folder)
-    metrics = run.metrics
+    end, metrics = _end(run), run.metrics
     if metrics:
         figures = run.results / FIGURES_FOLDER / run.folder.name
         tracker.log_evaluation(metrics, sorted(figures.glob("*.png")))
-        tracker.log_experiment_metrics(read_json(run.results / METRICS_FILE))
-    tracker.finish(end_time=_end(run))
+        tracker.log_experiment_metrics(read_json(run.results / METRICS_FILE), end)
+    tracker.finish(end_time=end)
     if tracker.failed:
         raise RnnbenchError(
             f"the tracking server failed at {run.name}; `rnnbench track sync` goes on from there"
