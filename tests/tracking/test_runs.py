@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 
 from rnnbench.models.saved import load_model
 from rnnbench.tracking.identity import web_address
-from rnnbench.tracking.runs import Tracker, flatten
+from rnnbench.tracking.metrics import flatten
+from rnnbench.tracking.runs import Tracker
 from tests.tracking.runs_to_log import EXAMPLE, log_everything, runs_of
 
 

@@ -8,20 +8,22 @@ failure is said once and the rest is left out.
 import getpass
 import logging
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
-import numpy as np
-import pandas as pd
-
 from rnnbench.files import read_json
-from rnnbench.layout import HISTORY_FILE, RECORD_FILE, SYSTEM_METRICS_FILE, TIMING_FILE
+from rnnbench.layout import RECORD_FILE, TIMING_FILE
 from rnnbench.tracking.description import describe_experiment, describe_run
+from rnnbench.tracking.metrics import (
+    flatten,
+    metrics_of_epoch,
+    metrics_of_evaluation,
+    metrics_of_training,
+    milliseconds,
+)
 from rnnbench.tracking.store import artifact_location, tracking_uri
 
 if TYPE_CHECKING:
@@ -57,8 +59,6 @@ MLFLOW_SETTINGS = {
     # Copying a few files needs no progress bar.
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-# Read back to the last bit, as what is logged is compared with it.
-EXACTLY: dict[str, Any] = {"float_precision": "round_trip"}
 TALKATIVE_LOGGERS = ("mlflow.store.db.utils", "mlflow.models.signature")
 
 Record = Mapping[str, Any]
@@ -154,13 +154,7 @@ class Tracker:
 
         Names are those of the columns of `history.csv`.
         """
-        self._client.log_batch(
-            self._run_id,
-            [
-                _metric(metric_name(column), value, _now(), epoch)
-                for column, value in metrics.items()
-            ],
-        )
+        self._client.log_batch(self._run_id, metrics_of_epoch(epoch, metrics))
 
     @_forgiving
     def log_training(self, folder: Path) -> None:
@@ -178,16 +172,8 @@ class Tracker:
         run = self._client.get_run(self._run_id)
         if run.data.tags.get(TRAINED_TAG):
             return
-        timing = read_json(folder / TIMING_FILE)
-        self._log_missing(
-            run,
-            [
-                *self._epoch_metrics(pd.read_csv(folder / HISTORY_FILE, **EXACTLY), timing),
-                *self._timing_metrics(timing),
-                *self._system_metrics(folder / SYSTEM_METRICS_FILE),
-            ],
-        )
-        self._log_facts(timing)
+        self._log_missing(run, metrics_of_training(folder, self.record["started_at"]))
+        self._log_facts(read_json(folder / TIMING_FILE))
         with mlflow.start_run(run_id=self._run_id, log_system_metrics=False):
             if not (run.inputs and run.inputs.dataset_inputs):
                 self._log_dataset()
@@ -287,7 +273,7 @@ class Tracker:
 
     def _start_time(self) -> int:
         """Return when training began, which may be long before the server hears of it."""
-        return self._moment(0.0)
+        return milliseconds(self.record["started_at"])
 
     def _tags(self) -> dict[str, str]:
         tags = {name: str(self.record[name]) for name in TAGS_OF_RECORD if name in self.record}
@@ -334,12 +320,7 @@ class Tracker:
     def _log_test_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Log metrics to a run and, of one seed, to the page of its model."""
         run = self._client.get_run(run_id)
-        model = model_of(run)
-        logged = [
-            _metric(f"test/{name}", value, _now(), model_id=model)
-            for name, value in metrics.items()
-        ]
-        self._log_missing(run, logged)
+        self._log_missing(run, metrics_of_evaluation(metrics, model_of(run)))
 
     def _log_missing(self, run: "Run", metrics: "list[Metric]") -> None:
         """Log what a run does not say already: twice makes nothing twice."""
@@ -352,39 +333,6 @@ class Tracker:
         for begin in range(0, len(missing), MOST_METRICS_AT_ONCE):
             part = missing[begin : begin + MOST_METRICS_AT_ONCE]
             self._client.log_batch(run.info.run_id, part)
-
-    def _timing_metrics(self, timing: Record) -> "Iterator[Metric]":
-        for name, value in flatten(timing, "timing").items():
-            if isinstance(value, int | float):
-                yield _metric(name, value, _now())
-
-    def _epoch_metrics(self, history: pd.DataFrame, timing: Record) -> "Iterator[Metric]":
-        """Return what there is of each epoch, at the moment when it ended; epochs count from 1."""
-        columns = {
-            metric_name(name): history[name].tolist() for name in history.columns.drop("epoch")
-        }
-        for name, values in timing.items():
-            if isinstance(values, list) and name != "unfit":
-                columns[f"timing/{name}"] = values
-        validation = timing.get("validation_seconds", [0.0] * len(history))
-        ends = np.cumsum(np.add(timing["epoch_seconds"], validation))
-        for name, values in columns.items():
-            for epoch, (value, end) in enumerate(zip(values, ends, strict=True), start=1):
-                yield _metric(name, value, self._moment(end), epoch)
-
-    def _system_metrics(self, path: Path) -> "Iterator[Metric]":
-        if not path.exists():  # of a revision before there was one
-            return
-        samples = pd.read_csv(path, **EXACTLY)
-        for name in samples.columns.drop("seconds"):
-            for step, (seconds, value) in enumerate(
-                zip(samples["seconds"], samples[name], strict=True)
-            ):
-                yield _metric(f"system/{name}", value, self._moment(seconds), step)
-
-    def _moment(self, seconds: float) -> int:
-        """Return when training had gone on for some seconds, in milliseconds since 1970."""
-        return milliseconds(self.record["started_at"]) + int(1000 * seconds)
 
     def _log_dataset(self) -> None:
         import mlflow
@@ -403,38 +351,3 @@ def model_of(run: "Run") -> str | None:
     """Return the identifier of a run's model, if it was logged."""
     outputs = run.outputs.model_outputs if run.outputs else []
     return str(outputs[0].model_id) if outputs else None
-
-
-def _metric(
-    name: str, value: float, timestamp: int, step: int = 0, model_id: str | None = None
-) -> "Metric":
-    from mlflow.entities import Metric
-
-    return Metric(name, float(value), timestamp, step, model_id=model_id)
-
-
-def _now() -> int:
-    return int(1000 * time.time())
-
-
-def milliseconds(moment: str) -> int:
-    """Return what MLflow calls a moment that a record gives in ISO 8601."""
-    return int(1000 * datetime.fromisoformat(moment).timestamp())
-
-
-def metric_name(column: str) -> str:
-    """Return what MLflow calls a column of `history.csv`: the UI groups by the first part."""
-    part = "validation" if column.startswith("validation_") else "train"
-    return f"{part}/{column.removeprefix('validation_')}"
-
-
-def flatten(content: Mapping[str, Any], prefix: str = "", separator: str = "/") -> dict[str, Any]:
-    """Turn nested mappings into one level, keys joined by `separator`."""
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        name = f"{prefix}{separator}{key}" if prefix else str(key)
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, name, separator))
-        else:
-            flat[name] = value
-    return flat

@@ -24,7 +24,8 @@ from rnnbench.layout import (
     SCORES_FILE,
     TIMING_FILE,
 )
-from rnnbench.tracking.runs import RUN_TAG, TRAINED_TAG, Tracker, connect, milliseconds
+from rnnbench.tracking.metrics import milliseconds
+from rnnbench.tracking.runs import RUN_TAG, TRAINED_TAG, Tracker, connect
 from rnnbench.tracking.store import tracking_uri
 
 DVC = (sys.executable, "-m", "dvc")
@@ -189,10 +190,8 @@ def _project(run: RecordedRun) -> None:
         )
 
 
-def _end(run: RecordedRun) -> int | None:
-    """Return when training ended, in milliseconds since 1970; None if the record does not say."""
-    if "started_at" not in run.record:
-        return None
+def _end(run: RecordedRun) -> int:
+    """Return when training ended, in milliseconds since 1970."""
     timing = read_json(run.folder / TIMING_FILE)
     seconds = sum(timing["epoch_seconds"]) + sum(timing.get("validation_seconds", []))
     return milliseconds(run.record["started_at"]) + int(1000 * seconds)

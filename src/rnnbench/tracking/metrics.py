@@ -1,0 +1,115 @@
+"""What a run's files say in numbers, as MLflow's metrics: names, steps and moments."""
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rnnbench.files import read_json
+from rnnbench.layout import HISTORY_FILE, SYSTEM_METRICS_FILE, TIMING_FILE
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
+# Read back to the last bit, as what is logged is compared with it.
+EXACTLY: dict[str, Any] = {"float_precision": "round_trip"}
+
+
+def metrics_of_training(folder: Path, started_at: str) -> "list[Metric]":
+    """Return all metrics of a training: its epochs, its timing, how busy the machine was.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    started_at : str
+        When training began, in ISO 8601.
+    """
+    begun = milliseconds(started_at)
+    timing = read_json(folder / TIMING_FILE)
+    history = pd.read_csv(folder / HISTORY_FILE, **EXACTLY)
+    return [
+        *_of_epochs(history, timing, begun),
+        *_of_timing(timing),
+        *_of_system(folder / SYSTEM_METRICS_FILE, begun),
+    ]
+
+
+def metrics_of_epoch(epoch: int, values: Mapping[str, float]) -> "list[Metric]":
+    """Return an epoch's metrics when it ends; epochs count from 1."""
+    return [_metric(_name(column), value, _now(), epoch) for column, value in values.items()]
+
+
+def metrics_of_evaluation(values: Mapping[str, float], model_id: str | None) -> "list[Metric]":
+    """Return test metrics, of a model if they are those of one seed."""
+    return [
+        _metric(f"test/{name}", value, _now(), model_id=model_id) for name, value in values.items()
+    ]
+
+
+def _of_epochs(history: pd.DataFrame, timing: Mapping[str, Any], begun: int) -> "Iterator[Metric]":
+    """Return what there is of each epoch, at the moment when it ended."""
+    columns = {_name(column): history[column].tolist() for column in history.columns.drop("epoch")}
+    for name, values in timing.items():
+        if isinstance(values, list) and name != "unfit":
+            columns[f"timing/{name}"] = values
+    validation = timing.get("validation_seconds", [0.0] * len(history))
+    ends = np.cumsum(np.add(timing["epoch_seconds"], validation))
+    for name, values in columns.items():
+        for epoch, (value, end) in enumerate(zip(values, ends, strict=True), start=1):
+            yield _metric(name, value, begun + int(1000 * end), epoch)
+
+
+def _of_timing(timing: Mapping[str, Any]) -> "Iterator[Metric]":
+    for name, value in flatten(timing, "timing").items():
+        if isinstance(value, int | float):
+            yield _metric(name, value, _now())
+
+
+def _of_system(path: Path, begun: int) -> "Iterator[Metric]":
+    if not path.exists():  # of a revision before there was one
+        return
+    samples = pd.read_csv(path, **EXACTLY)
+    moments = begun + (1000 * samples["seconds"]).astype(int)
+    for name in samples.columns.drop("seconds"):
+        for step, (moment, value) in enumerate(zip(moments, samples[name], strict=True)):
+            yield _metric(f"system/{name}", value, moment, step)
+
+
+def _name(column: str) -> str:
+    """Return what MLflow calls a column of `history.csv`: the UI groups by the first part."""
+    part = "validation" if column.startswith("validation_") else "train"
+    return f"{part}/{column.removeprefix('validation_')}"
+
+
+def _metric(
+    name: str, value: float, timestamp: int, step: int = 0, model_id: str | None = None
+) -> "Metric":
+    from mlflow.entities import Metric
+
+    return Metric(name, float(value), int(timestamp), step, model_id=model_id)
+
+
+def _now() -> int:
+    return int(1000 * time.time())
+
+
+def milliseconds(moment: str) -> int:
+    """Return what MLflow calls a moment that a record gives in ISO 8601."""
+    return int(1000 * datetime.fromisoformat(moment).timestamp())
+
+
+def flatten(content: Mapping[str, Any], prefix: str = "", separator: str = "/") -> dict[str, Any]:
+    """Turn nested mappings into one level, keys joined by `separator`."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        name = f"{prefix}{separator}{key}" if prefix else str(key)
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, name, separator))
+        else:
+            flat[name] = value
+    return flat
