@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
-KEYS = {"AWS_ACCESS_KEY_ID": "team", "AWS_SECRET_ACCESS_KEY": "secret"}
+from tests.s3 import KEYS, s3_server
+
 STAGE = """\
 stages:
   train:
@@ -25,19 +24,11 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[list
     if request.param == "folder":
         yield [["add", "--default", "team", str(tmp_path / "remote")]]
         return
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    keys = {name.lower(): value for name, value in KEYS.items()}
-    boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys).create_bucket(
-        Bucket="dvc"
-    )
-    yield [
-        ["add", "--default", "team", "s3://dvc/rnnbench"],
-        ["modify", "team", "endpointurl", address],
-    ]
-    server.stop()
+    with s3_server("dvc") as address:
+        yield [
+            ["add", "--default", "team", "s3://dvc/rnnbench"],
+            ["modify", "team", "endpointurl", address],
+        ]
 
 
 @pytest.mark.slow

@@ -5,21 +5,19 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import boto3
 import mlflow
 import pytest
-from moto.server import ThreadedMotoServer
 from ruamel.yaml import YAML
 
 from rnnbench.models.saved import load_model
 from rnnbench.tracking.runs import connect
+from tests.s3 import KEYS, client, s3_server
 from tests.tracking.runs_to_log import EXAMPLE, log_everything, runs_of
 from tests.tracking.servers import Server, free_port
-
-KEYS = {"AWS_ACCESS_KEY_ID": "team", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 @pytest.fixture(scope="module")
@@ -66,41 +64,30 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         running.wait()
 
 
-@pytest.fixture
-def objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An S3-compatible server; its URI."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.mark.slow
 def test_what_compose_starts_keeps_runs_in_postgresql_and_artifacts_behind_the_server(
     compose: Any,
     database: str,
-    objects: str,
     record: dict[str, Any],
     run: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    s3 = boto3.client("s3", endpoint_url=objects, region_name="us-east-1", **client_keys())
-    s3.create_bucket(Bucket="mlflow")
     _, _, *options = compose["services"]["tracking"]["command"]
     told = [
         re.sub(r"\$\{\w+:-(.*)\}", r"\1", option)
         for option in options
         if not option.startswith(("--host", "--port"))
     ]
-    with monkeypatch.context() as of_server:
-        for name, value in {**KEYS, "AWS_ENDPOINT_URL": objects}.items():
-            of_server.setenv(name, value)
-        of_server.setenv("MLFLOW_BACKEND_STORE_URI", database)
-        server = Server(["server", *told], tmp_path / "log", "/health")
-        server.start()
-    try:
+    with ExitStack() as running:
+        objects = running.enter_context(s3_server("mlflow"))
+        with monkeypatch.context() as of_server:
+            for name, value in {**KEYS, "AWS_ENDPOINT_URL": objects}.items():
+                of_server.setenv(name, value)
+            of_server.setenv("MLFLOW_BACKEND_STORE_URI", database)
+            server = Server(["server", *told], tmp_path / "log", "/health")
+            server.start()
+        running.callback(server.kill)
         # The client knows the server's address and no key.
         (tmp_path / "dvc.yaml").touch()
         monkeypatch.chdir(tmp_path)
@@ -113,15 +100,10 @@ def test_what_compose_starts_keeps_runs_in_postgresql_and_artifacts_behind_the_s
         loaded = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
         expected = load_model(run / "model.keras").predict_on_batch(EXAMPLE)
         assert loaded.predict(EXAMPLE) == pytest.approx(expected, rel=1e-6)
-    finally:
-        server.kill()
-    kept = [entry["Key"] for entry in s3.list_objects_v2(Bucket="mlflow")["Contents"]]
+        listed = client(objects).list_objects_v2(Bucket="mlflow")["Contents"]
+    kept = [entry["Key"] for entry in listed]
     assert any(key.endswith("run.json") for key in kept)
     assert any(key.endswith(".keras") for key in kept)
-
-
-def client_keys() -> dict[str, str]:
-    return {name.lower(): value for name, value in KEYS.items()}
 
 
 def test_compose_listens_on_this_machine_alone_and_knows_no_password(compose: Any) -> None:
