@@ -128,6 +128,9 @@ def main(browser: str | None) -> None:
                 page.get_by_role("button", name="Close").first.click()  # the assistant
             if name == "runs":
                 choose_columns(page)
+            if name == "charts":
+                page.get_by_placeholder("Search metric charts").fill("train/|validation/|epoch_")
+                page.wait_for_timeout(SETTLED)
             page.screenshot(path=FOLDER / f"{name}.png")
             print(FOLDER / f"{name}.png", flush=True)
         chromium.close()

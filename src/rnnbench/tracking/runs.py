@@ -172,13 +172,14 @@ class Tracker:
         run = self._client.get_run(self._run_id)
         if run.data.tags.get(TRAINED_TAG):
             return
-        self._log_missing(run, metrics_of_training(folder, self.record["started_at"]))
-        self._log_facts(read_json(folder / TIMING_FILE))
         with mlflow.start_run(run_id=self._run_id, log_system_metrics=False):
             if not (run.inputs and run.inputs.dataset_inputs):
                 self._log_dataset()
             if not model_of(run):
                 self._describe_model(log_model(folder, self.record))
+        # After the model, on whose page MLflow would show all that was logged before it.
+        self._log_missing(run, metrics_of_training(folder, self.record["started_at"]))
+        self._log_facts(read_json(folder / TIMING_FILE))
         self._client.log_artifact(self._run_id, str(folder / RECORD_FILE))
         self._client.set_tag(self._run_id, TRAINED_TAG, "true")
 
