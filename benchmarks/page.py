@@ -110,13 +110,14 @@ SECTIONS = {
     "measuring": Section(
         "What measuring costs",
         "The same training with everything that measures it (`TimingCallback`, `DeviceUsage`,\n"
-        "`MachineLoad`) and without, in turn; the first case has steps as short as any here.",
+        "`MachineLoad`) and without, in turn; the first case has steps as short as any here. The\n"
+        "fastest rounds are compared; how far the second fastest is from them says what can be\n"
+        "told.",
         (
             Column("case", "model"),
             Column("milliseconds", "ms/step without", ".2f"),
             Column("percent", "measuring adds, %", "+.2f"),
-            Column("lower_quartile", "lower quartile", "+.2f"),
-            Column("upper_quartile", "upper quartile", "+.2f"),
+            Column("resolution", "second fastest, %", "+.2f"),
         ),
     ),
     "agreement": Section(
