@@ -1,20 +1,14 @@
 """Look at the runs in MLflow's UI with a real browser and keep what it shows in docs/mlflow/.
 
     python -m pip install playwright && python -m playwright install chromium
-    python docs/screenshots.py [--browser /usr/bin/chromium]
+    python -m docs.screenshots [--browser /usr/bin/chromium]
 
 Shows the current directory's store; run it after `dvc repro` or `rnnbench track sync`.
 """
 
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
+import tempfile
 import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -22,8 +16,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from playwright.sync_api import Page, sync_playwright
 
-from rnnbench.tracking.runs import RUN_TAG, connect
+from rnnbench.tracking.runs import RUN_TAG, connect, model_of
 from rnnbench.tracking.store import tracking_uri
+from tests.tracking.servers import Server
 
 FOLDER = Path(__file__).parent / "mlflow"
 SUITE = "sentiment"
@@ -32,37 +27,6 @@ HIDDEN = ("Dataset", "Source", "Models")
 COLUMNS = ("test/accuracy", "test/loss", "timing/epoch_seconds", "model.parameters")
 SETTLED = 5000  # milliseconds
 WIDTH, HEIGHT = 1500, 900
-
-
-@contextmanager
-def server(store: str) -> Iterator[str]:
-    """Serve a store on this machine; the server's address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
-    running = subprocess.Popen(  # noqa: S603
-        [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        while not answers(address):
-            time.sleep(0.5)
-        yield address
-    finally:
-        running.terminate()
-        running.wait()
-
-
-def answers(address: str) -> bool:
-    """Whether the server is ready."""
-    try:
-        urllib.request.urlopen(f"{address}/health").close()  # noqa: S310
-    except urllib.error.URLError:
-        return False
-    return True
 
 
 def best_runs(client: MlflowClient, experiment: str) -> list[Run]:
@@ -81,15 +45,13 @@ def pages(client: MlflowClient) -> dict[str, str]:
     runs = best_runs(client, suite)
     order = urllib.parse.urlencode({"orderByKey": ACCURACY, "orderByAsc": "false"})
     of_run = f"#/experiments/{suite}/runs/{runs[0].info.run_id}"
-    outputs = runs[0].outputs
-    assert outputs
     return {
         "runs": f"#/experiments/{suite}/runs?{order}",
         "comparison": f"#/experiments/{suite}/runs?{order}&compareRunsMode=CHART",
         "run": of_run,
         "charts": f"{of_run}/model-metrics",
         "system": f"{of_run}/system-metrics",
-        "model": f"#/experiments/{suite}/models/{outputs.model_outputs[0].model_id}",
+        "model": f"#/experiments/{suite}/models/{model_of(runs[0])}",
     }
 
 
@@ -117,7 +79,13 @@ def main(browser: str | None) -> None:
     """Take the pictures."""
     FOLDER.mkdir(exist_ok=True)
     client = connect()
-    with server(tracking_uri()) as address, sync_playwright() as playwright:
+    with ExitStack() as running:
+        log = Path(running.enter_context(tempfile.TemporaryDirectory())) / "log"
+        store = ["server", "--backend-store-uri", tracking_uri(), "--workers", "1"]
+        server = Server(store, log, "/health")
+        running.callback(server.kill)
+        server.start()
+        address, playwright = server.uri, running.enter_context(sync_playwright())
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         show(page, f"{address}/#/experiments")

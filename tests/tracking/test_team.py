@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -57,7 +58,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for _ in range(100):
             if subprocess.run(ready, capture_output=True).returncode == 0:
                 break
-            subprocess.run(["sleep", "0.1"], check=True)
+            time.sleep(0.1)
         yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
     finally:
         running.terminate()

@@ -244,7 +244,7 @@ class Tracker:
             return found
         tags = {name: value for name, value in self._tags().items() if name != "seed"}
         run = self._client.create_run(
-            self._mlflow_experiment(),
+            self._mlflow_experiment,
             start_time=self._start_time(),
             tags={
                 **tags,
@@ -257,15 +257,15 @@ class Tracker:
         return str(run.info.run_id)
 
     def _create(self) -> str:
-        suite, parent = self._mlflow_experiment(), self._parent_id()
+        parent = self._parent_id()
         run = self._client.create_run(
-            suite,
+            self._mlflow_experiment,
             start_time=self._start_time(),
             tags={
                 **self._tags(),
                 RUN_TAG: self.record["run_id"],
                 PARENT_TAG: parent,
-                DESCRIPTION_TAG: describe_run(self.record, f"#/experiments/{suite}/runs/{parent}"),
+                DESCRIPTION_TAG: describe_run(self.record, self._page(parent)),
             },
             run_name=f"{self.record['experiment']} seed {self.record['seed']}",
         )
@@ -293,8 +293,13 @@ class Tracker:
             run_id, params=[Param(name, str(value)) for name, value in parameters.items()]
         )
 
+    @cached_property
     def _mlflow_experiment(self) -> str:
         return find_or_create_experiment(self._client, self.record["suite"])
+
+    def _page(self, run_id: str) -> str:
+        """Return where the UI shows a run of the same suite."""
+        return f"#/experiments/{self._mlflow_experiment}/runs/{run_id}"
 
     def _log_facts(self, timing: Record) -> None:
         """Log what is not a number: of timing, of the kernels; and the model's parameters."""
@@ -314,8 +319,7 @@ class Tracker:
         )
 
     def _describe_model(self, model_id: str) -> None:
-        page = f"#/experiments/{self._mlflow_experiment()}/runs/{self._run_id}"
-        described = describe_run(self.record, page)
+        described = describe_run(self.record, self._page(self._run_id))
         self._client.set_logged_model_tags(model_id, {DESCRIPTION_TAG: described})
 
     def _log_test_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class RecordedRun:
         """Experiment and seed."""
         return f"{self.record['experiment']} seed {self.record['seed']}"
 
-    @property
+    @cached_property
     def scores(self) -> dict[str, Any] | None:
         """Its experiment's `scores.json`; None if the run was not evaluated."""
         path = self.results / SCORES_FILE
