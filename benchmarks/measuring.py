@@ -1,84 +1,150 @@
-"""What measuring costs: the same training with and without everything that measures it, in turn.
+"""What measuring costs, told in two ways.
 
-    python benchmarks/measuring.py [--rounds 15]
+    python benchmarks/measuring.py [--pairs 60]
 
-Writes `results/measuring.csv`. Measured with: `TimingCallback`, `DeviceUsage`, `MachineLoad`.
-Steps are short on purpose: what is done for each of them weighs most there.
+The seconds that `TimingCallback` and the threads of `DeviceUsage` and `MachineLoad` work are
+counted by clocks of their own, which what else runs on the machine hardly disturbs. What they do to
+the training beyond that would show in the other number: trainings with and without them, in turn.
+Writes `results/measuring.csv`. Steps are short on purpose: what is done for each of them weighs
+most there.
 """
 
 import gc
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
 import click
 import numpy as np
 import pandas as pd
 from cases import Case
+from scipy import stats
 
 from results import write_csv
 from rnnbench.models.backend import import_keras
 
 import_keras()
 
+import keras  # noqa: E402 - after its chatter was held back
 from keras_steps import build, loss  # noqa: E402
 
+from rnnbench.data.batches import Batches  # noqa: E402
+from rnnbench.data.prepared import Split  # noqa: E402
 from rnnbench.models.fast import accelerate  # noqa: E402
 from rnnbench.training.devices import DeviceUsage  # noqa: E402
 from rnnbench.training.load import MachineLoad  # noqa: E402
 from rnnbench.training.timing import TimingCallback  # noqa: E402
 
+CONFIDENCE = 0.95
 CASES = {
-    "rows, LSTM(32), 10 steps": Case("rows", "lstm", steps=10, batch_size=32, batches=600),
-    "IMDB, LSTM(32)": Case("words", "lstm", batches=60),
+    "rows, LSTM(32), 10 steps": Case("rows", "lstm", steps=10, batch_size=32, batches=200),
+    "IMDB, LSTM(32)": Case("words", "lstm", batches=20),
 }
 
 
-def fit_seconds(model: Any, data: tuple[Any, Any], batch_size: int, measured: bool) -> float:
-    """Train once over the data and return what it took."""
+class Clock(keras.callbacks.Callback):  # type: ignore[misc]
+    """Seconds from the begin of training to its end, without what `fit` does around it."""
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Start."""
+        self._begun = time.perf_counter()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Stop."""
+        self.seconds = time.perf_counter() - self._begun
+
+
+class CountedTiming(TimingCallback):
+    """The timing callback, and the seconds it took itself."""
+
+    own_seconds = 0.0
+
+    @staticmethod
+    def _counted(hook: Callable[..., None]) -> Callable[..., None]:
+        def count(self: "CountedTiming", *arguments: Any, **named: Any) -> None:
+            begun = time.perf_counter()
+            hook(self, *arguments, **named)
+            self.own_seconds += time.perf_counter() - begun
+
+        return count
+
+    on_epoch_begin = _counted(TimingCallback.on_epoch_begin)
+    on_train_batch_begin = _counted(TimingCallback.on_train_batch_begin)
+    on_train_batch_end = _counted(TimingCallback.on_train_batch_end)
+    on_test_begin = _counted(TimingCallback.on_test_begin)
+    on_epoch_end = _counted(TimingCallback.on_epoch_end)
+
+
+def fit(model: Any, batches: Batches) -> float:
+    """Train once over the data and return the seconds it took."""
     gc.collect()
-    with ExitStack() as stack:
-        callbacks = []
-        if measured:
-            stack.enter_context(MachineLoad())
-            usage = stack.enter_context(DeviceUsage())
-            callbacks = [TimingCallback(usage.joules)]
-        begun = time.perf_counter()
-        model.fit(*data, batch_size=batch_size, shuffle=False, verbose=0, callbacks=callbacks)
-        return time.perf_counter() - begun
+    clock = Clock()
+    model.fit(batches, verbose=0, callbacks=[clock])
+    return clock.seconds
 
 
-def row(name: str, case: Case, rounds: int) -> dict[str, Any]:
-    """Measure a case, its two ways in turn and each first in every other round.
+def measured_fit(model: Any, batches: Batches) -> tuple[float, float]:
+    """Do the same with everything that measures; return also the seconds measuring itself took."""
+    gc.collect()
+    clock = Clock()
+    before = set(threading.enumerate())
+    with MachineLoad(), DeviceUsage() as usage:
+        samplers = set(threading.enumerate()) - before
+        timing = CountedTiming(usage.joules)
+        model.fit(batches, verbose=0, callbacks=[timing, clock])
+        return clock.seconds, timing.own_seconds + sum(map(_processor_seconds, samplers))
 
-    The fastest rounds are compared: what disturbs a round only adds to it, and on a shared machine
-    it adds more than what is looked for.
+
+def _processor_seconds(thread: threading.Thread) -> float:
+    assert thread.ident
+    return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+
+
+def row(name: str, case: Case, pairs: int) -> dict[str, Any]:
+    """Measure a case in pairs, each way first in every other pair.
+
+    The confidence interval of the pairs' median assumes nothing of how they are distributed.
     """
-    data = case.data()
-    model = build(case, data[0].shape[1:])
+    data = Split(*case.data())
+    batches = Batches(data, case.batch_size)
+    model = build(case, data.inputs.shape[1:])
     model.compile("adam", loss(case))
     accelerate(model, case.batch_size)
-    fit_seconds(model, data, case.batch_size, measured=True)  # compiles
-    seconds: dict[bool, list[float]] = {True: [], False: []}
-    for number in range(rounds):
-        for measured in (True, False) if number % 2 else (False, True):
-            seconds[measured].append(fit_seconds(model, data, case.batch_size, measured))
-    fastest, second = (np.sort(list(seconds.values()), axis=1)[:, place] for place in (0, 1))
+    measured_fit(model, batches)  # compiles
+    without: list[float] = []
+    measured: list[tuple[float, float]] = []
+    for number in range(pairs):
+        for way in (True, False) if number % 2 else (False, True):
+            if way:
+                measured.append(measured_fit(model, batches))
+            else:
+                without.append(fit(model, batches))
+    seconds, own = np.array(measured).T
+    percents = 100 * (seconds / np.array(without) - 1)
+    interval = stats.quantile_test(percents, p=0.5).confidence_interval(CONFIDENCE)
     return {
         "case": name,
-        "milliseconds": 1000 * min(seconds[False]) / case.batches,
-        "percent": 100 * (min(seconds[True]) / min(seconds[False]) - 1),
-        "resolution": 100 * float(np.max(second / fastest - 1)),
+        "milliseconds": 1000 * float(np.median(without)) / case.batches,
+        "own": 100 * float(own.sum() / seconds.sum()),
+        "pairs": pairs,
+        "percent": float(np.median(percents)),
+        "lower": float(interval.low),
+        "upper": float(interval.high),
     }
 
 
 @click.command()
-@click.option("--rounds", default=15, show_default=True, help="How often each way is timed.")
-def main(rounds: int) -> None:
+@click.option("--pairs", default=60, show_default=True, help="How often each way is timed.")
+def main(pairs: int) -> None:
     """Measure and write the file."""
-    rows = [row(name, case, rounds) for name, case in CASES.items()]
+    rows = [row(name, case, pairs) for name, case in CASES.items()]
     for found in rows:
-        print(f"{found['case']}: measuring costs {found['percent']:.2f} %", flush=True)
+        print(
+            f"{found['case']}: measuring works {found['own']:.2f} % of the time; it adds"
+            f" {found['percent']:.2f} %, with a confidence of {CONFIDENCE:.0%} between"
+            f" {found['lower']:.2f} and {found['upper']:.2f} %"
+        )
     write_csv("measuring", pd.DataFrame(rows))
 
 

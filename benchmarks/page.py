@@ -3,6 +3,7 @@
 python benchmarks/page.py
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +35,9 @@ AXES = {"steps": "steps of a sequence", "units": "units", "batch_size": "example
 LAYERS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 HEAD = """# How fast
 
-Written by `python benchmarks/page.py` from what `make bench` measures: {processor}, {cores} cores.
+Written by `python benchmarks/page.py` from what `make bench` measures.
 """
-LAYERS_TEXT = """
-## A training step of `fit`, in milliseconds
-
+LAYERS_TEXT = """\
 Medians over rounds in which every way trained in turn; quartiles are those of the ratio within a
 round. "Products alone" is what the step's products with the recurrent layers' kernels would take at
 the rate of a large float32 matrix product, {rate:.0f} billion operations a second. PyTorch has no
@@ -48,9 +47,7 @@ layer for some rows, and XLA is not timed on convolutions.
 With `mixed_bfloat16`, and for ConvLSTM2D, rnnbench leaves Keras its own loop: the two columns
 measure the same. Products of 16 bits pay on processors with units for them, such as AMX.
 """
-GROWTH = """
-## How it grows
-
+GROWTH = """\
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
 
 One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but for what the axis
@@ -69,9 +66,8 @@ class Section:
     columns: tuple[Column, ...]
 
     def written(self, table: pd.DataFrame) -> str:
-        """Return the section."""
-        shown = to_markdown(as_text(table, self.columns))
-        return f"\n## {self.title}\n\n{self.words}\n\n{shown}"
+        """Return the words and the table."""
+        return f"{self.words}\n\n{to_markdown(as_text(table, self.columns))}"
 
 
 SECTIONS = {
@@ -109,15 +105,19 @@ SECTIONS = {
     ),
     "measuring": Section(
         "What measuring costs",
-        "The same training with everything that measures it (`TimingCallback`, `DeviceUsage`,\n"
-        "`MachineLoad`) and without, in turn; the first case has steps as short as any here. The\n"
-        "fastest rounds are compared; how far the second fastest is from them says what can be\n"
-        "told.",
+        "The share of a training's time in which what measures it (`TimingCallback`,\n"
+        "`DeviceUsage`, `MachineLoad`) works itself; and how much longer a training with it took\n"
+        "than one without beside it, as a median over pairs with its 95 % confidence interval,\n"
+        "which is as wide as the machine is unquiet. The first case has steps as short as any\n"
+        "here.",
         (
             Column("case", "model"),
             Column("milliseconds", "ms/step without", ".2f"),
-            Column("percent", "measuring adds, %", "+.2f"),
-            Column("resolution", "second fastest, %", "+.2f"),
+            Column("own", "works itself, %", ".2f"),
+            Column("pairs", "pairs", "d"),
+            Column("percent", "takes longer, %", "+.2f"),
+            Column("lower", "from", "+.2f"),
+            Column("upper", "to", "+.2f"),
         ),
     ),
     "agreement": Section(
@@ -140,9 +140,7 @@ END_TO_END = (
     Column("notebook", "plain Keras script", ".4f"),
     Column("rnnbench", "rnnbench", ".4f"),
 )
-END_TO_END_TEXT = """
-## From end to end
-
+END_TO_END_TEXT = """\
 The five notebooks as plain Keras scripts (`benchmarks/notebooks/`), one after the other, against
 `rnnbench repro --jobs {jobs}` of the same models on the same arrays: one part in {share} of the
 data, all epochs, one seed. The scripts took **{notebooks:.0f} s**, rnnbench **{rnnbench:.0f} s**
@@ -178,21 +176,23 @@ def draw_growth(table: pd.DataFrame) -> Figure:
 def write_page() -> None:
     """Write the page, of what was measured, and the figure."""
     DOCS.mkdir(exist_ok=True)
-    written = {
-        "recurrent_layers": layers,
-        "end_to_end": end_to_end,
-        "growth": growth,
-        **{name: section.written for name, section in SECTIONS.items()},
+    written: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {
+        "recurrent_layers": ("A training step of `fit`, in milliseconds", layers),
+        "end_to_end": ("From end to end", end_to_end),
+        "growth": ("How it grows", growth),
+        **{name: (section.title, section.written) for name, section in SECTIONS.items()},
     }
-    measured = {name: read_csv(name) for name in written if (FOLDER / f"{name}.csv").exists()}
-    machine = next(iter(measured.values())).iloc[0]
-    head = HEAD.format(processor=machine["processor"], cores=machine["cores"])
-    sections = [written[name](table) for name, table in measured.items()]
-    write_text(DOCS / "speed.md", head + "".join(sections))
+    page = HEAD
+    for name, (title, write) in written.items():
+        if (FOLDER / f"{name}.csv").exists():
+            table = read_csv(name)
+            machine = f"*{table['processor'][0]}, {table['cores'][0]} cores.*"
+            page += f"\n## {title}\n\n{machine}\n\n{write(table)}"
+    write_text(DOCS / "speed.md", page)
 
 
 def layers(table: pd.DataFrame) -> str:
-    """Write the section on training steps."""
+    """Return what is said of training steps."""
     table["distance"] = table["accelerated"] / table["bound"]
     columns = tuple(column for column in COLUMNS if column.name in table)
     rate = table["matrix_rate"][0] / 1e9
@@ -200,13 +200,13 @@ def layers(table: pd.DataFrame) -> str:
 
 
 def growth(table: pd.DataFrame) -> str:
-    """Draw the figure and return the section that shows it."""
+    """Draw the figure and return what is said of it."""
     save_figure(draw_growth(table), DOCS / "speed.png")
     return GROWTH
 
 
 def end_to_end(table: pd.DataFrame) -> str:
-    """Write the section on the notebooks."""
+    """Return what is said of the notebooks."""
     facts = table.iloc[0]
     return END_TO_END_TEXT.format(
         jobs=facts["jobs"],
