@@ -48,7 +48,7 @@ test: test-environment  ## lint, types and all tests
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest
+	pytest --numprocesses 2 --dist loadfile
 
 bench: environment  ## time training steps and the notebooks, with nothing beside: an hour
 	python benchmarks/recurrent_layers.py

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -33,17 +34,21 @@ def postgresql(program: str) -> str | None:
 
 
 @pytest.fixture
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder() -> Iterator[Path]:
+    """A folder that another user can reach, as pytest's own cannot."""
+    with tempfile.TemporaryDirectory(prefix="rnnbench-") as temporary:
+        yield Path(temporary)
+
+
+@pytest.fixture
+def database(folder: Path) -> Iterator[str]:
     """A PostgreSQL server of its own; its URI."""
     initdb, server = postgresql("initdb"), postgresql("postgres")
     if initdb is None or server is None:
         pytest.skip("PostgreSQL's server is not installed")
-    folder = tmp_path_factory.mktemp("database")
     # It refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else None
     if user:
-        for above in (folder, folder.parent, folder.parent.parent):
-            above.chmod(0o755)
         shutil.chown(folder, user)
     data, port = folder / "data", free_port()
     initial = [initdb, "--pgdata", str(data), "--username", "mlflow", "--auth", "trust"]
