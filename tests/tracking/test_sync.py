@@ -13,8 +13,10 @@ from mlflow.entities import LoggedModel, Run
 from ruamel.yaml import YAML
 
 from rnnbench.cli import main
+from rnnbench.data.sources import DATASETS, SYNTHETIC
 from rnnbench.evaluation.experiment import evaluate_experiment
 from rnnbench.params import parse_params
+from rnnbench.tracking.register import LIMITS_OF_DATA
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, TRAINED_TAG
 from rnnbench.tracking.store import tracking_uri
 from rnnbench.tracking.sync import sync as make_missing
@@ -156,10 +158,14 @@ def test_the_run_that_validated_best_is_registered_once_with_alias_and_card(
     assert "version 1 (seed 1)" in again.output
     client = MlflowClient(tracking_uri())
     version = client.get_model_version_by_alias(NAME, "champion")
-    for word in ("CC BY-SA 3.0", "accuracy", "60 train", "Limits", "seed 1"):
+    for word in ("CC BY-SA 3.0", "accuracy", "60 train", "calls any image a digit", "seed 1"):
         assert word in str(version.description)
     model = mlflow.pyfunc.load_model(f"models:/{NAME}@best")
     assert model.predict(np.zeros((2, 28, 28), np.float32)).shape == (2, 10)
+
+
+def test_of_every_data_set_it_is_said_what_its_models_cannot_do() -> None:
+    assert set(LIMITS_OF_DATA) == {*DATASETS, *SYNTHETIC}
 
 
 def test_a_model_without_test_metrics_is_not_registered(repository: Path) -> None:

@@ -16,9 +16,35 @@ SELECTED_BY = "validation_loss"
 # What a reader must know before using any of these models.
 LIMITS = (
     "It was trained by a fixed recipe to compare layers, not tuned to be the best model for its"
-    " task. It answers in its classes whatever it is given. Scores are those of the test split"
-    " above; on other data expect less."
+    " task. Scores are those of the test split above; on other data expect less."
 )
+DRAWN_BY_A_RULE = "It knows sequences drawn by one rule, of one length; it is of no other use."
+# And before using one that was trained on a certain data set.
+LIMITS_OF_DATA = {
+    "imdb": (
+        "It knows English film reviews that are clearly for or against, and calls any text one of"
+        " the two. Words outside its vocabulary are all the same to it, and of a long text it reads"
+        " a part."
+    ),
+    "reuters": (
+        "It knows English newswire of 1987 and gives any text one of its topics, two of which have"
+        " more than half of the examples."
+    ),
+    "mnist": (
+        "It knows single handwritten digits, light on dark and centred in 28 x 28 pixels, and calls"
+        " any image a digit."
+    ),
+    "moving_mnist": (
+        "It knows two handwritten digits that move steadily in 64 x 64 pixels and bounce off the"
+        " edges; nothing else that moves."
+    ),
+    "random_labels": (
+        "Its labels were drawn apart from its inputs: it can predict nothing and serves to compare"
+        " the cost of layers."
+    ),
+    "adding": DRAWN_BY_A_RULE,
+    "copying": DRAWN_BY_A_RULE,
+}
 
 
 @dataclass(frozen=True)
@@ -122,7 +148,7 @@ def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
             "|---|---:|",
             rows,
             "",
-            f"**Limits.** {LIMITS}",
+            f"**Limits.** {LIMITS} {LIMITS_OF_DATA[data['dataset']]}",
             "",
             f"**Origin.** Stage `{record['stage']}` of commit {commit}, seed {record['seed']},"
             f" run {record['run_id']}.",
