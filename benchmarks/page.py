@@ -44,16 +44,17 @@ the rate of a large float32 matrix product, {rate:.0f} billion operations a seco
 layer for some rows, and XLA is not timed on convolutions.
 
 {table}
-With `mixed_bfloat16`, and for ConvLSTM2D, rnnbench leaves Keras its own loop: the two columns
-measure the same. Products of 16 bits pay on processors with units for them, such as AMX.
+With `mixed_bfloat16`, for ConvLSTM2D and for SimpleRNN(256), rnnbench leaves Keras its own loop:
+both columns measure the same, and how far their ratio is from 1 says what the others are good for.
+Products of 16 bits pay on processors with units for them, such as AMX.
 """
 GROWTH = """\
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
 
 One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but for what the axis
 says. Where a step multiplies much at once Keras's own loop is as fast, and `accelerate` leaves it:
-SimpleRNN from examples · units² = 2²⁰ on, LSTM from 256 and GRU from 1,024 examples. There the two
-lines are the same.
+SimpleRNN from examples · units² = 2²⁰ on, LSTM from 256 and GRU from 1,024 examples. There both
+lines measure the same loop, and what is between them is what disturbed the machine.
 """
 
 
