@@ -158,7 +158,8 @@ def test_the_run_that_validated_best_is_registered_once_with_alias_and_card(
     assert "version 1 (seed 1)" in again.output
     client = MlflowClient(tracking_uri())
     version = client.get_model_version_by_alias(NAME, "champion")
-    for word in ("CC BY-SA 3.0", "accuracy", "60 train", "calls any image a digit", "seed 1"):
+    limits = ("Limits", "calls any image a digit")
+    for word in ("CC BY-SA 3.0", "accuracy", "60 train", *limits, "seed 1"):
         assert word in str(version.description)
     model = mlflow.pyfunc.load_model(f"models:/{NAME}@best")
     assert model.predict(np.zeros((2, 28, 28), np.float32)).shape == (2, 10)
