@@ -45,7 +45,11 @@ def write_result(results: Path, suite: str, name: str, **metrics: Any) -> None:
         },
         "runs": seeds,
     }
-    timing = {"epoch_seconds": [2.0, 4.0], "step_milliseconds": {"p50": 10.0, "p95": 12.0}}
+    timing = {
+        "training_seconds": 6.0,
+        "epoch_seconds": [2.0, 4.0],
+        "step_milliseconds": {"p50": 10.0, "p95": 12.0},
+    }
     write_json(folder / "scores.json", scores)
     losses = "".join(f"{seed},1,0.5,0.6\n{seed},2,0.3,0.{seed + 4}\n" for seed in range(len(seeds)))
     (folder / "history.csv").write_text("seed,epoch,loss,validation_loss\n" + losses)

@@ -16,6 +16,7 @@ from rnnbench.training.devices import environment
 HISTORY = "epoch,loss,validation_loss\n1,0.7,0.8\n2,0.5,0.6\n"
 SYSTEM_METRICS = "seconds,cpu_utilization_percentage\n0.5,80.0\n2.9,95.5\n"
 TIMING = {
+    "training_seconds": 3.0,
     "epoch_seconds": [2.0, 1.0],
     "step_milliseconds": {"p50": 10.0, "p95": 20.0},
     "compile_seconds": 1.5,

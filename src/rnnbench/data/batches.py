@@ -1,6 +1,7 @@
 """Batches from memory-mapped arrays: shuffled by seed, bytes scaled as they are read."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from rnnbench.data.prepared import Array, Split
 
 BYTE_MAXIMUM = np.float32(255.0)
+BATCHES_READ_AHEAD = 2
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -48,6 +50,40 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def _shuffle(self) -> None:
         if self._generator is not None:
             self._order = self._generator.permutation(len(self.split))
+
+
+def keras_input(batches: Batches) -> Any:
+    """Return what `fit` is given to train or validate on batches.
+
+    With TensorFlow as back end Keras would make a `tf.data` pipeline of the batches that tunes
+    itself, and at the end of every epoch wait for the thread that does so, which sleeps up to a
+    minute at a time. This pipeline is the same without it.
+
+    Parameters
+    ----------
+    batches : Batches
+        Each time that Keras has gone through them they are shuffled anew, if they have a seed.
+
+    Returns
+    -------
+    Batches or tf.data.Dataset
+        The batches themselves with another back end.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    def epoch() -> Iterator[tuple[Array, Array]]:
+        yield from map(batches.__getitem__, range(len(batches)))
+        batches.on_epoch_end()
+
+    signature = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in batches[0])
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    pipeline = tf.data.Dataset.from_generator(epoch, output_signature=signature)
+    counted = pipeline.apply(tf.data.experimental.assert_cardinality(len(batches)))
+    return counted.prefetch(BATCHES_READ_AHEAD).with_options(options)
 
 
 def scaled(values: Array) -> Array:

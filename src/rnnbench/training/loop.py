@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnbench.data.batches import Batches, scaled
+from rnnbench.data.batches import Batches, keras_input, scaled
 from rnnbench.data.prepared import TrainingData
 from rnnbench.models.build import build_model, count_parameters
 from rnnbench.models.fast import accelerate
@@ -129,12 +129,12 @@ def train_run(
         accelerate(model, recipe.batch_size)
     build_seconds = time.perf_counter() - begun
     batches = Batches(train, recipe.batch_size, shuffle_seed=seed)
-    held_out = Batches(validation, recipe.batch_size) if validation else None
+    held_out = keras_input(Batches(validation, recipe.batch_size)) if validation else None
     report = EpochReport(tracker, recipe.epochs)
     with MachineLoad() as load, DeviceUsage() as usage, EndBetweenSteps() as ending:
         timing = TimingCallback(usage.joules)
         model.fit(
-            batches,
+            keras_input(batches),
             validation_data=held_out,
             epochs=recipe.epochs,
             shuffle=False,  # the batches shuffle themselves, by the seed

@@ -109,8 +109,9 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
         Returns
         -------
         dict
-            `epoch_seconds`, `epoch_processor_seconds`, `validation_seconds` and
-            `gpu_epoch_energy_joules` (one an epoch; the last two where they are known),
+            `training_seconds` (all epochs and validations), `epoch_seconds`,
+            `epoch_processor_seconds`, `validation_seconds` and `gpu_epoch_energy_joules` (one an
+            epoch; the last two where they are known),
             `step_milliseconds` (p50, p95 and p99 of all steps but those that may compile; absent
             with fewer than three), `first_step_seconds`, `compile_seconds` (the two steps that may
             compile less a median one each), `examples_per_second` and `steps_per_second` (without
@@ -124,6 +125,7 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
         compiling = sum(max(self.step_seconds[step] - median, 0.0) for step in may_compile)
         spent = sum(self.epoch_seconds) - compiling
         summary: dict[str, Any] = {
+            "training_seconds": sum(self.epoch_seconds) + sum(self.validation_seconds),
             "epoch_seconds": self.epoch_seconds,
             "epoch_processor_seconds": self.epoch_processor_seconds,
             "first_step_seconds": self.step_seconds[0],

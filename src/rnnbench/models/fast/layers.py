@@ -38,7 +38,7 @@ def accelerate_on_tensorflow(layer: keras.Layer, batch_size: int) -> None:
         if not isinstance(part, keras.layers.RNN) or isinstance(part.inner_loop, partial):
             continue
         if reason_against(part, batch_size) is None:
-            part.inner_loop = partial(_inner_loop, part)
+            part.inner_loop = partial(_inner_loop, part, batch_size)
     if getattr(layer, "optimizer", None):
         compile_updates(layer.optimizer)
         layer.jit_compile = False
@@ -79,6 +79,7 @@ def _has_large_steps(cell: keras.Layer, batch_size: int) -> bool:
 
 def _inner_loop(
     layer: keras.layers.RNN,
+    batch_size: int,
     sequences: Any,
     initial_state: Any,
     mask: Any,
@@ -87,7 +88,8 @@ def _inner_loop(
     """Do what `RNN.inner_loop` does: last output, outputs (batch, steps, units), last states.
 
     The batch is cut in two: TensorFlow runs what does not depend on each other on different cores,
-    and XLA's loop uses one.
+    and XLA's loop uses one. A smaller batch, as the last of an epoch is, is filled up with zeros
+    first: XLA would compile the loop anew for its size, which takes seconds.
     """
     mask = keras.tree.flatten(mask)[0] if mask is not None else None
     if layer.go_backwards:
@@ -96,16 +98,30 @@ def _inner_loop(
     cell = _cells(layer)[0]
     if training and cell.dropout:
         sequences *= cell.get_dropout_mask(sequences[:, 0, :])[:, None, :]
-    batch = tf.shape(sequences)[0]
-    sizes = [(batch + 1) // 2, batch // 2]
+    examples = tf.shape(sequences)[0]
+    batch = tf.maximum(examples, batch_size)
     arrays = [sequences, *([] if mask is None else [mask]), *keras.tree.flatten(initial_state)]
+    filled = [_filled_up(array, batch - examples) for array in arrays]
+    sizes = [(batch + 1) // 2, batch // 2]
     parts = []
-    for part in zip(*(tf.split(array, sizes) for array in arrays), strict=True):
+    for part in zip(*(tf.split(array, sizes) for array in filled), strict=True):
         part_mask, states = (None, part[1:]) if mask is None else (part[1], part[2:])
         states = keras.tree.pack_sequence_as(initial_state, states)
         parts.append(_run(layer, part[0], part_mask, states))
-    last, outputs, ends = keras.tree.map_structure(lambda *both: tf.concat(both, axis=0), *parts)
+    last, outputs, ends = keras.tree.map_structure(
+        lambda *both: _first(tf.concat(both, axis=0), examples), *parts
+    )
     return last, outputs, ends
+
+
+def _filled_up(array: Any, missing: Any) -> Any:
+    """Return an array with zeros after its examples; the array itself if none is missing."""
+    return tf.pad(array, [[0, missing], *[[0, 0]] * (array.shape.rank - 1)])
+
+
+def _first(array: Any, examples: Any) -> Any:
+    """Return the first examples; unlike `array[:examples]` this does not copy all of them."""
+    return tf.slice(array, [0] * array.shape.rank, [examples, *[-1] * (array.shape.rank - 1)])
 
 
 def _run(
