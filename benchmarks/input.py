@@ -1,5 +1,8 @@
 """Milliseconds that fetching a batch adds to a step: the pipeline's batches against other ways.
 
+At the end of an epoch Keras waits for the thread that tunes what it reads from, where there is one;
+what that costs is shown with each step's share of the whole epoch.
+
 The model is next to nothing, so that a step is mostly its input. Arrays of the shapes of the IMDB
 reviews and of the moving digits lie memory-mapped in files, as `prepare` leaves them. Writes
 `results/input.csv`.
@@ -17,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from results import write_csv
-from rnnbench.data.batches import BYTE_MAXIMUM, Batches, as_targets, scaled
+from rnnbench.data.batches import BYTE_MAXIMUM, Batches, as_targets, keras_input, scaled
 from rnnbench.data.prepared import Split, read_split, write_split
 from rnnbench.models.backend import import_keras
 
@@ -64,7 +67,10 @@ def _tensorflow_s(split: Split, batch_size: int) -> Any:
 
 
 WAYS: dict[str, Callable[[Split, int], dict[str, Any]]] = {
-    "rnnbench, memory-mapped": lambda split, size: {"x": Batches(split, size, shuffle_seed=1)},
+    "rnnbench, memory-mapped": lambda split, size: {
+        "x": keras_input(Batches(split, size, shuffle_seed=1))
+    },
+    "the same as PyDataset": lambda split, size: {"x": Batches(split, size, shuffle_seed=1)},
     "tf.data, in memory": _tensorflow_s,
     "arrays, in memory": lambda split, size: {
         "x": scaled(np.array(split.inputs)),
@@ -87,11 +93,12 @@ def model_of(split: Split) -> Any:
     return model
 
 
-def milliseconds(model: Any, given: dict[str, Any]) -> float:
-    """Return the median step of an epoch."""
+def milliseconds(model: Any, given: dict[str, Any]) -> tuple[float, float]:
+    """Return the median step of an epoch, and the epoch divided by its steps."""
     timing = TimingCallback()
     model.fit(**given, epochs=1, verbose=0, callbacks=[timing])
-    return 1000 * float(np.median(timing.step_seconds))
+    steps = timing.step_seconds
+    return 1000 * float(np.median(steps)), 1000 * timing.epoch_seconds[0] / len(steps)
 
 
 @click.command()
@@ -105,13 +112,14 @@ def main(rounds: int) -> None:
             split = read_split(Path(folder), "train")
             model = model_of(split)
             given = {way: prepare(split, batch_size) for way, prepare in WAYS.items()}
-            measured: dict[str, list[float]] = {way: [] for way in WAYS}
+            measured: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
             for _ in range(rounds + 1):  # the first round warms up
                 for way, arguments in given.items():
                     measured[way].append(milliseconds(model, arguments))
         for way, times in measured.items():
-            rows.append({"data": name, "way": way, "milliseconds": float(np.median(times[1:]))})
-            print(f"{name}, {way}: {rows[-1]['milliseconds']:.2f} ms a step", flush=True)
+            step, share = np.median(times[1:], axis=0)
+            rows.append({"data": name, "way": way, "milliseconds": step, "of_epoch": share})
+            print(f"{name}, {way}: {step:.2f} ms a step, {share:.2f} of the epoch", flush=True)
     write_csv("input", pd.DataFrame(rows))
 
 

@@ -29,7 +29,7 @@ import_keras()
 import keras  # noqa: E402 - after its chatter was held back
 from keras_steps import build, loss  # noqa: E402
 
-from rnnbench.data.batches import Batches  # noqa: E402
+from rnnbench.data.batches import Batches, keras_input  # noqa: E402
 from rnnbench.data.prepared import Split  # noqa: E402
 from rnnbench.models.fast import accelerate  # noqa: E402
 from rnnbench.training.devices import DeviceUsage  # noqa: E402
@@ -107,7 +107,7 @@ def row(name: str, case: Case, pairs: int) -> dict[str, Any]:
     The confidence interval of the pairs' median assumes nothing of how they are distributed.
     """
     data = Split(*case.data())
-    batches = Batches(data, case.batch_size)
+    batches = keras_input(Batches(data, case.batch_size))
     model = build(case, data.inputs.shape[1:])
     model.compile("adam", loss(case))
     accelerate(model, case.batch_size)

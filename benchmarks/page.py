@@ -86,11 +86,15 @@ SECTIONS = {
     "input": Section(
         "Fetching batches",
         "Milliseconds of a step of a model that computes next to nothing, on arrays of the real\n"
-        "shapes. The pipeline's batches read only their own rows from the file.",
+        "shapes; and the whole epoch divided by its steps. The pipeline's batches read only their\n"
+        "own rows from the file. Given as a `PyDataset` they would be read by a pipeline of Keras\n"
+        "that tunes itself, and an epoch would end with waiting for the thread that does so: the\n"
+        "longer, the longer training has gone on.",
         (
             Column("data", "data"),
             Column("way", "batches from"),
             Column("milliseconds", "ms/step", ".2f"),
+            Column("of_epoch", "ms of the epoch a step", ".2f"),
         ),
     ),
     "overhead": Section(

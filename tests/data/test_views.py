@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnnbench.data.batches import Batches
 from rnnbench.data.imdb import CITATION
 from rnnbench.data.prepared import Split, read_manifest, read_split
 from rnnbench.data.ragged import Ragged
@@ -168,41 +167,6 @@ def test_more_sequences_than_there_are_is_refused(
 ) -> None:
     with pytest.raises(RnnbenchError, match=r"1000 \+ test_examples 200 .* 12 sequences"):
         prepare("moving-mnist-1k", params, raw, tmp_path / "prepared")
-
-
-def test_bytes_are_scaled_when_batches_are_made() -> None:
-    images = np.array([[[0, 51, 255]]], dtype=np.uint8)
-    inputs, targets = Batches(Split(images, np.array([7], dtype=np.uint8)), 4)[0]
-    np.testing.assert_allclose(inputs, [[[0.0, 0.2, 1.0]]], rtol=1e-6)
-    assert inputs.dtype == np.float32
-    assert targets.tolist() == [[7]]
-
-
-def test_token_ids_are_not_scaled() -> None:
-    rows = np.array([[1, 300]], dtype=np.int32)
-    inputs, _ = Batches(Split(rows, np.array([0], dtype=np.uint8)), 4)[0]
-    assert inputs.tolist() == [[1, 300]]
-
-
-def test_an_epoch_has_every_example_once_in_an_order_that_its_seed_decides() -> None:
-    rows = np.arange(10, dtype=np.int32)[:, None]
-    labels = np.zeros(10, dtype=np.uint8)
-
-    def epochs(seed: int | None) -> list[list[int]]:
-        batches = Batches(Split(rows, labels), 4, seed)
-        orders = []
-        for _ in range(2):
-            parts = [batches[index][0] for index in range(len(batches))]
-            orders.append(np.concatenate(parts).ravel().tolist())
-            batches.on_epoch_end()
-        return orders
-
-    assert epochs(None) == [list(range(10))] * 2
-    first, second = epochs(1)
-    assert first != second
-    assert sorted(first) == sorted(second) == list(range(10))
-    assert epochs(1) == [first, second]
-    assert epochs(2) != [first, second]
 
 
 def test_a_text_view_knows_the_words_that_have_an_id(

@@ -14,6 +14,7 @@ from rnnbench.models.fast.layers import reason_against
 
 L = keras.layers
 BATCH, STEPS, FEATURES = 3, 6, 4
+BATCH_SIZE = 8  # of training
 Make = Callable[..., Any]
 FORMS: dict[str, Make] = {
     "simple_rnn": lambda **options: L.SimpleRNN(5, **options),
@@ -45,7 +46,9 @@ def double() -> Iterator[None]:
     keras.config.set_dtype_policy("float32")
 
 
-def pair(make: Make, options: dict[str, bool], dtype: str = "float64") -> tuple[Any, Any, Any]:
+def pair(
+    make: Make, options: dict[str, bool], dtype: str = "float64", batch_size: int = BATCH
+) -> tuple[Any, Any, Any]:
     """Return a stock layer, the same accelerated, with random weights, and inputs."""
     generator = np.random.default_rng(7)
     inputs = tf.constant(generator.normal(size=(BATCH, STEPS, FEATURES)).astype(dtype))
@@ -55,7 +58,7 @@ def pair(make: Make, options: dict[str, bool], dtype: str = "float64") -> tuple[
     weights = [generator.normal(size=weight.shape) * 0.5 for weight in stock.get_weights()]
     stock.set_weights(weights)
     ours.set_weights(weights)
-    return stock, accelerate(ours), inputs
+    return stock, accelerate(ours, batch_size), inputs
 
 
 def a_mask() -> Any:
@@ -103,6 +106,15 @@ def test_outputs_states_and_gradients_are_those_of_the_stock_layer(form: str, ca
     assert_same(expected, outputs_and_gradients(ours, inputs, mask=mask), 1e-10)
 
 
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("form", FORMS)
+def test_a_batch_smaller_than_announced_is_computed_like_any_other(form: str) -> None:
+    options = {"return_sequences": True, "return_state": True}
+    stock, ours, inputs = pair(FORMS[form], options, batch_size=BATCH + 4)
+    expected = outputs_and_gradients(stock, inputs, mask=a_mask())
+    assert_same(expected, outputs_and_gradients(ours, inputs, mask=a_mask()), 1e-10)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_in_single_precision_too(form: str) -> None:
     stock, ours, inputs = pair(FORMS[form], {"return_sequences": True}, "float32")
@@ -144,7 +156,7 @@ def train(model: Any, **options: Any) -> list[float]:
 def fit(model: Any) -> list[float]:
     generator = np.random.default_rng(5)
     words, labels = generator.integers(0, 20, (22, STEPS)), generator.integers(0, 2, 22)
-    history = model.fit(words, labels, batch_size=8, epochs=3, verbose=0, shuffle=False)
+    history = model.fit(words, labels, batch_size=BATCH_SIZE, epochs=3, verbose=0, shuffle=False)
     losses: list[float] = history.history["loss"]
     return losses
 
@@ -154,7 +166,7 @@ def test_training_with_masks_dropout_and_a_last_batch_that_is_smaller_goes_the_s
     jit_compile: bool,
 ) -> None:
     stock = train(small_model(), jit_compile=jit_compile)
-    ours = train(accelerate(small_model()), jit_compile=jit_compile)
+    ours = train(accelerate(small_model(), BATCH_SIZE), jit_compile=jit_compile)
     np.testing.assert_allclose(ours, stock, rtol=1e-4)
 
 
@@ -166,14 +178,14 @@ def test_a_compiled_update_of_words_that_occur_many_times_is_the_stock_optimizer
     stock, ours = small_model(), small_model()
     for model in (stock, ours):
         model.compile(optimizer, "binary_crossentropy")
-    accelerate(ours)
+    accelerate(ours, BATCH_SIZE)
     np.testing.assert_allclose(fit(ours), fit(stock), rtol=1e-4)
     words = stock.layers[0].get_weights()[0]
     np.testing.assert_allclose(ours.layers[0].get_weights()[0], words, atol=1e-5)
 
 
 def test_training_again_gives_the_same_to_the_last_bit() -> None:
-    first, second = accelerate(small_model()), accelerate(small_model())
+    first, second = (accelerate(small_model(), BATCH_SIZE) for _ in range(2))
     assert train(first, jit_compile=False) == train(second, jit_compile=False)
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
