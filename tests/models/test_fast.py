@@ -115,6 +115,13 @@ def test_a_batch_smaller_than_announced_is_computed_like_any_other(form: str) ->
     assert_same(expected, outputs_and_gradients(ours, inputs, mask=a_mask()), 1e-10)
 
 
+def test_layers_after_it_know_the_shape_of_what_they_get() -> None:
+    _, layer, _ = pair(FORMS["lstm"], {"return_sequences": True}, "float32")
+    inputs = tf.TensorSpec((None, STEPS, FEATURES))
+    traced = tf.function(layer).get_concrete_function(inputs)
+    assert traced.output_shapes == tf.TensorShape((None, STEPS, 5))
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_in_single_precision_too(form: str) -> None:
     stock, ours, inputs = pair(FORMS[form], {"return_sequences": True}, "float32")

@@ -121,7 +121,10 @@ def _filled_up(array: Any, missing: Any) -> Any:
 
 def _first(array: Any, examples: Any) -> Any:
     """Return the first examples; unlike `array[:examples]` this does not copy all of them."""
-    return tf.slice(array, [0] * array.shape.rank, [examples, *[-1] * (array.shape.rank - 1)])
+    rank = array.shape.rank
+    first = tf.slice(array, [0] * rank, [examples, *[-1] * (rank - 1)])
+    first.set_shape([None, *array.shape[1:]])
+    return first
 
 
 def _run(
@@ -141,7 +144,10 @@ def _run(
         )
         end = [tf.transpose(one) for one in end]
         ends += end
-    outputs = tf.transpose(hidden, (2, 0, 1)) if layer.return_sequences else None
+    outputs = None
+    if layer.return_sequences:
+        outputs = tf.transpose(hidden, (2, 0, 1))
+        outputs.set_shape([None, sequences.shape[1], None])
     last, outputs = _outputs(layer, mask, end[0], outputs)
     return last, outputs, keras.tree.pack_sequence_as(initial_state, ends)
 
