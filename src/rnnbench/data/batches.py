@@ -74,8 +74,11 @@ def keras_input(batches: Batches) -> Any:
     import tensorflow as tf
 
     def epoch() -> Iterator[tuple[Array, Array]]:
-        yield from map(batches.__getitem__, range(len(batches)))
-        batches.on_epoch_end()
+        last = len(batches) - 1
+        yield from map(batches.__getitem__, range(last))
+        batch = batches[last]
+        batches.on_epoch_end()  # before the last is handed over: Keras never asks for another
+        yield batch
 
     signature = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in batches[0])
     options = tf.data.Options()

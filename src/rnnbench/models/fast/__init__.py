@@ -23,7 +23,7 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     layer : keras.Layer
         A layer or a model.
     batch_size : int, default 1
-        How many examples it will mostly see at once.
+        How many examples it will mostly see at once; fewer are filled up and cost as much.
 
     Returns
     -------
