@@ -53,6 +53,7 @@ test: test-environment  ## lint, types and all tests
 bench: environment  ## time training steps and the notebooks, with nothing beside: an hour
 	python benchmarks/recurrent_layers.py
 	python benchmarks/growth.py
+	python benchmarks/side_by_side.py
 	python benchmarks/input.py
 	python benchmarks/measuring.py
 	python benchmarks/end_to_end.py

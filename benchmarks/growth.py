@@ -1,15 +1,12 @@
-"""How the cost of a training step grows with the sequence, the units, the batch and the jobs.
+"""How the cost of a training step grows with the sequence, the units and the batch.
 
-Stock Keras and the compiled loop in turn, as in `recurrent_layers.py`. Writes `results/growth.csv`
-and `results/jobs.csv`.
+Stock Keras and the compiled loop in turn, as in `recurrent_layers.py`. Writes `results/growth.csv`.
 
     python benchmarks/growth.py [--rounds 3]
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import click
 import numpy as np
@@ -26,7 +23,6 @@ AXES: dict[str, tuple[int, ...]] = {
     "units": (16, 64, 256, 1024),
     "batch_size": (8, 64, 256, 1024),
 }
-MOST_JOBS = 4
 
 
 def growth(running: list[Worker], rounds: int) -> pd.DataFrame:
@@ -52,37 +48,12 @@ def spread(milliseconds: Sequence[float]) -> dict[str, float]:
     return {"median": median, "lower_quartile": lower, "upper_quartile": upper}
 
 
-def side_by_side(rounds: int) -> pd.DataFrame:
-    """Measure the examples a second of one to four trainings at the same time, all added up."""
-    case = Case("words", "lstm")
-    rows: list[dict[str, Any]] = []
-    for jobs in range(1, MOST_JOBS + 1):
-        with workers([ACCELERATED] * jobs) as running:
-            for worker in running:
-                worker.prepare(case)
-            seconds = [_together(running) for _ in range(rounds)]
-        examples = jobs * case.batches * case.batch_size
-        rows.append({"jobs": jobs, "examples_per_second": examples / float(np.median(seconds))})
-        print(f"{jobs} at a time: {rows[-1]['examples_per_second']:.0f} examples/s", flush=True)
-    return pd.DataFrame(rows)
-
-
-def _together(running: list[Worker]) -> float:
-    begun = time.perf_counter()
-    for worker in running:
-        worker.start_round()
-    for worker in running:
-        worker.end_round()
-    return time.perf_counter() - begun
-
-
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often each point is timed.")
 def main(rounds: int) -> None:
     """Measure and write both files."""
     with workers((STOCK, ACCELERATED)) as running:
         write_csv("growth", growth(running, rounds))
-    write_csv("jobs", side_by_side(rounds))
 
 
 if __name__ == "__main__":

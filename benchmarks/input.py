@@ -1,7 +1,6 @@
 """Milliseconds that fetching a batch adds to a step: the pipeline's batches against other ways.
 
-At the end of an epoch Keras waits for the thread that tunes what it reads from, where there is one;
-what that costs is shown with each step's share of the whole epoch.
+The whole epoch divided by its steps stands beside: what is read ahead, begun and ended is in it.
 
 The model is next to nothing, so that a step is mostly its input. Arrays of the shapes of the IMDB
 reviews and of the moving digits lie memory-mapped in files, as `prepare` leaves them. Writes

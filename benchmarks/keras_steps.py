@@ -11,6 +11,8 @@ import_keras()
 
 import keras  # noqa: E402 - after its chatter was held back
 
+from rnnbench.data.batches import Batches, keras_input  # noqa: E402
+from rnnbench.data.prepared import Split  # noqa: E402
 from rnnbench.models.fast import accelerate  # noqa: E402
 from rnnbench.training.timing import TimingCallback  # noqa: E402
 
@@ -29,26 +31,20 @@ class Training:
     """A case's model, ready to be timed."""
 
     def __init__(self, case: Case, way: str) -> None:
-        self.case = case
-        self.inputs, self.targets = case.data()
+        inputs, targets = case.data()
         keras.config.set_dtype_policy(case.precision)
-        self.model = build(case, self.inputs.shape[1:])
+        self.model = build(case, inputs.shape[1:])
         self.model.compile("adam", loss(case), **COMPILE.get(way, {}))
-        if way == ACCELERATED:
+        self.data: dict[str, Any] = {"x": inputs, "y": targets, "batch_size": case.batch_size}
+        if way == ACCELERATED:  # as the pipeline trains
             accelerate(self.model, case.batch_size)
+            self.data = {"x": keras_input(Batches(Split(inputs, targets), case.batch_size))}
 
     def round(self) -> dict[str, Any]:
         """Train once over the data; return its loss and the milliseconds of each step."""
         gc.collect()  # not while a step is timed
         timing = TimingCallback()
-        history = self.model.fit(
-            self.inputs,
-            self.targets,
-            batch_size=self.case.batch_size,
-            shuffle=False,
-            verbose=0,
-            callbacks=[timing],
-        )
+        history = self.model.fit(**self.data, shuffle=False, verbose=0, callbacks=[timing])
         return {
             "loss": history.history["loss"][0],
             "milliseconds": [1000 * seconds for seconds in timing.step_seconds],
