@@ -6,6 +6,7 @@ its vocabulary lies beside it, and what comes out is a label and its probability
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import mlflow.keras
@@ -21,23 +22,29 @@ TEXT_EXAMPLE = ["An excellent movie!", "Dull from beginning to end."]
 RUN_ARTIFACT = "run"
 
 
-class KerasFlavor:
-    """`mlflow.keras` as `Model.log` wants it.
+class UncheckedFlavor:
+    """`mlflow.keras` or `mlflow.pyfunc` as `Model.log` wants it, whose models it does not load.
 
-    `mlflow.keras.save_model` writes the input example before it makes the model's folder; here
-    the folder is made first.
+    Once it has logged a model, MLflow loads it and predicts its example, which costs seconds a run;
+    the project's tests load logged models instead.
+
+    Parameters
+    ----------
+    flavor : module
+        What saves the model.
     """
 
-    __name__ = "mlflow.keras"
+    def __init__(self, flavor: ModuleType) -> None:
+        self.__name__ = flavor.__name__
+        self._save_model = flavor.save_model
 
-    @staticmethod
-    def save_model(path: str, validate_serving_input: bool, **options: Any) -> None:
-        """Save with `mlflow.keras.save_model` into a folder that exists.
+    def save_model(self, path: str, validate_serving_input: bool, **options: Any) -> None:
+        """Save into a folder that exists: `mlflow.keras` writes into it before it makes one.
 
         `validate_serving_input` speaks to `Model.log`, which hands it on.
         """
         Path(path).mkdir(parents=True, exist_ok=True)
-        mlflow.keras.save_model(path=path, **options)
+        self._save_model(path=path, **options)
 
 
 def log_model(folder: Path, record: Mapping[str, Any]) -> str:
@@ -55,43 +62,39 @@ def log_model(folder: Path, record: Mapping[str, Any]) -> str:
     str
         The model's identifier.
     """
-    name = f"{record['experiment']}-seed-{record['seed']}"
-    # Given, not inferred: inferring starts a process with another TensorFlow.
-    pinned = requirements(record["environment"])
-    if (folder / VOCABULARY_FILE).exists():
-        logged = _log_text_model(name, folder, pinned)
-    else:
-        logged = _log_keras_model(name, folder, pinned)
+    of_text = (folder / VOCABULARY_FILE).exists()
+    logged = Model.log(
+        artifact_path=None,
+        name=f"{record['experiment']}-seed-{record['seed']}",
+        # Given, not inferred: inferring starts a process with another TensorFlow.
+        pip_requirements=requirements(record["environment"]),
+        validate_serving_input=False,
+        **(_text_model(folder) if of_text else _keras_model(folder)),
+    )
     return str(logged.model_id)
 
 
-def _log_keras_model(name: str, folder: Path, pinned: list[str]) -> Any:
+def _keras_model(folder: Path) -> dict[str, Any]:
     model = load_model(folder / MODEL_FILE)
     example = np.load(folder / INPUT_EXAMPLE_FILE, allow_pickle=False)
-    return Model.log(
-        artifact_path=None,
-        name=name,
-        flavor=KerasFlavor(),
-        model=model,
-        signature=infer_signature(example, model.predict_on_batch(example)),
-        input_example=example,
-        pip_requirements=pinned,
-        # The project's tests load logged models; loading each one again would cost seconds a run.
-        validate_serving_input=False,
-    )
+    return {
+        "flavor": UncheckedFlavor(mlflow.keras),
+        "model": model,
+        "signature": infer_signature(example, model.predict_on_batch(example)),
+        "input_example": example,
+    }
 
 
-def _log_text_model(name: str, folder: Path, pinned: list[str]) -> Any:
+def _text_model(folder: Path) -> dict[str, Any]:
     package = Path(rnnbench.__file__).parent
-    return mlflow.pyfunc.log_model(
-        name=name,
+    return {
+        "flavor": UncheckedFlavor(mlflow.pyfunc),
         # Source that is run when the model is loaded: nothing is pickled.
-        python_model=str(package / "tracking" / "text_model.py"),
-        artifacts={RUN_ARTIFACT: str(folder)},
-        code_paths=[str(package)],
-        input_example=TEXT_EXAMPLE,
-        pip_requirements=pinned,
-    )
+        "python_model": str(package / "tracking" / "text_model.py"),
+        "artifacts": {RUN_ARTIFACT: str(folder)},
+        "code_paths": [str(package)],
+        "input_example": TEXT_EXAMPLE,
+    }
 
 
 def requirements(environment: Mapping[str, Any]) -> list[str]:
