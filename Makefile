@@ -57,6 +57,7 @@ bench: environment  ## time training steps and the notebooks, with nothing besid
 	python benchmarks/input.py
 	python benchmarks/measuring.py
 	python benchmarks/end_to_end.py
+	python benchmarks/precision.py
 	dvc repro -q prepare@imdb-20k-200
 	python benchmarks/agreement.py
 	python benchmarks/page.py

@@ -1,0 +1,75 @@
+"""Test scores with `precision: mixed_bfloat16` beside those with float32, over the same seeds.
+
+Trained by `rnnbench repro` on part of the data, all epochs. Writes `results/precision.csv`.
+
+    python benchmarks/precision.py [--share 10] [--jobs 2]
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+from end_to_end import ROOT, run_pipeline, smaller
+from ruamel.yaml import YAML
+
+from results import write_csv
+from rnnbench.demo import lay_out, write_params
+from rnnbench.files import read_json
+from rnnbench.layout import RESULTS_FOLDER, SCORES_FILE
+
+# Those that 16 bits are for: their products are large.
+MEASURES = {"mnist-lstm": "accuracy", "moving-mnist-conv-lstm": "loss"}
+PRECISIONS = ("float32", "mixed_bfloat16")
+SEEDS = (42, 43, 44)
+
+
+def in_precision(content: Mapping[str, Any], precision: str) -> dict[str, Any]:
+    """Return the content of a params.yaml with every experiment trained in a precision."""
+    recipes = {
+        suite: {
+            name: {**recipe, "training": {**recipe["training"], "precision": precision}}
+            for name, recipe in members.items()
+        }
+        for suite, members in content["recipes"].items()
+    }
+    return {**content, "recipes": recipes}
+
+
+def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dict[str, Any]]:
+    """Return a row an experiment that was run in a folder: its scores over the seeds."""
+    rows = []
+    for name, measure in MEASURES.items():
+        suite = content["experiments"][name]["suite"]
+        runs = read_json(folder / RESULTS_FOLDER / suite / name / SCORES_FILE)["runs"]
+        values = [run[measure] for run in runs.values()]
+        extent = {"lowest": min(values), "mean": np.mean(values), "highest": max(values)}
+        rows.append({"experiment": name, "measure": measure, "precision": precision, **extent})
+    return rows
+
+
+@click.command()
+@click.option("--share", default=10, show_default=True, help="One part in how many of the data.")
+@click.option("--jobs", default=2, show_default=True, help="Stages side by side.")
+def main(share: int, jobs: int) -> None:
+    """Train in both precisions and write the file."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="rnnbench-") as temporary:
+        folder = Path(temporary) / "clone"
+        lay_out(ROOT, folder)
+        content = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        chosen = smaller(content, MEASURES, SEEDS, share)
+        for precision in PRECISIONS:
+            write_params(in_precision(chosen, precision), folder / "params.yaml")
+            run_pipeline(folder, jobs)
+            rows += scores(folder, chosen, precision)
+    table = pd.DataFrame(rows).sort_values(["experiment", "precision"])
+    write_csv("precision", table.assign(share=share, seeds=len(SEEDS)))
+    print(table.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
