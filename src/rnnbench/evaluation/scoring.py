@@ -38,7 +38,7 @@ from rnnbench.models.outputs import Probabilities, probabilities_from_outputs
 from rnnbench.params import AddingView, AnyView, CopyingView, Experiment, FramesView, TextView
 
 SEQUENCE_SHOWN = 0
-EVALUATION_BATCH = 64
+EVALUATION_BATCH = 512  # outputs are those of smaller batches, sooner
 
 
 @dataclass
