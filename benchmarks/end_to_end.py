@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,15 @@ SUITES = ("first-look", "digit-rows", "sentiment", "long-reviews", "random-label
 SEEDS = (42,)
 # What the data sets offer for training; views of frames and synthetic ones say it themselves.
 TRAINING_EXAMPLES = {"imdb": 25_000, "reuters": 8_982, "mnist": 60_000}
+
+
+@contextmanager
+def scratch_clone() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Give a clone of the repository for a while, and what its params.yaml says."""
+    with tempfile.TemporaryDirectory(prefix="rnnbench-") as temporary:
+        folder = Path(temporary) / "clone"
+        lay_out(ROOT, folder)
+        yield folder, YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def of_the_notebooks(content: Mapping[str, Any]) -> list[str]:
@@ -101,10 +111,7 @@ def run_pipeline(folder: Path, jobs: int, *stages: str) -> float:
 @click.option("--jobs", default=2, show_default=True, help="Stages side by side.")
 def main(share: int, jobs: int) -> None:
     """Measure both and write the file."""
-    with tempfile.TemporaryDirectory(prefix="rnnbench-") as temporary:
-        folder = Path(temporary) / "clone"
-        lay_out(ROOT, folder)
-        content = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    with scratch_clone() as (folder, content):
         chosen = smaller(content, of_the_notebooks(content), SEEDS, share)
         write_params(chosen, folder / "params.yaml")
         run_pipeline(folder, jobs, "prepare")

@@ -51,7 +51,7 @@ def spread(milliseconds: Sequence[float]) -> dict[str, float]:
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often each point is timed.")
 def main(rounds: int) -> None:
-    """Measure and write both files."""
+    """Measure and write the file."""
     with workers((STOCK, ACCELERATED)) as running:
         write_csv("growth", growth(running, rounds))
 

@@ -5,7 +5,6 @@ Trained by `rnnbench repro` on part of the data, all epochs. Writes `results/pre
     python benchmarks/precision.py [--share 10] [--jobs 2]
 """
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from end_to_end import ROOT, run_pipeline, smaller
-from ruamel.yaml import YAML
+from end_to_end import run_pipeline, scratch_clone, smaller
 
 from results import write_csv
-from rnnbench.demo import lay_out, write_params
+from rnnbench.demo import write_params
 from rnnbench.files import read_json
 from rnnbench.layout import RESULTS_FOLDER, SCORES_FILE
 
@@ -57,10 +55,7 @@ def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dic
 def main(share: int, jobs: int) -> None:
     """Train in both precisions and write the file."""
     rows = []
-    with tempfile.TemporaryDirectory(prefix="rnnbench-") as temporary:
-        folder = Path(temporary) / "clone"
-        lay_out(ROOT, folder)
-        content = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    with scratch_clone() as (folder, content):
         chosen = smaller(content, MEASURES, SEEDS, share)
         for precision in PRECISIONS:
             write_params(in_precision(chosen, precision), folder / "params.yaml")
