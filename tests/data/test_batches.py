@@ -1,9 +1,12 @@
 """Batches: what is in them, their order, and how Keras reads them."""
 
+import subprocess
+import sys
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from rnnbench.data.batches import Batches, keras_input
 from rnnbench.data.prepared import Split
@@ -79,3 +82,30 @@ def test_no_thread_tunes_what_keras_reads_so_that_no_epoch_waits_for_it() -> Non
     pipeline = keras_input(Batches(Split(rows, np.zeros(10, dtype=np.uint8)), 4))
     assert not pipeline.options().autotune.enabled
     assert len(pipeline) == 3
+
+
+# Trains a moment, then counts the pages that arrays of 1 MB, made and dropped in turn, ask for.
+PAGES_OF_STEPS = """
+import resource
+import keras
+import numpy as np
+from rnnbench.data.batches import Batches, keras_input
+from rnnbench.data.prepared import Split
+
+rows = np.arange(10, dtype=np.float32)[:, None]
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(keras_input(Batches(Split(rows, np.zeros(10, dtype=np.uint8)), 4)), verbose=0)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(100):
+    np.ones(2**18, dtype=np.float32)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is the C library of Linux that is told")
+def test_memory_that_a_step_frees_is_there_for_the_next() -> None:
+    command = [sys.executable, "-c", PAGES_OF_STEPS]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    pages_of_all = 100 * 2**20 / 4096
+    assert int(said.stdout.split()[-1]) < pages_of_all / 4

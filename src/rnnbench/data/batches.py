@@ -1,7 +1,6 @@
 """Batches from memory-mapped arrays: shuffled by seed, bytes scaled as they are read."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -55,9 +54,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 def keras_input(batches: Batches) -> Any:
     """Return what `fit` is given to train or validate on batches.
 
-    With TensorFlow as back end Keras would make a `tf.data` pipeline of the batches that tunes
-    itself, and at the end of every epoch wait for the thread that does so, which sleeps up to a
-    minute at a time. This pipeline is the same without it.
+    With TensorFlow as back end Keras would make a `tf.data` pipeline of the batches, out of a
+    generator and tuning itself. This one is neither. A generator would let TensorFlow tell the C
+    library to return free memory at once (`M_TRIM_THRESHOLD`), which every step would ask for anew;
+    and at the end of every epoch Keras would wait for the thread that tunes, which sleeps up to a
+    minute at a time.
 
     Parameters
     ----------
@@ -73,20 +74,23 @@ def keras_input(batches: Batches) -> Any:
         return batches
     import tensorflow as tf
 
-    def epoch() -> Iterator[tuple[Array, Array]]:
-        last = len(batches) - 1
-        yield from map(batches.__getitem__, range(last))
-        batch = batches[last]
-        batches.on_epoch_end()  # before the last is handed over: Keras never asks for another
-        yield batch
+    signature = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in batches[0]]
 
-    signature = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in batches[0])
+    def read(index: Any) -> tuple[Array, Array]:
+        batch = batches[int(index)]
+        if index + 1 == len(batches):  # Keras counts, and never asks for more
+            batches.on_epoch_end()
+        return batch
+
+    def fetch(index: Any) -> tuple[Any, ...]:
+        arrays = tf.numpy_function(read, [index], [one.dtype for one in signature])
+        return tuple(map(tf.ensure_shape, arrays, [one.shape for one in signature]))
+
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1
-    pipeline = tf.data.Dataset.from_generator(epoch, output_signature=signature)
-    counted = pipeline.apply(tf.data.experimental.assert_cardinality(len(batches)))
-    return counted.prefetch(BATCHES_READ_AHEAD).with_options(options)
+    pipeline = tf.data.Dataset.range(len(batches)).map(fetch)
+    return pipeline.prefetch(BATCHES_READ_AHEAD).with_options(options)
 
 
 def scaled(values: Array) -> Array:
