@@ -2,51 +2,37 @@
 
 Both train and evaluate the same models on the same arrays for the same epochs, one seed each; both
 find the data prepared. `rnnbench repro` does more within its time: it repeats exactly, saves and
-logs models, draws figures and writes the report. Writes `results/end_to_end.csv`, and
-`results/overhead.csv` of its runs.
+logs models, draws figures and writes the report. It runs twice: all in float32, and with the
+experiments that 16 bits are for in `mixed_bfloat16`. Writes `results/end_to_end.csv`, and
+`results/overhead.csv` of the runs in float32.
 
     python benchmarks/end_to_end.py [--share 10] [--jobs 2]
 """
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 import pandas as pd
 from overhead import measure_overhead
-from ruamel.yaml import YAML
+from scratch_clone import FOR_16_BITS, MIXED, in_precision, run_pipeline, scratch_clone, smaller
 
 from results import write_csv
-from rnnbench.demo import lay_out, only, write_params
+from rnnbench.demo import write_params
 from rnnbench.files import read_json
 from rnnbench.layout import METRICS_FILE, PREPARED_FOLDER, RESULTS_FOLDER
 
-ROOT = Path(__file__).parent.parent
-SCRIPTS = ROOT / "benchmarks" / "notebooks"
+SCRIPTS = Path(__file__).with_name("notebooks")
 NOTEBOOKS = ("first_look", "digit_rows", "sentiment", "long_reviews", "layers")
 # Experiments of the notebooks' suites that no notebook trains: RNN(cell), and one of long reviews.
 NOT_IN_NOTEBOOKS = ("-rnn-", "long-stacked")
 SUITES = ("first-look", "digit-rows", "sentiment", "long-reviews", "random-labels")
 SEEDS = (42,)
-# What the data sets offer for training; views of frames and synthetic ones say it themselves.
-TRAINING_EXAMPLES = {"imdb": 25_000, "reuters": 8_982, "mnist": 60_000}
-
-
-@contextmanager
-def scratch_clone() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Give a clone of the repository for a while, and what its params.yaml says."""
-    with tempfile.TemporaryDirectory(prefix="rnnbench-") as temporary:
-        folder = Path(temporary) / "clone"
-        lay_out(ROOT, folder)
-        yield folder, YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def of_the_notebooks(content: Mapping[str, Any]) -> list[str]:
@@ -56,29 +42,6 @@ def of_the_notebooks(content: Mapping[str, Any]) -> list[str]:
         for name, placement in content["experiments"].items()
         if placement["suite"] in SUITES and not any(word in name for word in NOT_IN_NOTEBOOKS)
     ]
-
-
-def smaller(
-    content: Mapping[str, Any], names: Collection[str], seeds: Collection[int], share: int
-) -> dict[str, Any]:
-    """Leave of a params.yaml some experiments, with some seeds and 1/share of the data."""
-    kept = only(content, names)
-    return {
-        **kept,
-        "templates": {},
-        "experiments": {
-            name: {**placement, "seeds": list(seeds)}
-            for name, placement in kept["experiments"].items()
-        },
-        "views": {
-            name: {**view, "train_examples": _examples(view) // share}
-            for name, view in kept["views"].items()
-        },
-    }
-
-
-def _examples(view: Mapping[str, Any]) -> int:
-    return int(view["train_examples"] or TRAINING_EXAMPLES[view["dataset"]])
 
 
 def run_scripts(folder: Path) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
@@ -96,43 +59,54 @@ def run_scripts(folder: Path) -> tuple[dict[str, float], dict[str, dict[str, flo
     return seconds, metrics
 
 
-def run_pipeline(folder: Path, jobs: int, *stages: str) -> float:
-    """Run `rnnbench repro`; return its seconds."""
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-m", "rnnbench.cli", "repro", "--jobs", str(jobs), *stages]
-    begun = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environment, check=True)  # noqa: S603
-    return time.perf_counter() - begun
+def run_ours(
+    folder: Path, content: Mapping[str, Any], jobs: int
+) -> tuple[float, dict[str, dict[str, float]]]:
+    """Run what a params.yaml says in a clone; return the seconds and each experiment's metrics."""
+    write_params(content, folder / "params.yaml")
+    run_pipeline(folder, jobs, "prepare")
+    seconds = run_pipeline(folder, jobs)
+    print(f"rnnbench repro --jobs {jobs}: {seconds:.0f} s", flush=True)
+    suites = {name: placement["suite"] for name, placement in content["experiments"].items()}
+    return seconds, {
+        name: read_json(folder / RESULTS_FOLDER / suite / name / METRICS_FILE)
+        for name, suite in suites.items()
+    }
 
 
 @click.command()
 @click.option("--share", default=10, show_default=True, help="One part in how many of the data.")
 @click.option("--jobs", default=2, show_default=True, help="Stages side by side.")
 def main(share: int, jobs: int) -> None:
-    """Measure both and write the file."""
+    """Measure all and write the files."""
     with scratch_clone() as (folder, content):
         chosen = smaller(content, of_the_notebooks(content), SEEDS, share)
-        write_params(chosen, folder / "params.yaml")
-        run_pipeline(folder, jobs, "prepare")
-        ours = run_pipeline(folder, jobs)
-        print(f"rnnbench repro --jobs {jobs}: {ours:.0f} s", flush=True)
+        ours, metrics = run_ours(folder, chosen, jobs)
         write_csv("overhead", measure_overhead(folder))
-        seconds, metrics = run_scripts(folder)
-        rows = []
-        for name, placement in chosen["experiments"].items():
-            kept = read_json(folder / RESULTS_FOLDER / placement["suite"] / name / METRICS_FILE)
-            measure = "accuracy" if "accuracy" in metrics[name] else "loss"
-            scores = {"notebook": metrics[name][measure], "rnnbench": kept[measure]}
-            rows.append({"experiment": name, "measure": measure, **scores})
+        seconds, of_scripts = run_scripts(folder)
+    with scratch_clone() as (folder, _):
+        mixed, of_mixed = run_ours(folder, in_precision(chosen, FOR_16_BITS, MIXED), jobs)
+    rows = []
+    for name in chosen["experiments"]:
+        measure = "accuracy" if "accuracy" in metrics[name] else "loss"
+        ways = {"notebook": of_scripts, "rnnbench": metrics, "mixed": of_mixed}
+        scores = {way: found[name][measure] for way, found in ways.items()}
+        rows.append({"experiment": name, "measure": measure, **scores})
     total = sum(seconds.values())
     write_csv(
         "end_to_end",
         pd.DataFrame(rows).assign(
-            share=share, jobs=jobs, notebooks_seconds=total, rnnbench_seconds=ours
+            share=share,
+            jobs=jobs,
+            notebooks_seconds=total,
+            rnnbench_seconds=ours,
+            mixed_seconds=mixed,
         ),
     )
-    print(f"notebooks {total:.0f} s, rnnbench {ours:.0f} s: {total / ours:.2f} times as fast")
+    print(
+        f"notebooks {total:.0f} s; rnnbench {ours:.0f} s, {total / ours:.2f} times as fast;"
+        f" with {MIXED} {mixed:.0f} s, {total / mixed:.2f} times"
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import matplotlib as mpl
 import pandas as pd
 from cases import ACCELERATED, STOCK
 from matplotlib.figure import Figure
+from scratch_clone import FOR_16_BITS
 
 from results import FOLDER, read_csv
 from rnnbench.evaluation.figures import save_figure
@@ -164,13 +165,15 @@ END_TO_END = (
     Column("measure", "on the test split"),
     Column("notebook", "plain Keras script", ".4f"),
     Column("rnnbench", "rnnbench", ".4f"),
+    Column("mixed", "rnnbench, 16 bits", ".4f"),
 )
 END_TO_END_TEXT = """\
 The five notebooks as plain Keras scripts (`benchmarks/notebooks/`), one after the other, against
 `rnnbench repro --jobs {jobs}` of the same models on the same arrays: one part in {share} of the
 data, all epochs, one seed. The scripts took **{notebooks:.0f} s**, rnnbench **{rnnbench:.0f} s**
-with its logging, saving, figures and report: **{ratio:.2f} times as fast**. Both train with
-seed 42, on batches in another order: scores differ as between two seeds.
+with its logging, saving, figures and report: **{ratio:.2f} times as fast**. With `precision:
+mixed_bfloat16` for {mixed_names} it took **{mixed:.0f} s**: {mixed_ratio:.2f} times.
+All train with seed 42, scripts on batches in another order: scores differ as between two seeds.
 
 {table}
 """
@@ -244,6 +247,9 @@ def end_to_end(table: pd.DataFrame) -> str:
         notebooks=facts["notebooks_seconds"],
         rnnbench=facts["rnnbench_seconds"],
         ratio=facts["notebooks_seconds"] / facts["rnnbench_seconds"],
+        mixed_names=" and ".join(FOR_16_BITS),
+        mixed=facts["mixed_seconds"],
+        mixed_ratio=facts["notebooks_seconds"] / facts["mixed_seconds"],
         table=to_markdown(as_text(table, END_TO_END)),
     )
 

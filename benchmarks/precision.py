@@ -12,35 +12,21 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from end_to_end import run_pipeline, scratch_clone, smaller
+from scratch_clone import FOR_16_BITS, MIXED, in_precision, run_pipeline, scratch_clone, smaller
 
 from results import write_csv
 from rnnbench.demo import write_params
 from rnnbench.files import read_json
 from rnnbench.layout import RESULTS_FOLDER, SCORES_FILE
 
-# Those that 16 bits are for: their products are large.
-MEASURES = {"mnist-lstm": "accuracy", "moving-mnist-conv-lstm": "loss"}
-PRECISIONS = ("float32", "mixed_bfloat16")
+PRECISIONS = ("float32", MIXED)
 SEEDS = (42, 43, 44)
-
-
-def in_precision(content: Mapping[str, Any], precision: str) -> dict[str, Any]:
-    """Return the content of a params.yaml with every experiment trained in a precision."""
-    recipes = {
-        suite: {
-            name: {**recipe, "training": {**recipe["training"], "precision": precision}}
-            for name, recipe in members.items()
-        }
-        for suite, members in content["recipes"].items()
-    }
-    return {**content, "recipes": recipes}
 
 
 def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dict[str, Any]]:
     """Return a row an experiment that was run in a folder: its scores over the seeds."""
     rows = []
-    for name, measure in MEASURES.items():
+    for name, measure in FOR_16_BITS.items():
         suite = content["experiments"][name]["suite"]
         runs = read_json(folder / RESULTS_FOLDER / suite / name / SCORES_FILE)["runs"]
         values = [run[measure] for run in runs.values()]
@@ -56,9 +42,9 @@ def main(share: int, jobs: int) -> None:
     """Train in both precisions and write the file."""
     rows = []
     with scratch_clone() as (folder, content):
-        chosen = smaller(content, MEASURES, SEEDS, share)
+        chosen = smaller(content, FOR_16_BITS, SEEDS, share)
         for precision in PRECISIONS:
-            write_params(in_precision(chosen, precision), folder / "params.yaml")
+            write_params(in_precision(chosen, FOR_16_BITS, precision), folder / "params.yaml")
             run_pipeline(folder, jobs)
             rows += scores(folder, chosen, precision)
     table = pd.DataFrame(rows).sort_values(["experiment", "precision"])

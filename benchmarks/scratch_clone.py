@@ -1,0 +1,83 @@
+"""The pipeline in a clone that is thrown away, with fewer experiments, seeds and examples."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from rnnbench.demo import lay_out, only
+
+ROOT = Path(__file__).parent.parent
+# What the data sets offer for training; views of frames and synthetic ones say it themselves.
+TRAINING_EXAMPLES = {"imdb": 25_000, "reuters": 8_982, "mnist": 60_000}
+
+MIXED = "mixed_bfloat16"
+# Experiments that 16 bits are for, as their products are large; and what their scores are told by.
+FOR_16_BITS = {"mnist-lstm": "accuracy", "moving-mnist-conv-lstm": "loss"}
+
+
+@contextmanager
+def scratch_clone() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Give a clone of the repository for a while, and what its params.yaml says."""
+    with tempfile.TemporaryDirectory(prefix="rnnbench-") as temporary:
+        folder = Path(temporary) / "clone"
+        lay_out(ROOT, folder)
+        yield folder, YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def smaller(
+    content: Mapping[str, Any], names: Collection[str], seeds: Collection[int], share: int
+) -> dict[str, Any]:
+    """Leave of a params.yaml some experiments, with some seeds and 1/share of the data."""
+    kept = only(content, names)
+    return {
+        **kept,
+        "templates": {},
+        "experiments": {
+            name: {**placement, "seeds": list(seeds)}
+            for name, placement in kept["experiments"].items()
+        },
+        "views": {
+            name: {**view, "train_examples": _examples(view) // share}
+            for name, view in kept["views"].items()
+        },
+    }
+
+
+def _examples(view: Mapping[str, Any]) -> int:
+    return int(view["train_examples"] or TRAINING_EXAMPLES[view["dataset"]])
+
+
+def in_precision(
+    content: Mapping[str, Any], names: Collection[str], precision: str
+) -> dict[str, Any]:
+    """Return the content of a params.yaml with some experiments trained in a precision."""
+    recipes = {
+        suite: {
+            name: _recipe_in(recipe, precision) if name in names else recipe
+            for name, recipe in members.items()
+        }
+        for suite, members in content["recipes"].items()
+    }
+    return {**content, "recipes": recipes}
+
+
+def _recipe_in(recipe: Mapping[str, Any], precision: str) -> dict[str, Any]:
+    return {**recipe, "training": {**recipe["training"], "precision": precision}}
+
+
+def run_pipeline(folder: Path, jobs: int, *stages: str) -> float:
+    """Run `rnnbench repro`; return its seconds."""
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    command = [sys.executable, "-m", "rnnbench.cli", "repro", "--jobs", str(jobs), *stages]
+    begun = time.perf_counter()
+    subprocess.run(command, cwd=folder, env=environment, check=True)  # noqa: S603
+    return time.perf_counter() - begun
