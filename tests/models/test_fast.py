@@ -141,6 +141,118 @@ def test_backwards_and_from_given_states(form: str) -> None:
     assert_same(expected, given, 1e-10)
 
 
+FRAMES: dict[str, Make] = {
+    "square kernel": lambda **options: L.ConvLSTM2D(2, 3, padding="same", **options),
+    "even kernel, relu, no bias": lambda **options: L.ConvLSTM2D(
+        2, (2, 4), padding="same", activation="relu", use_bias=False, **options
+    ),
+    "lines": lambda **options: L.ConvLSTM1D(3, 3, padding="same", **options),
+}
+SIDES = {"lines": (6,)}  # of a frame; else it is a picture
+FRAME_CALLS: dict[str, tuple[dict[str, bool], bool]] = {
+    **CALLS,
+    "backwards": ({"go_backwards": True, "return_sequences": True}, False),
+    "every output and states": ({"return_sequences": True, "return_state": True}, False),
+}
+
+
+def frames(form: str, dtype: str) -> Any:
+    """Return a batch of sequences of frames of two channels."""
+    shape = (BATCH, STEPS, *SIDES.get(form, (5, 6)), 2)
+    return tf.constant(np.random.default_rng(7).normal(size=shape).astype(dtype))
+
+
+def pair_over_frames(form: str, options: dict[str, bool], inputs: Any) -> tuple[Any, Any]:
+    """Return a stock ConvLSTM, and the same accelerated."""
+    stock, ours = FRAMES[form](**options), FRAMES[form](**options)
+    stock(inputs)
+    ours(inputs)
+    generator = np.random.default_rng(8)
+    weights = [generator.normal(size=weight.shape) * 0.5 for weight in stock.get_weights()]
+    stock.set_weights(weights)
+    ours.set_weights(weights)
+    return stock, accelerate(ours)
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("call", FRAME_CALLS)
+@pytest.mark.parametrize("form", FRAMES)
+def test_conv_lstm_s_outputs_states_and_gradients_are_those_of_the_stock_layer(
+    form: str, call: str
+) -> None:
+    options, masked = FRAME_CALLS[call]
+    inputs = frames(form, "float64")
+    stock, ours = pair_over_frames(form, options, inputs)
+    mask = a_mask() if masked else None
+    expected = outputs_and_gradients(stock, inputs, mask=mask)
+    assert_same(expected, outputs_and_gradients(ours, inputs, mask=mask), 1e-10)
+
+
+@pytest.mark.parametrize("form", FRAMES)
+def test_conv_lstm_in_single_precision_too(form: str) -> None:
+    inputs = frames(form, "float32")
+    stock, ours = pair_over_frames(form, {"return_sequences": True}, inputs)
+    expected = outputs_and_gradients(stock, inputs)
+    assert_same(expected, outputs_and_gradients(ours, inputs), 1e-4)
+
+
+def test_conv_lstm_in_16_bits_is_nearer_to_32_than_keras_s_is() -> None:
+    inputs = tf.repeat(frames("square kernel", "float32"), 10, axis=1)
+    exact = L.ConvLSTM2D(2, 3, padding="same")
+    expected = exact(inputs)
+
+    def error(layer: Any) -> float:
+        layer(inputs[:, :1])
+        layer.set_weights(exact.get_weights())
+        return float(np.abs(tf.cast(layer(inputs), tf.float32) - expected).mean())
+
+    def in_16_bits() -> Any:
+        return L.ConvLSTM2D(2, 3, padding="same", dtype="mixed_bfloat16")
+
+    assert error(accelerate(in_16_bits())) < error(in_16_bits())
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("sides", [(3, 3, 3), (1, 2, 5)])
+def test_a_convolution_with_one_filter_is_that_of_the_stock_layer(
+    sides: tuple[int, int, int],
+) -> None:
+    images = tf.constant(np.random.default_rng(7).normal(size=(2, 4, 5, 6, 3)))
+    stock, ours = (L.Conv3D(1, sides, padding="same", bias_initializer="ones") for _ in range(2))
+    expected = outputs_and_gradients(stock, images)
+    ours(images)
+    ours.set_weights(stock.get_weights())
+    assert_same(outputs_and_gradients(stock, images)[1:], expected[1:], 1e-12)
+    assert_same(expected, outputs_and_gradients(accelerate(ours), images), 1e-10)
+    traced = tf.function(ours).get_concrete_function(tf.TensorSpec((None, 4, 5, 6, 3), tf.float64))
+    assert traced.output_shapes == tf.TensorShape((None, 4, 5, 6, 1))
+
+
+def frames_model() -> Any:
+    keras.utils.set_random_seed(3)
+    return keras.Sequential(
+        [
+            keras.Input((STEPS, 8, 8, 1)),
+            L.ConvLSTM2D(4, 3, padding="same", return_sequences=True),
+            L.ConvLSTM2D(4, 3, padding="same", return_sequences=True),
+            L.Conv3D(1, 3, padding="same", activation="sigmoid"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_training_on_frames_goes_the_same_way(jit_compile: bool) -> None:
+    pixels = np.random.default_rng(5).random((11, STEPS, 8, 8, 1)) < 0.2
+    pixels = pixels.astype("float32")
+    losses = []
+    for model in (frames_model(), accelerate(frames_model(), 4)):
+        model.compile("adam", "binary_crossentropy", jit_compile=jit_compile)
+        options: dict[str, Any] = {"batch_size": 4, "epochs": 3, "shuffle": False, "verbose": 0}
+        history = model.fit(pixels, pixels[:, ::-1], **options)
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+
+
 def small_model() -> Any:
     keras.utils.set_random_seed(3)
     model = keras.Sequential(
@@ -228,13 +340,28 @@ def test_within_time_distributed_too() -> None:
         (lambda: L.LSTM(4, recurrent_dropout=0.2), "recurrent dropout"),
         (lambda: L.GRU(4, activation="softmax"), "activation softmax"),
         (lambda: L.SimpleRNN(4, unroll=True), "unroll=True"),
-        (lambda: L.ConvLSTM2D(2, 3), "no compiled loop for ConvLSTMCell"),
+        (lambda: L.ConvLSTM2D(2, 3), "padding valid"),
+        (lambda: L.ConvLSTM2D(2, 3, padding="same", strides=2), "strides"),
+        (lambda: L.ConvLSTM2D(2, 3, padding="same", dilation_rate=2), "dilation"),
+        (lambda: L.ConvLSTM2D(2, 3, padding="same", dropout=0.1), "dropout"),
+        (lambda: L.ConvLSTM2D(2, 3, padding="same", dtype="mixed_float16"), "computes in float16"),
+        (lambda: L.ConvLSTM2D(2, 3, padding="same", dtype="mixed_bfloat16"), None),
         (lambda: L.LSTM(4, dtype="mixed_bfloat16"), "computes in bfloat16"),
         (lambda: L.LSTM(4), None),
     ],
 )
 def test_a_layer_that_keeps_keras_s_loop_says_why(layer: Make, reason: str | None) -> None:
     assert reason_against(layer(), batch_size=1) == reason
+
+
+@pytest.mark.parametrize(("channels", "filters", "fits"), [(1, 14, True), (2, 14, False)])
+def test_conv_lstm_keeps_keras_s_loop_where_a_frame_needs_another_block_of_channels(
+    channels: int, filters: int, fits: bool
+) -> None:
+    layer = L.ConvLSTM2D(filters, 3, padding="same")
+    layer.build((None, STEPS, 5, 6, channels))
+    reason = "channels of a frame that do not fit into the state's last block of 16"
+    assert reason_against(layer, batch_size=1) == (None if fits else reason)
 
 
 def test_a_layer_that_keeps_keras_s_loop_works_as_ever() -> None:

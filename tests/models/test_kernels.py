@@ -39,6 +39,18 @@ def test_an_accelerated_layer_runs_xla_s_loop(layer: Any) -> None:
     assert recurrent_kernels(accelerate(model(layer()))) == {"memory": {"kernel": "XLA loop"}}
 
 
+def test_an_accelerated_conv_lstm_runs_tensorflow_s_loop_with_gates_that_xla_compiled() -> None:
+    def frames() -> Any:
+        layer = L.ConvLSTM2D(2, 3, padding="same", name="memory")
+        return keras.Sequential([keras.Input((4, 5, 5, 1)), layer])
+
+    kept = {"kernel": "graph loop", "reason": "not accelerated"}
+    assert recurrent_kernels(frames()) == {"memory": kept}
+    assert recurrent_kernels(accelerate(frames())) == {
+        "memory": {"kernel": "graph loop, XLA gates"}
+    }
+
+
 def test_a_layer_that_is_not_faster_keeps_its_loop_and_says_why() -> None:
     layers = [
         L.GRU(4, recurrent_dropout=0.1, return_sequences=True, name="forgetful"),

@@ -1,7 +1,8 @@
 """Which kernel runs each recurrent layer: found in the graph that TensorFlow traces.
 
 Keras chooses while it traces. cuDNN's operation, a function marked for XLA and a loop over the
-steps are then nodes of the graph, each under the name of its layer.
+steps are then nodes of the graph, each under the name of its layer; so are the functions in a
+loop's body.
 """
 
 import re
@@ -13,6 +14,7 @@ import keras
 from rnnbench.errors import RnnbenchError
 
 CUDNN, XLA_LOOP, GRAPH_LOOP, UNROLLED = "cuDNN", "XLA loop", "graph loop", "unrolled"
+XLA_GATES = "graph loop, XLA gates"
 
 
 def recurrent_kernels(model: keras.Model, batch_size: int = 1) -> dict[str, dict[str, str]]:
@@ -95,15 +97,19 @@ def _is_of(layer: str, operation: Any) -> bool:
 
 
 def _kernel(operations: Iterable[Any]) -> str:
-    types = set()
+    types, loops = set(), []
     for operation in operations:
+        if operation.type in ("While", "StatelessWhile"):
+            loops.append(operation)
         compiled = operation.type.endswith("PartitionedCall") and _is_compiled(operation)
         types.add("XLA" if compiled else operation.type)
     if any(name.startswith("CudnnRNN") for name in types):
         return CUDNN
     if "XLA" in types:
         return XLA_LOOP
-    return GRAPH_LOOP if types & {"While", "StatelessWhile"} else UNROLLED
+    if not loops:
+        return UNROLLED
+    return XLA_GATES if any(_compiles_inside(loop) for loop in loops) else GRAPH_LOOP
 
 
 def _is_compiled(operation: Any) -> bool:
@@ -113,13 +119,21 @@ def _is_compiled(operation: Any) -> bool:
         return False
 
 
+def _compiles_inside(loop: Any) -> bool:
+    """Whether the body of a loop calls a function marked for XLA."""
+    body = loop.get_attr("body").name
+    functions = loop.graph.as_graph_def().library.function
+    nodes = next(each.node_def for each in functions if each.signature.name == body)
+    return any(node.attr["_XlaMustCompile"].b for node in nodes)
+
+
 def _reason(layer: keras.Layer, kernel: str, batch_size: int) -> str | None:
     """Return why a faster kernel does not run, in the words of what refused it."""
     import tensorflow as tf
 
     from rnnbench.models.fast.layers import reason_against
 
-    if kernel in (CUDNN, XLA_LOOP):
+    if kernel in (CUDNN, XLA_LOOP, XLA_GATES):
         return None
     if tf.config.list_physical_devices("GPU"):
         return _reason_against_cudnn(layer) or "Keras did not choose cuDNN"

@@ -1,11 +1,13 @@
 """Which layers run the compiled loop, and how their arrays go in and come out."""
 
+import math
 from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from rnnbench.models.fast.convolutions import convolve_with_one_filter, recur_over_frames
 from rnnbench.models.fast.loop import recur
 from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.steps import (
@@ -26,6 +28,9 @@ ELEMENTWISE = frozenset(
     )
 )
 RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
+CONVOLUTIONAL = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
+CHANNELS_OF_A_BLOCK = 16
+MOST_PLACES = 27  # of a kernel with one filter; each takes an array as large as the images
 # From here on Keras's loop is as fast, or faster in a process with one thread: what a step
 # multiplies fills a core by itself (`benchmarks/growth.py`).
 MANY_PRODUCTS_OF_SIMPLE_RNN = 2**20  # examples · units²
@@ -35,17 +40,34 @@ MANY_EXAMPLES = {keras.layers.LSTMCell: 256, keras.layers.GRUCell: 1024}
 def accelerate_on_tensorflow(layer: keras.Layer, batch_size: int) -> None:
     """Do what `rnnbench.models.fast.accelerate` says."""
     for part in layer._flatten_layers():
-        if not isinstance(part, keras.layers.RNN) or isinstance(part.inner_loop, partial):
-            continue
-        if reason_against(part, batch_size) is None:
-            part.inner_loop = partial(_inner_loop, part, batch_size)
+        if isinstance(part, keras.layers.RNN) and not isinstance(part.inner_loop, partial):
+            _accelerate_loop(part, batch_size)
+        elif isinstance(part, keras.layers.Conv3D) and _has_one_simple_filter(part):
+            part.convolution_op = convolve_with_one_filter
     if getattr(layer, "optimizer", None):
         compile_updates(layer.optimizer)
         layer.jit_compile = False
 
 
+def _accelerate_loop(layer: keras.layers.RNN, batch_size: int) -> None:
+    if reason_against(layer, batch_size) is not None:
+        return
+    if isinstance(layer, CONVOLUTIONAL):
+        layer.inner_loop = partial(_loop_over_frames, layer)
+    else:
+        layer.inner_loop = partial(_inner_loop, layer, batch_size)
+
+
+def _has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
+    one = layer.filters == 1 and layer.groups == 1
+    small = math.prod(layer.kernel_size) <= MOST_PLACES
+    return one and small and _reason_of_convolution(layer) is None
+
+
 def reason_against(layer: keras.layers.RNN, batch_size: int) -> str | None:
     """Return why `accelerate` leaves a layer its own loop; None if the compiled one runs."""
+    if isinstance(layer, CONVOLUTIONAL):
+        return _reason_of_frames(layer)
     if layer.compute_dtype not in ("float32", "float64"):
         return f"computes in {layer.compute_dtype}"
     if layer.unroll:
@@ -63,12 +85,43 @@ def _reason_of_cell(cell: keras.Layer, batch_size: int) -> str | None:
         return "recurrent dropout"
     if cell.dropout and getattr(cell, "implementation", 2) == 1:
         return "dropout of each gate by itself (implementation=1)"
+    if _reason_of_activations(cell) is None and _has_large_steps(cell, batch_size):
+        return "Keras's loop is as fast for steps as large"
+    return _reason_of_activations(cell)
+
+
+def _reason_of_activations(cell: keras.Layer) -> str | None:
     for activation in _activations(cell):
         if activation not in ELEMENTWISE:
             return f"activation {getattr(activation, '__name__', activation)}"
-    if _has_large_steps(cell, batch_size):
-        return "Keras's loop is as fast for steps as large"
     return None
+
+
+def _reason_of_frames(layer: keras.layers.RNN) -> str | None:
+    cell = layer.cell
+    if layer.compute_dtype == "float16":
+        return "computes in float16"
+    if cell.dropout or cell.recurrent_dropout:
+        return "dropout"
+    if cell.built and not _fit_beside_the_state(cell.kernel.shape[-2], cell.filters):
+        return "channels of a frame that do not fit into the state's last block of 16"
+    return _reason_of_activations(cell) or _reason_of_convolution(cell)
+
+
+def _fit_beside_the_state(channels: int, filters: int) -> bool:
+    """Whether a frame's channels and one of ones cost nothing where convolutions fill up to 16."""
+    blocks = math.ceil(filters / CHANNELS_OF_A_BLOCK)
+    return filters + channels + 1 <= blocks * CHANNELS_OF_A_BLOCK
+
+
+def _reason_of_convolution(layer: keras.Layer) -> str | None:
+    plain = {
+        "strides": set(layer.strides) == {1},
+        "dilation": set(layer.dilation_rate) == {1},
+        f"padding {layer.padding}": layer.padding == "same",
+        "channels first": layer.data_format == "channels_last",
+    }
+    return next((what for what, holds in plain.items() if not holds), None)
 
 
 def _has_large_steps(cell: keras.Layer, batch_size: int) -> bool:
@@ -112,6 +165,27 @@ def _inner_loop(
         lambda *both: _first(tf.concat(both, axis=0), examples), *parts
     )
     return last, outputs, ends
+
+
+def _loop_over_frames(
+    layer: keras.layers.RNN,
+    sequences: Any,
+    initial_state: Any,
+    mask: Any,
+    training: bool = False,
+) -> tuple[Any, Any, Any]:
+    """Do what `RNN.inner_loop` does for a ConvLSTM; with a mask, Keras's own does."""
+    if mask is not None:
+        stock: tuple[Any, Any, Any] = type(layer).inner_loop(
+            layer, sequences, initial_state, mask, training
+        )
+        return stock
+    if layer.go_backwards:
+        sequences = tf.reverse(sequences, [1])
+    activations = _compilable_activations(layer.cell)
+    return recur_over_frames(
+        layer.cell, activations, sequences, initial_state, layer.return_sequences
+    )
 
 
 def _filled_up(array: Any, missing: Any) -> Any:
@@ -194,10 +268,7 @@ def _in_order(cell: keras.Layer, weight: Any) -> Any:
 
 
 def _steps(cell: keras.Layer) -> Steps:
-    activations = [
-        logistic if activation is keras.activations.sigmoid else activation
-        for activation in _activations(cell)
-    ]
+    activations = _compilable_activations(cell)
     if isinstance(cell, keras.layers.LSTMCell):
         return LSTMSteps(*activations)
     if _resets_after(cell):
@@ -205,6 +276,13 @@ def _steps(cell: keras.Layer) -> Steps:
     if isinstance(cell, keras.layers.GRUCell):
         return GRUResetBeforeSteps(*activations)
     return SimpleRNNSteps(*activations)
+
+
+def _compilable_activations(cell: keras.Layer) -> list[Any]:
+    return [
+        logistic if activation is keras.activations.sigmoid else activation
+        for activation in _activations(cell)
+    ]
 
 
 def _activations(cell: keras.Layer) -> list[Any]:

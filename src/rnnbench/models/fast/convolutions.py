@@ -1,0 +1,185 @@
+"""A ConvLSTM's loop, and a convolution with one filter, in forms that keep a CPU busy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from rnnbench.models.fast.steps import Activation
+
+
+def recur_over_frames(
+    cell: keras.Layer,
+    activations: Sequence[Activation],
+    frames: Any,
+    states: Sequence[Any],
+    every_step: bool,
+) -> tuple[Any, Any, list[Any]]:
+    """Run the cell of a ConvLSTM (Shi et al. 2015, without peepholes) over a sequence.
+
+    Frame, state and a channel of ones for the bias go into the same convolution: libraries fill
+    channels up to a multiple of 16, so the few that this adds cost nothing. XLA compiles the gates
+    into one pass over memory. In 16 bits convolutions read and write 16 and add up in 32, and the
+    cell state, to which every step adds, stays in 32.
+
+    Parameters
+    ----------
+    cell : keras.Layer
+        Of a ConvLSTM layer, with strides and dilation 1, padding "same" and channels last.
+    activations : sequence of two functions
+        The activation and the recurrent activation.
+    frames : tensor, (batch, steps, ..., channels)
+        The sequence.
+    states : sequence of two tensors, (batch, ..., filters)
+        The initial h and c.
+    every_step : bool
+        Whether the state after every step is wanted.
+
+    Returns
+    -------
+    tuple
+        The last h; h after every step, (batch, steps, ..., filters), or the last h; and the last
+        states.
+    """
+    h, c = states
+    count = frames.shape[1] or tf.shape(frames)[1]
+    ones = tf.ones_like(h[..., :1])
+    # Halves, because TensorFlow works on two convolutions at a time.
+    kernels = tf.split(_kernel(cell), 2, axis=-1)
+    by_step = tf.TensorArray(frames.dtype, count).unstack(_swap_batch_and_steps(frames))
+    after = tf.TensorArray(h.dtype, count if every_step else 0, element_shape=h.shape)
+
+    def body(step: Any, h: Any, c: Any, after: Any) -> Any:
+        seen = tf.concat([by_step.read(step), h, ones], axis=-1)
+        sums = [cell.recurrent_conv(seen, kernel) for kernel in kernels]
+        h, c = _gates(activations, sums, c)
+        return step + 1, h, c, after.write(step, h) if every_step else after
+
+    start = (0, h, _in_32_bits(c), after)
+    _, h, c, after = tf.while_loop(
+        lambda step, *_: step < count, body, start, maximum_iterations=count
+    )
+    return h, _swap_batch_and_steps(after.stack()) if every_step else h, [h, c]
+
+
+def convolve_with_one_filter(images: Any, kernel: Any) -> Any:
+    """Return what a convolution with one filter, stride 1 and padding "same" does.
+
+    One product for all places of the kernel, then a sum of what meets in each pixel: convolutions
+    of libraries compute filters by the 16, of which this would use one.
+
+    Parameters
+    ----------
+    images : tensor, (batch, ..., channels)
+        With as many axes between as the kernel has.
+    kernel : tensor, (..., channels, 1)
+        The filter.
+
+    Returns
+    -------
+    tensor, (batch, ..., 1)
+    """
+    *sides, channels, _ = kernel.shape
+    places = tf.reshape(kernel, (-1, channels))
+    products = tf.matmul(places, tf.reshape(images, (-1, channels)), transpose_b=True)
+    by_place = tf.reshape(products, tf.concat([sides, tf.shape(images)[:-1]], axis=0))
+    summed = _sum_where_they_meet(sides, by_place)[..., None]
+    summed.set_shape([*images.shape[:-1], 1])
+    return summed
+
+
+def _sum_where_they_meet(sides: list[int], by_place: Any) -> Any:
+    """Return, in each pixel, the sum of what each place of a kernel got from the pixel under it.
+
+    The places are one axis a side, in front, and the pixels as many behind the batch's. The
+    gradient, each pixel's at all places, is written out: TensorFlow would keep every shifted array.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def summed(by_place: Any) -> tuple[Any, Any]:
+        return _gather(sides, by_place), lambda pixels: _spread(sides, pixels)
+
+    return summed(by_place)
+
+
+@tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+def _gather(sides: list[int], pixels: Any) -> Any:
+    for side in sides:
+        parts = zip(tf.unstack(pixels, num=side), _offsets(side), strict=True)
+        pixels = sum(_shifted(part, len(sides), offset) for part, offset in parts)
+    return pixels
+
+
+@tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+def _spread(sides: list[int], pixels: Any) -> Any:
+    for side in reversed(sides):
+        pixels = tf.stack([_shifted(pixels, len(sides), -offset) for offset in _offsets(side)])
+    return pixels
+
+
+def _offsets(side: int) -> range:
+    """Return how far each place of a kernel's side lies from the middle."""
+    return range(-((side - 1) // 2), side // 2 + 1)
+
+
+def _shifted(pixels: Any, axis: int, offset: int) -> Any:
+    """Return what lies so far on along an axis, zeros beyond the edge."""
+    margins = [[0, 0]] * pixels.shape.rank
+    margins[axis] = [max(-offset, 0), max(offset, 0)]
+    kept = slice(offset, None) if offset > 0 else slice(offset or None)
+    return tf.pad(pixels, margins)[(*[slice(None)] * axis, kept)]
+
+
+def _gates(activations: Sequence[Activation], sums: list[Any], c: Any) -> Any:
+    """Return the next h and c; backward computes the gates again rather than keep them."""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def gates(sums: list[Any], c: Any) -> tuple[Any, Any]:
+        def gradient(of_h: Any, of_c: Any) -> Any:
+            return _gradient_of_gates(*activations, sums, c, of_h, of_c)
+
+        return _compiled_gates(*activations, sums, c), gradient
+
+    return gates(sums, c)
+
+
+def _next(activation: Activation, recurrent: Activation, sums: list[Any], c: Any) -> Any:
+    """Return h and c after a step; the sums are those of the gates i, f, g and o, one or more."""
+    gates = 4 // len(sums)
+    i, f, g, o = (_in_32_bits(part) for some in sums for part in tf.split(some, gates, axis=-1))
+    c = recurrent(f) * c + recurrent(i) * activation(g)
+    return tf.cast(recurrent(o) * activation(c), sums[0].dtype), c
+
+
+_compiled_gates = tf.function(_next, jit_compile=True, autograph=False)
+
+
+@tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+def _gradient_of_gates(
+    activation: Activation, recurrent: Activation, sums: list[Any], c: Any, of_h: Any, of_c: Any
+) -> Any:
+    with tf.GradientTape() as tape:
+        tape.watch((sums, c))
+        after = _next(activation, recurrent, sums, c)
+    return tape.gradient(after, (sums, c), (of_h, of_c))
+
+
+def _kernel(cell: keras.Layer) -> Any:
+    """Return one kernel for the channels of the frame, of the state and of the ones."""
+    kernels = [tf.convert_to_tensor(cell.kernel), tf.convert_to_tensor(cell.recurrent_kernel)]
+    *sides, _, sums = kernels[0].shape
+    bias = tf.convert_to_tensor(cell.bias) if cell.use_bias else tf.zeros(sums, kernels[0].dtype)
+    margins = [[(side - 1) // 2, side // 2] for side in sides]
+    in_the_middle = tf.pad(
+        tf.reshape(bias, (*(1 for _ in sides), 1, sums)), [*margins, [0, 0], [0, 0]]
+    )
+    return tf.concat([*kernels, in_the_middle], axis=-2)
+
+
+def _in_32_bits(array: Any) -> Any:
+    return tf.cast(array, tf.float32) if array.dtype == tf.bfloat16 else array
+
+
+def _swap_batch_and_steps(array: Any) -> Any:
+    return tf.transpose(array, [1, 0, *range(2, array.shape.rank)])
