@@ -28,7 +28,7 @@ from rnnbench.files import read_json
 from rnnbench.layout import METRICS_FILE, PREPARED_FOLDER, RESULTS_FOLDER
 
 SCRIPTS = Path(__file__).with_name("notebooks")
-NOTEBOOKS = ("first_look", "digit_rows", "sentiment", "long_reviews", "layers")
+NOTEBOOKS = ("first_look", "digit_rows", "sentiment", "long_reviews", "random_labels")
 # Experiments of the notebooks' suites that no notebook trains: RNN(cell), and one of long reviews.
 NOT_IN_NOTEBOOKS = ("-rnn-", "long-stacked")
 SUITES = ("first-look", "digit-rows", "sentiment", "long-reviews", "random-labels")

@@ -7,6 +7,7 @@ Stock Keras and the compiled loop in turn, as in `recurrent_layers.py`. Writes `
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import click
 import numpy as np
@@ -31,7 +32,8 @@ def growth(running: list[Worker], rounds: int) -> pd.DataFrame:
     for axis, values in AXES.items():
         for layer in LAYERS:
             for value in values:
-                case = replace(BASE, layer=layer, **{axis: value})
+                changes: dict[str, Any] = {"layer": layer, axis: value}
+                case = replace(BASE, **changes)
                 milliseconds = measure(case, running, rounds)
                 rows += [
                     {"axis": axis, "value": value, "layer": layer, "way": way, **spread(times)}

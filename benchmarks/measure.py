@@ -115,8 +115,9 @@ def measure(case: Case, running: Sequence[Worker], rounds: int) -> dict[str, lis
     """
     losses = {worker.way: worker.prepare(case) for worker in running}
     milliseconds: dict[str, list[float]] = {worker.way: [] for worker in running}
-    for _ in range(rounds):
-        for worker in running:
+    for number in range(rounds):
+        first = number % len(running)  # nobody always trains after the same
+        for worker in (*running[first:], *running[:first]):
             answer = worker.round()
             _require_steps_add_up(worker.way, answer)
             losses[worker.way].append(answer["loss"])
@@ -146,6 +147,9 @@ def _require_same(losses: dict[str, list[float]], relative: float) -> None:
 
 def matrix_rate(size: int = 1024, repeats: int = 40) -> float:
     """Measure the operations a second of a float32 matrix product on this machine."""
+    from rnnbench.models.backend import import_keras
+
+    import_keras()
     import tensorflow as tf
 
     matrix = tf.random.normal((size, size))

@@ -54,7 +54,7 @@ def main(repository: Path) -> None:
     """Measure the REPOSITORY's last runs, by default those of the working directory."""
     table = measure_overhead(repository)
     write_csv("overhead", table)
-    worst = table.loc[table["overhead"].idxmax()]
+    worst = table.sort_values("overhead").iloc[-1]
     print(
         f"{len(table)} experiments: beside training a run costs {table['overhead'].median():.1f} s"
         f" (median), {worst['overhead']:.1f} s at most ({worst['experiment']}); peak memory"

@@ -12,7 +12,7 @@ import matplotlib as mpl
 import pandas as pd
 from cases import ACCELERATED, STOCK
 from matplotlib.figure import Figure
-from scratch_clone import FOR_16_BITS
+from scratch_clone import FOR_16_BITS, MIXED
 
 from results import FOLDER, read_csv
 from rnnbench.evaluation.figures import save_figure
@@ -32,6 +32,7 @@ COLUMNS = (
     Column("ratio", "stock / rnnbench", ".2f"),
     Column("lower_quartile", "lower quartile", ".2f"),
     Column("upper_quartile", "upper quartile", ".2f"),
+    Column("of_32_bits", "stock in float32 / rnnbench in 16 bits", ".2f"),
     Column("distance", "rnnbench / products", ".1f"),
     Column("limit", "stock / products", ".1f"),
 )
@@ -44,15 +45,15 @@ Written by `python benchmarks/page.py` from what `make bench` measures.
 LAYERS_TEXT = """\
 Medians over rounds in which every way trained in turn; quartiles are those of the ratio within a
 round. "Products alone" is what the step's products with the recurrent layers' kernels would take at
-the rate of a large float32 matrix product, {rate:.0f} billion operations a second. So "stock /
+the rate of a large float32 matrix product, {rates} billion operations a second. So "stock /
 products" is how many times as fast as stock Keras a step could be whose embedding, gates, optimizer
 and Python took no time at all: nothing that computes the same in float32 gets further on this
 machine. PyTorch has no layer for some rows, and XLA is not timed on convolutions.
 
 {table}
-With `mixed_bfloat16`, for ConvLSTM2D and for SimpleRNN(256), rnnbench leaves Keras its own loop:
-both columns measure the same, and how far their ratio is from 1 says what the others are good for.
-Products of 16 bits pay on processors with units for them, such as AMX.
+The LSTM with `mixed_bfloat16` and SimpleRNN(256) keep Keras's own loop: both columns measure the
+same, and how far their ratio is from 1 says what the others are good for. "Products alone" are
+those of float32 there too: a model in 16 bits can fall below them.
 """
 GROWTH = """\
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
@@ -201,9 +202,8 @@ def draw_growth(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def write_page() -> None:
+def write_page(folder: Path = DOCS) -> None:
     """Write the page, of what was measured, and the figure."""
-    DOCS.mkdir(exist_ok=True)
     written: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {
         "recurrent_layers": ("A training step of `fit`, in milliseconds", layers),
         "end_to_end": ("From end to end", end_to_end),
@@ -216,21 +216,30 @@ def write_page() -> None:
             table = read_csv(name)
             machine = f"*{table['processor'][0]}, {table['cores'][0]} cores.*"
             page += f"\n## {title}\n\n{machine}\n\n{write(table)}"
-    write_text(DOCS / "speed.md", page)
+            if name == "growth":
+                save_figure(draw_growth(table), folder / "speed.png")
+    write_text(folder / "speed.md", page)
 
 
 def layers(table: pd.DataFrame) -> str:
     """Return what is said of training steps."""
     table["distance"] = table["accelerated"] / table["bound"]
     table["limit"] = table["stock"] / table["bound"]
+    table["of_32_bits"] = table["case"].map(_stock_in_32_bits(table)) / table["accelerated"]
     columns = tuple(column for column in COLUMNS if column.name in table)
-    rate = table["matrix_rate"][0] / 1e9
-    return LAYERS_TEXT.format(rate=rate, table=to_markdown(as_text(table, columns)))
+    rates = " or ".join(f"{rate / 1e9:.0f}" for rate in table["matrix_rate"].unique())
+    return LAYERS_TEXT.format(rates=rates, table=to_markdown(as_text(table, columns)))
 
 
-def growth(table: pd.DataFrame) -> str:
-    """Draw the figure and return what is said of it."""
-    save_figure(draw_growth(table), DOCS / "speed.png")
+def _stock_in_32_bits(table: pd.DataFrame) -> dict[str, float]:
+    """Return, by each case in 16 bits, what Keras takes for the same in float32."""
+    stock = table.set_index("case")["stock"]
+    mark = f", {MIXED}"
+    return {case: stock[case.removesuffix(mark)] for case in stock.index if case.endswith(mark)}
+
+
+def growth(_: pd.DataFrame) -> str:
+    """Return what is said of the figure."""
     return GROWTH.format(
         products=MANY_PRODUCTS_OF_SIMPLE_RNN,
         lstm=MANY_EXAMPLES[keras.layers.LSTMCell],

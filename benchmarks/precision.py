@@ -2,7 +2,7 @@
 
 Trained by `rnnbench repro` on part of the data, all epochs. Writes `results/precision.csv`.
 
-    python benchmarks/precision.py [--share 10] [--jobs 2]
+    python benchmarks/precision.py [--share 10] [--jobs 2] [EXPERIMENT ...]
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scratch_clone import FOR_16_BITS, MIXED, in_precision, run_pipeline, scratch_clone, smaller
 
-from results import write_csv
+from results import update_csv, write_csv
 from rnnbench.demo import write_params
 from rnnbench.files import read_json
 from rnnbench.layout import RESULTS_FOLDER, SCORES_FILE
@@ -26,7 +26,8 @@ SEEDS = (42, 43, 44)
 def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dict[str, Any]]:
     """Return a row an experiment that was run in a folder: its scores over the seeds."""
     rows = []
-    for name, measure in FOR_16_BITS.items():
+    for name in content["experiments"]:
+        measure = FOR_16_BITS[name]
         suite = content["experiments"][name]["suite"]
         runs = read_json(folder / RESULTS_FOLDER / suite / name / SCORES_FILE)["runs"]
         values = [run[measure] for run in runs.values()]
@@ -36,19 +37,27 @@ def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dic
 
 
 @click.command()
+@click.argument("experiments", nargs=-1, type=click.Choice(list(FOR_16_BITS)))
 @click.option("--share", default=10, show_default=True, help="One part in how many of the data.")
 @click.option("--jobs", default=2, show_default=True, help="Stages side by side.")
-def main(share: int, jobs: int) -> None:
-    """Train in both precisions and write the file."""
+def main(experiments: tuple[str, ...], share: int, jobs: int) -> None:
+    """Train EXPERIMENTS, by default all, in both precisions, and write the file.
+
+    What it says of others stays.
+    """
     rows = []
     with scratch_clone() as (folder, content):
-        chosen = smaller(content, FOR_16_BITS, SEEDS, share)
+        chosen = smaller(content, experiments or FOR_16_BITS, SEEDS, share)
         for precision in PRECISIONS:
             write_params(in_precision(chosen, FOR_16_BITS, precision), folder / "params.yaml")
             run_pipeline(folder, jobs)
             rows += scores(folder, chosen, precision)
     table = pd.DataFrame(rows).sort_values(["experiment", "precision"])
-    write_csv("precision", table.assign(share=share, seeds=len(SEEDS)))
+    table = table.assign(share=share, seeds=len(SEEDS))
+    if experiments:
+        update_csv("precision", table, key="experiment")
+    else:
+        write_csv("precision", table)
     print(table.to_string(index=False))
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from cases import ACCELERATED, CASES, JAX, JIT_COMPILE, STOCK, TORCH
 from measure import Worker, matrix_rate, measure, workers
 
-from results import write_csv
+from results import update_csv, write_csv
 
 WAYS = (STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH)
 
@@ -40,7 +40,7 @@ def row(name: str, running: list[Worker], rounds: int, rate: float) -> dict[str,
 @click.argument("cases", nargs=-1, type=click.Choice(list(CASES)))
 @click.option("--rounds", default=7, show_default=True, help="How often each way is timed.")
 def main(cases: tuple[str, ...], rounds: int) -> None:
-    """Measure CASES, by default all; with all of them the file is written."""
+    """Measure CASES, by default all, and write the file; what it says of others stays."""
     rate = matrix_rate()
     print(f"matrix products: {rate / 1e9:.0f} billion operations a second", flush=True)
     rows = []
@@ -49,8 +49,11 @@ def main(cases: tuple[str, ...], rounds: int) -> None:
             rows.append(row(name, running, rounds, rate))
             shown = "  ".join(f"{way} {rows[-1][way]:.1f}" for way in WAYS if way in rows[-1])
             print(f"{name}: {shown} ms, {rows[-1]['ratio']:.2f} times as fast", flush=True)
-    if not cases:
-        write_csv("recurrent_layers", pd.DataFrame(rows).assign(matrix_rate=rate))
+    table = pd.DataFrame(rows).assign(matrix_rate=rate)
+    if cases:
+        update_csv("recurrent_layers", table, key="case")
+    else:
+        write_csv("recurrent_layers", table)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,44 @@ from rnnbench.training.devices import processor_name
 FOLDER = Path(__file__).with_name("results")
 
 
+class OtherMachineError(Exception):
+    """What a file says was measured on another machine than this one."""
+
+
 def write_csv(name: str, table: pd.DataFrame) -> None:
     """Write a measurement; every row names the processor."""
+    _write(name, _named(table))
+
+
+def update_csv(name: str, table: pd.DataFrame, key: str) -> None:
+    """Write rows of a measurement in the place of those with the same key; the others stay.
+
+    Raises
+    ------
+    OtherMachineError
+        If the others were measured on another machine: their numbers say nothing beside these.
+    """
+    fresh = _named(table).set_index(key)
+    kept = read_csv(name).set_index(key)
+    others = kept.drop(fresh.index, errors="ignore")
+    machine = ["processor", "cores"]
+    if (others[machine].to_numpy() != fresh[machine].iloc[0].to_numpy()).any():
+        raise OtherMachineError(
+            f"{name}.csv was measured on {others['processor'].iloc[0]} with"
+            f" {others['cores'].iloc[0]} cores, which is not this machine: measure all cases"
+        )
+    order = list(dict.fromkeys([*kept.index, *fresh.index]))
+    _write(name, pd.concat([others, fresh]).loc[order].reset_index())
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(processor=processor_name(), cores=os.cpu_count())
+
+
+def _write(name: str, table: pd.DataFrame) -> None:
     FOLDER.mkdir(exist_ok=True)
     with atomic_file(FOLDER / f"{name}.csv") as temporary:
-        named = table.assign(processor=processor_name(), cores=os.cpu_count())
-        named.to_csv(temporary, index=False, float_format="%.4g")
+        table.to_csv(temporary, index=False, float_format="%.4g")
 
 
 def read_csv(name: str) -> pd.DataFrame:

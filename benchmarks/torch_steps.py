@@ -9,7 +9,7 @@ from cases import DIGITS, VOCABULARY, WORD_FEATURES, Case
 LAYERS = {"simple_rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 
 
-class Model(torch.nn.Module):
+class Model(torch.nn.Module):  # type: ignore[misc]
     """An embedding where there are words, the recurrent layers, and a dense layer."""
 
     def __init__(self, case: Case) -> None:

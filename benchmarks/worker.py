@@ -6,6 +6,7 @@ reads a line of JSON for each thing to do and answers with one: `{"case": {…}}
 warms it up, `{}` trains a round.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -20,15 +21,12 @@ def main(way: str) -> None:
     """Answer until the other side hangs up."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
-    if way == TORCH:
-        from torch_steps import Training
-    else:
-        from keras_steps import Training
+    framework = importlib.import_module("torch_steps" if way == TORCH else "keras_steps")
     training: Any = None
     for line in sys.stdin:
         told = json.loads(line)
         if "case" in told:
-            training = Training(Case(**told["case"]), way)
+            training = framework.Training(Case(**told["case"]), way)
             answer = {"losses": [training.round()["loss"] for _ in range(ROUNDS_TO_WARM_UP)]}
         else:
             answer = training.round()

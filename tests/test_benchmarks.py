@@ -1,0 +1,94 @@
+"""What benchmarks refuse to report, that they train as they say, and that the page is of them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases import ACCELERATED, STOCK, Case
+from measure import RefusedError, Worker, measure, workers
+from page import write_page
+
+import results
+
+SMALL = Case("rows", "lstm", units=4, steps=5, batch_size=8, batches=4)
+GOOD = {"losses": [2.0, 1.0], "milliseconds": [10.0, 10.0], "loop_milliseconds": 20.0}
+
+
+class ToldWorker(Worker):
+    """A way of training that answers what it was told."""
+
+    def __init__(self, way: str, **answers: Any) -> None:
+        self.way = way
+        self._answers = {**GOOD, **answers}
+
+    def prepare(self, case: Case) -> list[float]:
+        return list(self._answers["losses"])
+
+    def round(self) -> dict[str, Any]:
+        return {**self._answers, "loss": self._answers.get("loss", 0.5)}
+
+
+def test_a_round_counts_by_its_median_step() -> None:
+    told = ToldWorker(STOCK, milliseconds=[1.0, 2.0, 30.0], loop_milliseconds=33.0)
+    assert measure(SMALL, [told], rounds=2) == {STOCK: [2.0, 2.0]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ({"losses": [2.1, 1.0]}, "first losses differ"),
+        ({"loss": float("nan")}, "the loss goes from 2.0 to nan"),
+        ({"loss": 2.0}, "the loss goes from 2.0 to 2.0"),
+        ({"loop_milliseconds": 21.0}, "4.8 % of the loop's time is in no step"),
+    ],
+)
+def test_a_measurement_that_cannot_be_believed_is_refused(
+    answers: dict[str, Any], reason: str
+) -> None:
+    running = [ToldWorker(STOCK), ToldWorker(ACCELERATED, **answers)]
+    with pytest.raises(RefusedError, match=reason):
+        measure(SMALL, running, rounds=1)
+
+
+def test_the_page_on_speed_says_what_the_measurements_beside_the_benchmarks_say(
+    tmp_path: Path, root: Path
+) -> None:
+    write_page(tmp_path)
+    assert (tmp_path / "speed.md").read_text() == (root / "docs" / "speed.md").read_text()
+    assert (tmp_path / "speed.png").stat().st_size > 0
+
+
+def test_rows_measured_again_take_the_place_of_the_old_and_the_others_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    results.write_csv("steps", pd.DataFrame({"case": ["a", "b", "c"], "stock": [1.0, 2.0, 3.0]}))
+    results.update_csv("steps", pd.DataFrame({"case": ["b", "d"], "stock": [2.5, 4.0]}), key="case")
+    table = results.read_csv("steps")
+    assert dict(zip(table["case"], table["stock"], strict=True)) == {
+        "a": 1.0,
+        "b": 2.5,
+        "c": 3.0,
+        "d": 4.0,
+    }
+
+
+def test_rows_of_two_machines_do_not_stand_in_one_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    results.write_csv("steps", pd.DataFrame({"case": ["a", "b"], "stock": [1.0, 2.0]}))
+    monkeypatch.setattr(results, "processor_name", lambda: "Another Processor")
+    with pytest.raises(results.OtherMachineError, match="not this machine: measure all cases"):
+        results.update_csv("steps", pd.DataFrame({"case": ["b"], "stock": [2.5]}), key="case")
+    assert results.read_csv("steps")["stock"].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.slow
+def test_processes_train_a_case_in_each_way_to_the_same_loss() -> None:
+    with workers((STOCK, ACCELERATED)) as running:
+        milliseconds = measure(SMALL, running, rounds=1)
+    assert set(milliseconds) == {STOCK, ACCELERATED}
+    assert np.all(np.array(list(milliseconds.values())) > 0)
