@@ -349,7 +349,11 @@ class Tracker:
         dataset = MetaDataset(  # type: ignore[abstract]
             source, name=self.record["view"], digest=self.record["data_digest"]
         )
-        mlflow.log_input(dataset, context="training")
+        try:
+            mlflow.log_input(dataset, context="training")
+        except mlflow.MlflowException:
+            # MLflow looks for a data set, then inserts it; a run beside this one came between.
+            mlflow.log_input(dataset, context="training")
 
 
 def model_of(run: "Run") -> str | None:
