@@ -55,10 +55,15 @@ def pair(
     stock, ours = make(**options), make(**options)
     stock(inputs)
     ours(inputs)
+    set_same_weights(stock, ours, generator)
+    return stock, accelerate(ours, batch_size), inputs
+
+
+def set_same_weights(stock: Any, ours: Any, generator: np.random.Generator) -> None:
+    """Give two layers that are built the same random weights."""
     weights = [generator.normal(size=weight.shape) * 0.5 for weight in stock.get_weights()]
     stock.set_weights(weights)
     ours.set_weights(weights)
-    return stock, accelerate(ours, batch_size), inputs
 
 
 def a_mask() -> Any:
@@ -167,10 +172,7 @@ def pair_over_frames(form: str, options: dict[str, bool], inputs: Any) -> tuple[
     stock, ours = FRAMES[form](**options), FRAMES[form](**options)
     stock(inputs)
     ours(inputs)
-    generator = np.random.default_rng(8)
-    weights = [generator.normal(size=weight.shape) * 0.5 for weight in stock.get_weights()]
-    stock.set_weights(weights)
-    ours.set_weights(weights)
+    set_same_weights(stock, ours, np.random.default_rng(8))
     return stock, accelerate(ours)
 
 
