@@ -87,6 +87,7 @@ class Case:
 
 _ROWS = Case("rows", "lstm", units=256, layers=2, steps=28)
 _FRAMES = Case("frames", "conv_lstm_2d", units=40, steps=10, batch_size=8, batches=3)
+_MIXED = "mixed_bfloat16"
 CASES: dict[str, Case] = {
     "IMDB, SimpleRNN(32)": Case("words", "simple_rnn"),
     "IMDB, LSTM(32)": Case("words", "lstm"),
@@ -99,7 +100,10 @@ CASES: dict[str, Case] = {
     "rows, 2 x LSTM(256, relu)": replace(_ROWS, activation="relu"),
     "rows, 2 x GRU(256)": replace(_ROWS, layer="gru"),
     "rows, 2 x GRU(256, reset_after=False)": replace(_ROWS, layer="gru", reset_after=False),
-    "rows, 2 x LSTM(256), mixed_bfloat16": replace(_ROWS, precision="mixed_bfloat16"),
+    f"IMDB, LSTM(32), {_MIXED}": Case("words", "lstm", precision=_MIXED),
+    f"IMDB, GRU(32), {_MIXED}": Case("words", "gru", precision=_MIXED),
+    f"rows, 2 x LSTM(256), {_MIXED}": replace(_ROWS, precision=_MIXED),
+    f"rows, 2 x GRU(256), {_MIXED}": replace(_ROWS, layer="gru", precision=_MIXED),
     "frames, ConvLSTM2D(40)": _FRAMES,
-    "frames, ConvLSTM2D(40), mixed_bfloat16": replace(_FRAMES, precision="mixed_bfloat16"),
+    f"frames, ConvLSTM2D(40), {_MIXED}": replace(_FRAMES, precision=_MIXED),
 }

@@ -51,9 +51,9 @@ and Python took no time at all: nothing that computes the same in float32 gets f
 machine. PyTorch has no layer for some rows, and XLA is not timed on convolutions.
 
 {table}
-The LSTM with `mixed_bfloat16` and SimpleRNN(256) keep Keras's own loop: both columns measure the
-same, and how far their ratio is from 1 says what the others are good for. "Products alone" are
-those of float32 there too: a model in 16 bits can fall below them.
+SimpleRNN(256) keeps Keras's own loop: both columns measure the same, and how far their ratio is
+from 1 says what the others are good for. "Products alone" are those of float32 with
+`mixed_bfloat16` too: a model in 16 bits can fall below them.
 """
 GROWTH = """\
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
@@ -256,7 +256,7 @@ def end_to_end(table: pd.DataFrame) -> str:
         notebooks=facts["notebooks_seconds"],
         rnnbench=facts["rnnbench_seconds"],
         ratio=facts["notebooks_seconds"] / facts["rnnbench_seconds"],
-        mixed_names=" and ".join(FOR_16_BITS),
+        mixed_names=", ".join(FOR_16_BITS),
         mixed=facts["mixed_seconds"],
         mixed_ratio=facts["notebooks_seconds"] / facts["mixed_seconds"],
         table=to_markdown(as_text(table, END_TO_END)),

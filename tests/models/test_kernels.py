@@ -32,6 +32,7 @@ def test_keras_s_own_loop_is_a_graph_loop_and_nothing_is_said_of_layers_without_
     [
         lambda: L.SimpleRNN(4, name="memory"),
         lambda: L.Bidirectional(L.GRU(4), name="memory"),
+        lambda: L.LSTM(4, dtype="mixed_bfloat16", name="memory"),
         lambda: L.RNN(L.StackedRNNCells([L.LSTMCell(4), L.GRUCell(4)]), name="memory"),
     ],
 )

@@ -39,13 +39,13 @@ class GpuMonitor:
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> "GpuMonitor":
-        before = self._counter()
+        before, begun = self._counter(), time.perf_counter()
         if before is not None:
             time.sleep(IDLE_SECONDS)
-            after = self._counter()
+            after, now = self._counter(), time.perf_counter()
             assert after is not None
-            self._idle_watts = (after - before) / IDLE_SECONDS
-            self._begun = (time.perf_counter(), after)
+            self._idle_watts = (after - before) / (now - begun)  # a sleep may last longer
+            self._begun = (now, after)
         self._thread.start()
         return self
 

@@ -11,14 +11,15 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     """Give a layer, or every layer of a model, the compiled loop where it applies.
 
     It applies to SimpleRNN, LSTM, GRU (both `reset_after`) and `RNN` of their cells and of stacked
-    cells, alone, in `Bidirectional` or in `TimeDistributed`. A ConvLSTM keeps TensorFlow's loop and
-    convolutions, of which it then needs one where it had two, and gets compiled gates; a Conv3D
-    with one filter, which makes frames of its states, becomes one matrix product. Class, weights,
-    configuration and saved file stay those of Keras; results differ by rounding. A layer for which
-    Keras's loop is as fast keeps it (`layers.reason_against`). Of a model that was compiled,
-    the optimizer's updates are compiled too, and the rest of a step is not: XLA would make one loop
-    on one core of it. Call it before the model is traced, which is when it first computes. With
-    another back end than TensorFlow, or a GPU, nothing changes.
+    cells, alone, in `Bidirectional` or in `TimeDistributed`, in float32, float64 and bfloat16, of
+    which the last keeps states and sums over the steps in 32 bits. A ConvLSTM keeps TensorFlow's
+    loop and convolutions, of which it then needs one where it had two, and gets compiled gates; a
+    Conv3D with one filter, which makes frames of its states, becomes one matrix product. Class,
+    weights, configuration and saved file stay those of Keras; results differ by rounding. A layer
+    for which Keras's loop is as fast keeps it (`layers.reason_against`). Of a model that was
+    compiled, the optimizer's updates are compiled too, and the rest of a step is not: XLA would
+    make one loop on one core of it. Call it before the model is traced, which is when it first
+    computes. With another back end than TensorFlow, or a GPU, nothing changes.
 
     Parameters
     ----------

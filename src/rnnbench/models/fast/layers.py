@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from rnnbench.models.fast.convolutions import convolve_with_one_filter, recur_over_frames
 from rnnbench.models.fast.loop import recur
+from rnnbench.models.fast.loop_in_16_bits import recur_in_16_bits
 from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.steps import (
     GRUResetBeforeSteps,
@@ -66,10 +67,10 @@ def _has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
 
 def reason_against(layer: keras.layers.RNN, batch_size: int) -> str | None:
     """Return why `accelerate` leaves a layer its own loop; None if the compiled one runs."""
+    if layer.compute_dtype == "float16":
+        return "computes in float16"
     if isinstance(layer, CONVOLUTIONAL):
         return _reason_of_frames(layer)
-    if layer.compute_dtype not in ("float32", "float64"):
-        return f"computes in {layer.compute_dtype}"
     if layer.unroll:
         return "unroll=True"
     cells = _cells(layer)
@@ -85,9 +86,10 @@ def _reason_of_cell(cell: keras.Layer, batch_size: int) -> str | None:
         return "recurrent dropout"
     if cell.dropout and getattr(cell, "implementation", 2) == 1:
         return "dropout of each gate by itself (implementation=1)"
-    if _reason_of_activations(cell) is None and _has_large_steps(cell, batch_size):
-        return "Keras's loop is as fast for steps as large"
-    return _reason_of_activations(cell)
+    if reason := _reason_of_activations(cell):
+        return reason
+    large = _has_large_steps(cell, batch_size)
+    return "Keras's loop is as fast for steps as large" if large else None
 
 
 def _reason_of_activations(cell: keras.Layer) -> str | None:
@@ -99,8 +101,6 @@ def _reason_of_activations(cell: keras.Layer) -> str | None:
 
 def _reason_of_frames(layer: keras.layers.RNN) -> str | None:
     cell = layer.cell
-    if layer.compute_dtype == "float16":
-        return "computes in float16"
     if cell.dropout or cell.recurrent_dropout:
         return "dropout"
     if cell.built and not _fit_beside_the_state(cell.kernel.shape[-2], cell.filters):
@@ -208,12 +208,13 @@ def _run(
     by_step = None if mask is None else tf.transpose(tf.cast(mask, tf.bool))[:, None, :]
     cells = _cells(layer)
     states = list(initial_state) if len(cells) > 1 else [initial_state]
+    run = recur_in_16_bits if sequences.dtype == tf.bfloat16 else recur
     hidden: Any = tf.transpose(sequences, (1, 2, 0))
     ends: list[Any] = []
     for number, (cell, state) in enumerate(zip(cells, states, strict=True)):
         every_step = layer.return_sequences or number + 1 < len(cells)
         begin = [tf.transpose(one) for one in keras.tree.flatten(state)]
-        hidden, end = recur(
+        hidden, end = run(
             _steps(cell), hidden, by_step, _projection(cell), _weights(cell), begin, every_step
         )
         end = [tf.transpose(one) for one in end]

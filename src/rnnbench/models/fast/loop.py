@@ -1,11 +1,14 @@
 """A recurrent loop that XLA compiles, forward and backward."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from rnnbench.models.fast.steps import Steps, Tensors, kernel_gradient
+from rnnbench.models.fast.steps import Pairs, Steps, Tensors, bias_gradient
+
+Forward = tuple[Any, list[Any], Callable[[Any, list[Any]], Any]]
 
 
 def recur(
@@ -45,23 +48,42 @@ def recur(
         The first state after every step, (steps, units, batch), or None; and the last states.
     """
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def run(
-        inputs: Any, projection: list[Any], weights: list[Any], states: list[Any]
-    ) -> tuple[list[Any], Any]:
-        # What follows has its gradient written out: no tape need look into it.
-        inputs, projection, weights, states = keras.tree.map_structure(
-            tf.stop_gradient, (inputs, projection, weights, states)
-        )
+    def forward(inputs: Any, projection: Any, weights: Any, states: Any) -> Forward:
         after, saved = _forward(steps, inputs, mask, projection, weights, states)
-        last = [state[-1] for state in after]
+
+        def backward(hidden: Any, ends: list[Any]) -> Any:
+            arguments = (inputs, mask, projection, weights, states, after, saved)
+            return _backward(steps, *arguments, hidden, ends)
+
+        return after[0], [state[-1] for state in after], backward
+
+    return with_own_gradient(forward, every_step, inputs, projection, weights, states)
+
+
+def with_own_gradient(
+    forward: Callable[..., Forward],
+    every_step: bool,
+    inputs: Any,
+    projection: Tensors,
+    weights: Tensors,
+    states: Tensors,
+) -> tuple[Any, list[Any]]:
+    """Run a loop whose gradient is written out: no tape need look into it.
+
+    `forward` gets what follows `every_step` and returns the first state after every step, the last
+    states, and a function that turns the gradients of both (None for every step's, if that is not
+    wanted) into those of what it got. What is returned is what `recur` returns.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def run(*arrays: Any) -> tuple[list[Any], Any]:
+        hidden, last, backward = forward(*keras.tree.map_structure(tf.stop_gradient, arrays))
 
         def gradient(*gradients: Any) -> Any:
-            hidden, ends = (gradients[0], gradients[1:]) if every_step else (None, gradients)
-            forward = (inputs, mask, projection, weights, states, after, saved)
-            return _backward(steps, *forward, hidden, list(ends))
+            of_hidden, ends = (gradients[0], gradients[1:]) if every_step else (None, gradients)
+            return backward(of_hidden, list(ends))
 
-        return ([after[0], *last] if every_step else last), gradient
+        return ([hidden, *last] if every_step else last), gradient
 
     outputs = run(inputs, list(projection), list(weights), list(states))
     return (outputs[0], outputs[1:]) if every_step else (None, outputs)
@@ -76,25 +98,13 @@ def _forward(
     weights: list[Any],
     states: list[Any],
 ) -> tuple[list[Any], list[Any]]:
-    """Return the states after every step, and what the backward loop needs."""
-    count = tf.shape(inputs)[0]
+    """Return what `run_forward` does."""
     kernel, bias = tf.transpose(projection[0]), projection[1]
-    turned = [tf.transpose(weights[0]), *weights[1:]]
 
-    def one(step: Any, states: list[Any]) -> tuple[list[Any], list[Any]]:
-        new, saved = steps.forward(tf.matmul(kernel, inputs[step]) + bias, states, turned)
-        if mask is not None:
-            new = [tf.where(mask[step], *pair) for pair in zip(new, states, strict=True)]
-        return new, saved
+    def project(step: Any) -> Any:
+        return tf.matmul(kernel, inputs[step]) + bias
 
-    def body(step: Any, states: Any, arrays: Any) -> Any:
-        new, saved = one(step, states)
-        return step + 1, new, _write(arrays, step, [*new, *saved])
-
-    arrays = _arrays(count, one(tf.constant(0), states))
-    _, _, arrays = tf.while_loop(lambda step, *_: step < count, body, (0, states, arrays))
-    stacked = [array.stack() for array in arrays]
-    return stacked[: len(states)], stacked[len(states) :]
+    return run_forward(steps, tf.shape(inputs)[0], project, mask, weights, states)
 
 
 @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
@@ -111,7 +121,60 @@ def _backward(
     ends: list[Any],
 ) -> tuple[Any, list[Any], list[Any], list[Any]]:
     """Return the gradients of the inputs, the projection, the weights and the initial states."""
-    count = tf.shape(inputs)[0]
+    of_x, pairs, others, first = run_backward(
+        steps, mask, weights, states, after, saved, hidden, ends
+    )
+    of_inputs = tf.einsum("fg,tgb->tfb", projection[0], of_x)
+    of_kernel = _kernel_gradient(inputs, of_x)
+    of_weights = [tf.concat([_kernel_gradient(*pair) for pair in pairs], axis=1), *others]
+    return of_inputs, [of_kernel, bias_gradient(of_x)], of_weights, first
+
+
+def run_forward(
+    steps: Steps,
+    count: Any,
+    project: Callable[[Any], Any],
+    mask: Any,
+    weights: list[Any],
+    states: list[Any],
+) -> tuple[list[Any], list[Any]]:
+    """Return the states after every step, and what the backward loop needs.
+
+    `project` returns the inputs' part of a step's sums, bias included. To be compiled by XLA.
+    """
+    turned = [tf.transpose(weights[0]), *weights[1:]]
+
+    def one(step: Any, states: list[Any]) -> tuple[list[Any], list[Any]]:
+        new, saved = steps.forward(project(step), states, turned)
+        if mask is not None:
+            new = [tf.where(mask[step], *pair) for pair in zip(new, states, strict=True)]
+        return new, saved
+
+    def body(step: Any, states: Any, arrays: Any) -> Any:
+        new, saved = one(step, states)
+        return step + 1, new, _write(arrays, step, [*new, *saved])
+
+    arrays = _arrays(count, one(tf.constant(0), states))
+    _, _, arrays = tf.while_loop(lambda step, *_: step < count, body, (0, states, arrays))
+    stacked = [array.stack() for array in arrays]
+    return stacked[: len(states)], stacked[len(states) :]
+
+
+def run_backward(
+    steps: Steps,
+    mask: Any,
+    weights: list[Any],
+    states: list[Any],
+    after: list[Any],
+    saved: list[Any],
+    hidden: Any,
+    ends: list[Any],
+) -> tuple[Any, Pairs, list[Any], list[Any]]:
+    """Return what `Steps.collect` does, and the gradients of the initial states.
+
+    To be compiled by XLA.
+    """
+    count = tf.shape(after[0])[0]
     before = [
         tf.concat([first[None], every[:-1]], axis=0)
         for first, every in zip(states, after, strict=True)
@@ -136,10 +199,12 @@ def _backward(
     arrays = _arrays(count, one(tf.constant(0), ends)[1])
     _, first, arrays = tf.while_loop(lambda step, *_: step >= 0, body, (count - 1, ends, arrays))
     kept = [array.stack() for array in arrays]
-    of_x, of_weights = steps.collect(factors, kept, before, weights)
-    of_inputs = tf.einsum("fg,tgb->tfb", projection[0], of_x)
-    of_bias = tf.reduce_sum(of_x, axis=(0, 2))[:, None]
-    return of_inputs, [kernel_gradient(inputs, of_x), of_bias], of_weights, first
+    return *steps.collect(factors, kept, before), first
+
+
+def _kernel_gradient(factors: Any, of_sums: Any) -> Any:
+    """Return the gradient of a kernel that factors, (steps, units, batch), were multiplied by."""
+    return tf.einsum("tub,tgb->ug", factors, of_sums)
 
 
 def _arrays(count: Any, values: Any) -> list[Any]:

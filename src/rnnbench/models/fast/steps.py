@@ -19,6 +19,7 @@ import tensorflow as tf
 
 Activation = Callable[[Any], Any]
 Tensors = Sequence[Any]
+Pairs = list[tuple[Any, Any]]
 
 
 class Steps(Protocol):
@@ -41,19 +42,23 @@ class Steps(Protocol):
         """Return the gradients of the states before, and what `collect` needs of this step."""
 
     def collect(
-        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
-    ) -> tuple[Any, list[Any]]:
-        """Return, from all steps, the gradients of x and of the weights."""
+        self, factors: Tensors, kept: Tensors, before: Tensors
+    ) -> tuple[Any, Pairs, list[Any]]:
+        """Return, from all steps, the gradient of x, the pairs, and the other weights' gradients.
+
+        The recurrent kernel's gradient are the products of each pair, side by side: what was
+        multiplied by the kernel, and the gradient of what came out.
+        """
 
 
 class _SumsOnly:
     """A cell whose kept gradient of the sums says all: inputs and state are added, no more."""
 
     def collect(
-        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
-    ) -> tuple[Any, list[Any]]:
-        """Gradients of x and the recurrent kernel."""
-        return kept[0], [kernel_gradient(before[0], kept[0])]
+        self, factors: Tensors, kept: Tensors, before: Tensors
+    ) -> tuple[Any, Pairs, list[Any]]:
+        """One pair, no other weight."""
+        return kept[0], [(before[0], kept[0])], []
 
 
 # One object for each choice of activations: TensorFlow would trace the loop anew for another.
@@ -168,14 +173,13 @@ class GRUSteps:
         return [gradients[0] * keep + tf.matmul(weights[0], total)], [total, gradients[0]]
 
     def collect(
-        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
-    ) -> tuple[Any, list[Any]]:
-        """Gradients of x, the recurrent kernel and its bias."""
+        self, factors: Tensors, kept: Tensors, before: Tensors
+    ) -> tuple[Any, Pairs, list[Any]]:
+        """One pair; the other weight is the recurrent bias."""
         total, hidden = kept
         gates = tf.split(total, 3, axis=1)[:2]
         x = tf.concat([*gates, hidden * factors[1]], axis=1)
-        bias = tf.reduce_sum(total, axis=(0, 2))[:, None]
-        return x, [kernel_gradient(before[0], total), bias]
+        return x, [(before[0], total)], [bias_gradient(total)]
 
 
 @lru_cache
@@ -217,14 +221,12 @@ class GRUResetBeforeSteps:
         return [before], [tf.concat([total, total_h], axis=0)]
 
     def collect(
-        self, factors: Tensors, kept: Tensors, before: Tensors, weights: Tensors
-    ) -> tuple[Any, list[Any]]:
-        """Gradients of x and the recurrent kernel."""
+        self, factors: Tensors, kept: Tensors, before: Tensors
+    ) -> tuple[Any, Pairs, list[Any]]:
+        """Two pairs, the gates' and the candidate's; no other weight."""
         units = before[0].shape[1]
         total, total_h = tf.split(kept[0], [2 * units, units], axis=1)
-        gates = kernel_gradient(before[0], total)
-        candidate = kernel_gradient(before[0] * factors[4], total_h)
-        return kept[0], [tf.concat([gates, candidate], axis=1)]
+        return kept[0], [(before[0], total), (before[0] * factors[4], total_h)], []
 
 
 def logistic(x: Any) -> Any:
@@ -240,6 +242,6 @@ def slope(activation: Activation, x: Any) -> tuple[Any, Any]:
     return y, tape.gradient(y, x, unconnected_gradients="zero")
 
 
-def kernel_gradient(states: Any, totals: Any) -> Any:
-    """Return the gradient of a kernel that states, (steps, units, batch), were multiplied by."""
-    return tf.einsum("tub,tgb->ug", states, totals)
+def bias_gradient(of_sums: Any) -> Any:
+    """Return the gradient of what is added to the sums, (steps, rows, batch), at every step."""
+    return tf.reduce_sum(of_sums, axis=(0, 2))[:, None]
