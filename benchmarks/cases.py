@@ -7,6 +7,7 @@ import numpy as np
 
 # The ways in which a case is trained.
 STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH = "stock", "jit_compile", "accelerated", "jax", "torch"
+STOCK_IN_FLOAT32 = "stock_in_float32"  # beside a case in 16 bits
 VOCABULARY = 20_000
 WORD_FEATURES = 128
 ROW_FEATURES = 28

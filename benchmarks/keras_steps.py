@@ -3,7 +3,15 @@
 import gc
 from typing import Any
 
-from cases import ACCELERATED, DIGITS, JIT_COMPILE, VOCABULARY, WORD_FEATURES, Case
+from cases import (
+    ACCELERATED,
+    DIGITS,
+    JIT_COMPILE,
+    STOCK_IN_FLOAT32,
+    VOCABULARY,
+    WORD_FEATURES,
+    Case,
+)
 
 from rnnbench.models.backend import import_keras
 
@@ -32,7 +40,7 @@ class Training:
 
     def __init__(self, case: Case, way: str) -> None:
         inputs, targets = case.data()
-        keras.config.set_dtype_policy(case.precision)
+        keras.config.set_dtype_policy("float32" if way == STOCK_IN_FLOAT32 else case.precision)
         self.model = build(case, inputs.shape[1:])
         self.model.compile("adam", loss(case), **COMPILE.get(way, {}))
         self.data: dict[str, Any] = {"x": inputs, "y": targets, "batch_size": case.batch_size}

@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 import matplotlib as mpl
 import pandas as pd
-from cases import ACCELERATED, STOCK
+from cases import ACCELERATED, CASES, STOCK
 from matplotlib.figure import Figure
-from scratch_clone import FOR_16_BITS, MIXED
+from scratch_clone import FOR_16_BITS
 
 from results import FOLDER, read_csv
 from rnnbench.evaluation.figures import save_figure
@@ -24,6 +24,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 COLUMNS = (
     Column("case", "model"),
     Column("stock", "stock Keras", ".1f"),
+    Column("stock_in_float32", "stock in float32", ".1f"),
     Column("jit_compile", "jit_compile=True", ".1f"),
     Column("accelerated", "rnnbench", ".1f"),
     Column("jax", "Keras on JAX", ".1f"),
@@ -32,7 +33,7 @@ COLUMNS = (
     Column("ratio", "stock / rnnbench", ".2f"),
     Column("lower_quartile", "lower quartile", ".2f"),
     Column("upper_quartile", "upper quartile", ".2f"),
-    Column("of_32_bits", "stock in float32 / rnnbench in 16 bits", ".2f"),
+    Column("ratio_to_float32", "stock in float32 / rnnbench in 16 bits", ".2f"),
     Column("distance", "rnnbench / products", ".1f"),
     Column("limit", "stock / products", ".1f"),
 )
@@ -45,15 +46,16 @@ Written by `python benchmarks/page.py` from what `make bench` measures.
 LAYERS_TEXT = """\
 Medians over rounds in which every way trained in turn; quartiles are those of the ratio within a
 round. "Products alone" is what the step's products with the recurrent layers' kernels would take at
-the rate of a large float32 matrix product, {rates} billion operations a second. So "stock /
-products" is how many times as fast as stock Keras a step could be whose embedding, gates, optimizer
-and Python took no time at all: nothing that computes the same in float32 gets further on this
-machine. PyTorch has no layer for some rows, and XLA is not timed on convolutions.
+the rate of a large float32 matrix product, {rates} billion operations a second as the machine was
+when a row was measured. So "stock / products" is how many times as fast as stock Keras a step could
+be whose embedding, gates, optimizer and Python took no time at all: nothing that computes the same
+in float32 gets further on this machine. PyTorch has no layer for some rows, and XLA is not timed on
+convolutions.
 
 {table}
 SimpleRNN(256) keeps Keras's own loop: both columns measure the same, and how far their ratio is
-from 1 says what the others are good for. "Products alone" are those of float32 with
-`mixed_bfloat16` too: a model in 16 bits can fall below them.
+from 1 says what the others are good for. Beside a model with `mixed_bfloat16` stock Keras in
+float32 takes turns too; "products alone" are those of float32, and 16 bits can fall below them.
 """
 GROWTH = """\
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
@@ -223,19 +225,13 @@ def write_page(folder: Path = DOCS) -> None:
 
 def layers(table: pd.DataFrame) -> str:
     """Return what is said of training steps."""
+    table = table.sort_values("case", key=lambda names: names.map(list(CASES).index))
     table["distance"] = table["accelerated"] / table["bound"]
     table["limit"] = table["stock"] / table["bound"]
-    table["of_32_bits"] = table["case"].map(_stock_in_32_bits(table)) / table["accelerated"]
     columns = tuple(column for column in COLUMNS if column.name in table)
-    rates = " or ".join(f"{rate / 1e9:.0f}" for rate in table["matrix_rate"].unique())
+    slowest, fastest = table["matrix_rate"].min() / 1e9, table["matrix_rate"].max() / 1e9
+    rates = f"{slowest:.0f} to {fastest:.0f}"
     return LAYERS_TEXT.format(rates=rates, table=to_markdown(as_text(table, columns)))
-
-
-def _stock_in_32_bits(table: pd.DataFrame) -> dict[str, float]:
-    """Return, by each case in 16 bits, what Keras takes for the same in float32."""
-    stock = table.set_index("case")["stock"]
-    mark = f", {MIXED}"
-    return {case: stock[case.removesuffix(mark)] for case in stock.index if case.endswith(mark)}
 
 
 def growth(_: pd.DataFrame) -> str:

@@ -11,27 +11,33 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from cases import ACCELERATED, CASES, JAX, JIT_COMPILE, STOCK, TORCH
+from cases import ACCELERATED, CASES, JAX, JIT_COMPILE, STOCK, STOCK_IN_FLOAT32, TORCH
 from measure import Worker, matrix_rate, measure, workers
 
 from results import update_csv, write_csv
 
-WAYS = (STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH)
+WAYS = (STOCK, STOCK_IN_FLOAT32, JIT_COMPILE, ACCELERATED, JAX, TORCH)
 
 
 def row(name: str, running: list[Worker], rounds: int, rate: float) -> dict[str, Any]:
     """Measure a case and summarise it."""
     case = CASES[name]
-    left_out = {JIT_COMPILE: not case.in_xla, JAX: not case.in_xla, TORCH: not case.in_torch}
+    left_out = {
+        STOCK_IN_FLOAT32: case.precision == "float32",
+        JIT_COMPILE: not case.in_xla,
+        JAX: not case.in_xla,
+        TORCH: not case.in_torch,
+    }
     able = [worker for worker in running if not left_out.get(worker.way)]
-    milliseconds = measure(case, able, rounds)
-    ratios = np.array(milliseconds[STOCK]) / np.array(milliseconds[ACCELERATED])
+    milliseconds = {way: np.array(each) for way, each in measure(case, able, rounds).items()}
+    ratios = {way: each / milliseconds[ACCELERATED] for way, each in milliseconds.items()}
     return {
         "case": name,
-        **{way: float(np.median(values)) for way, values in milliseconds.items()},
-        "ratio": float(np.median(ratios)),
-        "lower_quartile": float(np.quantile(ratios, 0.25)),
-        "upper_quartile": float(np.quantile(ratios, 0.75)),
+        **{way: float(np.median(each)) for way, each in milliseconds.items()},
+        "ratio": float(np.median(ratios[STOCK])),
+        "lower_quartile": float(np.quantile(ratios[STOCK], 0.25)),
+        "upper_quartile": float(np.quantile(ratios[STOCK], 0.75)),
+        "ratio_to_float32": float(np.median(ratios.get(STOCK_IN_FLOAT32, np.nan))),
         "bound": 1000 * case.operations() / rate,
     }
 
