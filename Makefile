@@ -50,7 +50,7 @@ test: test-environment  ## lint, types and all tests
 	mypy
 	pytest --numprocesses 2 --dist loadfile
 
-bench: environment  ## time training steps and the notebooks, with nothing beside: an hour and a half
+bench: environment  ## time training steps and the notebooks, with nothing beside: over two hours
 	python benchmarks/recurrent_layers.py
 	python benchmarks/growth.py
 	python benchmarks/side_by_side.py

@@ -6,7 +6,7 @@ logs models, draws figures and writes the report. It runs twice: all in float32,
 experiments that 16 bits are for in `mixed_bfloat16`. Writes `results/end_to_end.csv`, and
 `results/overhead.csv` of the runs in float32.
 
-    python benchmarks/end_to_end.py [--share 10] [--jobs 2]
+    python benchmarks/end_to_end.py [--share 4] [--jobs 2]
 """
 
 import json
@@ -75,7 +75,7 @@ def run_ours(
 
 
 @click.command()
-@click.option("--share", default=10, show_default=True, help="One part in how many of the data.")
+@click.option("--share", default=4, show_default=True, help="One part in how many of the data.")
 @click.option("--jobs", default=2, show_default=True, help="Stages side by side.")
 def main(share: int, jobs: int) -> None:
     """Measure all and write the files."""
