@@ -8,6 +8,7 @@ import numpy as np
 # The ways in which a case is trained.
 STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH = "stock", "jit_compile", "accelerated", "jax", "torch"
 STOCK_IN_FLOAT32 = "stock_in_float32"  # beside a case in 16 bits
+MIXED = "mixed_bfloat16"
 VOCABULARY = 20_000
 WORD_FEATURES = 128
 ROW_FEATURES = 28
@@ -88,7 +89,6 @@ class Case:
 
 _ROWS = Case("rows", "lstm", units=256, layers=2, steps=28)
 _FRAMES = Case("frames", "conv_lstm_2d", units=40, steps=10, batch_size=8, batches=3)
-_MIXED = "mixed_bfloat16"
 CASES: dict[str, Case] = {
     "IMDB, SimpleRNN(32)": Case("words", "simple_rnn"),
     "IMDB, LSTM(32)": Case("words", "lstm"),
@@ -101,10 +101,10 @@ CASES: dict[str, Case] = {
     "rows, 2 x LSTM(256, relu)": replace(_ROWS, activation="relu"),
     "rows, 2 x GRU(256)": replace(_ROWS, layer="gru"),
     "rows, 2 x GRU(256, reset_after=False)": replace(_ROWS, layer="gru", reset_after=False),
-    f"IMDB, LSTM(32), {_MIXED}": Case("words", "lstm", precision=_MIXED),
-    f"IMDB, GRU(32), {_MIXED}": Case("words", "gru", precision=_MIXED),
-    f"rows, 2 x LSTM(256), {_MIXED}": replace(_ROWS, precision=_MIXED),
-    f"rows, 2 x GRU(256), {_MIXED}": replace(_ROWS, layer="gru", precision=_MIXED),
+    f"IMDB, LSTM(32), {MIXED}": Case("words", "lstm", precision=MIXED),
+    f"IMDB, GRU(32), {MIXED}": Case("words", "gru", precision=MIXED),
+    f"rows, 2 x LSTM(256), {MIXED}": replace(_ROWS, precision=MIXED),
+    f"rows, 2 x GRU(256), {MIXED}": replace(_ROWS, layer="gru", precision=MIXED),
     "frames, ConvLSTM2D(40)": _FRAMES,
-    f"frames, ConvLSTM2D(40), {_MIXED}": replace(_FRAMES, precision=_MIXED),
+    f"frames, ConvLSTM2D(40), {MIXED}": replace(_FRAMES, precision=MIXED),
 }

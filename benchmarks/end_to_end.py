@@ -19,8 +19,9 @@ from typing import Any
 
 import click
 import pandas as pd
+from cases import MIXED
 from overhead import measure_overhead
-from scratch_clone import FOR_16_BITS, MIXED, in_precision, run_pipeline, scratch_clone, smaller
+from scratch_clone import FOR_16_BITS, in_precision, run_pipeline, scratch_clone, smaller
 
 from results import write_csv
 from rnnbench.demo import write_params

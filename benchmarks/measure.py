@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import ACCELERATED, JAX, JIT_COMPILE, STOCK, TORCH, Case
+from cases import ACCELERATED, JAX, JIT_COMPILE, MIXED, STOCK, TORCH, Case
 
 from rnnbench.training.timing import STEPS_MAY_MISS
 
 WORKER = Path(__file__).with_name("worker.py")
 # These start from the same weights and compute the same: Keras on TensorFlow.
 SAME = (STOCK, JIT_COMPILE, ACCELERATED)
-LOSSES_MAY_DIFFER = {"float32": 1e-3, "mixed_bfloat16": 2e-2}
+LOSSES_MAY_DIFFER = {"float32": 1e-3, MIXED: 2e-2}
 
 
 class RefusedError(Exception):

@@ -229,8 +229,8 @@ def layers(table: pd.DataFrame) -> str:
     table["distance"] = table["accelerated"] / table["bound"]
     table["limit"] = table["stock"] / table["bound"]
     columns = tuple(column for column in COLUMNS if column.name in table)
-    slowest, fastest = table["matrix_rate"].min() / 1e9, table["matrix_rate"].max() / 1e9
-    rates = f"{slowest:.0f} to {fastest:.0f}"
+    extremes = sorted({table["matrix_rate"].min(), table["matrix_rate"].max()})
+    rates = " to ".join(f"{rate / 1e9:.0f}" for rate in extremes)
     return LAYERS_TEXT.format(rates=rates, table=to_markdown(as_text(table, columns)))
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from scratch_clone import FOR_16_BITS, MIXED, in_precision, run_pipeline, scratch_clone, smaller
+from cases import MIXED
+from scratch_clone import FOR_16_BITS, in_precision, run_pipeline, scratch_clone, smaller
 
 from results import update_csv, write_csv
 from rnnbench.demo import write_params

@@ -18,7 +18,6 @@ ROOT = Path(__file__).parent.parent
 # What the data sets offer for training; views of frames and synthetic ones say it themselves.
 TRAINING_EXAMPLES = {"imdb": 25_000, "reuters": 8_982, "mnist": 60_000}
 
-MIXED = "mixed_bfloat16"
 # Experiments that 16 bits are for, as their products are large; and what their scores are told by.
 FOR_16_BITS = {"mnist-lstm": "accuracy", "mnist-gru": "accuracy", "moving-mnist-conv-lstm": "loss"}
 

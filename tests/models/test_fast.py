@@ -1,7 +1,6 @@
 """Accelerated layers compute what Keras's do, outputs and every gradient."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rnnbench.models.build import computing_in
 from rnnbench.models.fast import accelerate
 from rnnbench.models.fast.layers import reason_against
 
@@ -37,16 +37,6 @@ CALLS: dict[str, tuple[dict[str, bool], bool]] = {
     "every output and states, mask": ({"return_sequences": True, "return_state": True}, True),
 }
 ONE_WAY = [name for name in FORMS if name != "bidirectional"]
-
-
-@contextmanager
-def computing_in(policy: str) -> Iterator[None]:
-    """Layers that are made meanwhile compute as a policy says."""
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture

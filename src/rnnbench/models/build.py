@@ -66,13 +66,13 @@ def _build_layers(experiment: Experiment, vocabulary_size: int | None) -> list[k
     last = list(experiment.model)[-1]
     layers = []
     for name, layer in experiment.model.items():
-        with _precision("float32" if name == last else experiment.training.precision):
+        with computing_in("float32" if name == last else experiment.training.precision):
             layers.append(build_layer(layer, f"{name}_{layer.type}", vocabulary_size))
     return layers
 
 
 @contextmanager
-def _precision(policy: str) -> Iterator[None]:
+def computing_in(policy: str) -> Iterator[None]:
     """Let layers made in the block, those that a wrapper holds included, compute by a policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

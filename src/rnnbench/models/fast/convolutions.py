@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rnnbench.models.fast.steps import Activation
+from rnnbench.models.fast.steps import Activation, in_32_bits
 
 
 def recur_over_frames(
@@ -56,7 +56,7 @@ def recur_over_frames(
         h, c = _gates(activations, sums, c)
         return step + 1, h, c, after.write(step, h) if every_step else after
 
-    start = (0, h, _in_32_bits(c), after)
+    start = (0, h, in_32_bits(c), after)
     _, h, c, after = tf.while_loop(
         lambda step, *_: step < count, body, start, maximum_iterations=count
     )
@@ -147,7 +147,7 @@ def _gates(activations: Sequence[Activation], sums: list[Any], c: Any) -> Any:
 def _next(activation: Activation, recurrent: Activation, sums: list[Any], c: Any) -> Any:
     """Return h and c after a step; the sums are those of the gates i, f, g and o, one or more."""
     gates = 4 // len(sums)
-    i, f, g, o = (_in_32_bits(part) for some in sums for part in tf.split(some, gates, axis=-1))
+    i, f, g, o = (in_32_bits(part) for some in sums for part in tf.split(some, gates, axis=-1))
     c = recurrent(f) * c + recurrent(i) * activation(g)
     return tf.cast(recurrent(o) * activation(c), sums[0].dtype), c
 
@@ -175,10 +175,6 @@ def _kernel(cell: keras.Layer) -> Any:
         tf.reshape(bias, (*(1 for _ in sides), 1, sums)), [*margins, [0, 0], [0, 0]]
     )
     return tf.concat([*kernels, in_the_middle], axis=-2)
-
-
-def _in_32_bits(array: Any) -> Any:
-    return tf.cast(array, tf.float32) if array.dtype == tf.bfloat16 else array
 
 
 def _swap_batch_and_steps(array: Any) -> Any:

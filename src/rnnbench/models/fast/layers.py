@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from rnnbench.models.fast.convolutions import convolve_with_one_filter, recur_over_frames
-from rnnbench.models.fast.loop import recur
-from rnnbench.models.fast.loop_in_16_bits import recur_in_16_bits
+from rnnbench.models.fast.loop import pass_forward, recur
+from rnnbench.models.fast.loop_in_16_bits import pass_forward_in_16_bits
 from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.steps import (
     GRUResetBeforeSteps,
@@ -208,14 +208,20 @@ def _run(
     by_step = None if mask is None else tf.transpose(tf.cast(mask, tf.bool))[:, None, :]
     cells = _cells(layer)
     states = list(initial_state) if len(cells) > 1 else [initial_state]
-    run = recur_in_16_bits if sequences.dtype == tf.bfloat16 else recur
+    in_16_bits = sequences.dtype == tf.bfloat16
+    forward = pass_forward_in_16_bits if in_16_bits else pass_forward
     hidden: Any = tf.transpose(sequences, (1, 2, 0))
     ends: list[Any] = []
     for number, (cell, state) in enumerate(zip(cells, states, strict=True)):
         every_step = layer.return_sequences or number + 1 < len(cells)
         begin = [tf.transpose(one) for one in keras.tree.flatten(state)]
-        hidden, end = run(
-            _steps(cell), hidden, by_step, _projection(cell), _weights(cell), begin, every_step
+        hidden, end = recur(
+            partial(forward, _steps(cell), by_step),
+            hidden,
+            _projection(cell),
+            _weights(cell),
+            begin,
+            every_step,
         )
         end = [tf.transpose(one) for one in end]
         ends += end

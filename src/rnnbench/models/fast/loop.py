@@ -1,42 +1,52 @@
 """A recurrent loop that XLA compiles, forward and backward."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from rnnbench.models.fast.steps import Pairs, Steps, Tensors, bias_gradient
 
-Forward = tuple[Any, list[Any], Callable[[Any, list[Any]], Any]]
+
+class Pass(NamedTuple):
+    """What a pass forward was given, and what it left for the one backward."""
+
+    mask: Any
+    weights: list[Any]
+    states: list[Any]
+    after: list[Any]
+    saved: list[Any]
+
+
+# The first state after every step; the last states; and the function that turns the gradients of
+# both into those of inputs, projection, weights and initial states.
+Passed = tuple[Any, list[Any], Callable[[Any, list[Any]], Any]]
 
 
 def recur(
-    steps: Steps,
+    forward: Callable[[Any, list[Any], list[Any], list[Any]], Passed],
     inputs: Any,
-    mask: Any,
     projection: Tensors,
     weights: Tensors,
     states: Tensors,
     every_step: bool,
 ) -> tuple[Any, list[Any]]:
-    """Run a cell over a sequence; differentiable in all but the mask.
+    """Run a cell over a sequence; differentiable in all that it is given.
 
     A forward and a backward loop with a gradient of their own: the backward loop does only what
     depends on the gradient that comes from the step after, all else is done for all steps at once.
 
     Parameters
     ----------
-    steps : Steps
-        The cell.
+    forward : callable
+        `pass_forward`, or `loop_in_16_bits.pass_forward_in_16_bits`, given a cell and a mask.
     inputs : tensor, (steps, features, batch)
         The sequence.
-    mask : bool tensor, (steps, 1, batch), or None
-        Where it is false the states stay as they are.
     projection : sequence of tensors
         The kernel, (features, gates · units), and the bias, (gates · units, 1).
     weights : sequence of tensors
-        The recurrent kernel, (units, gates · units), and what else `steps` says.
+        The recurrent kernel, (units, gates · units), and what else the cell's `Steps` say.
     states : sequence of tensors, (units, batch)
         The initial states.
     every_step : bool
@@ -48,35 +58,9 @@ def recur(
         The first state after every step, (steps, units, batch), or None; and the last states.
     """
 
-    def forward(inputs: Any, projection: Any, weights: Any, states: Any) -> Forward:
-        after, saved = _forward(steps, inputs, mask, projection, weights, states)
-
-        def backward(hidden: Any, ends: list[Any]) -> Any:
-            arguments = (inputs, mask, projection, weights, states, after, saved)
-            return _backward(steps, *arguments, hidden, ends)
-
-        return after[0], [state[-1] for state in after], backward
-
-    return with_own_gradient(forward, every_step, inputs, projection, weights, states)
-
-
-def with_own_gradient(
-    forward: Callable[..., Forward],
-    every_step: bool,
-    inputs: Any,
-    projection: Tensors,
-    weights: Tensors,
-    states: Tensors,
-) -> tuple[Any, list[Any]]:
-    """Run a loop whose gradient is written out: no tape need look into it.
-
-    `forward` gets what follows `every_step` and returns the first state after every step, the last
-    states, and a function that turns the gradients of both (None for every step's, if that is not
-    wanted) into those of what it got. What is returned is what `recur` returns.
-    """
-
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(*arrays: Any) -> tuple[list[Any], Any]:
+        # What follows has its gradient written out: no tape need look into it.
         hidden, last, backward = forward(*keras.tree.map_structure(tf.stop_gradient, arrays))
 
         def gradient(*gradients: Any) -> Any:
@@ -87,6 +71,28 @@ def with_own_gradient(
 
     outputs = run(inputs, list(projection), list(weights), list(states))
     return (outputs[0], outputs[1:]) if every_step else (None, outputs)
+
+
+def pass_forward(
+    steps: Steps,
+    mask: Any,
+    inputs: Any,
+    projection: list[Any],
+    weights: list[Any],
+    states: list[Any],
+) -> Passed:
+    """Run a cell over a sequence, all of it compiled by XLA.
+
+    `mask` is a bool tensor, (steps, 1, batch), or None: where it is false the states stay as they
+    are.
+    """
+    after, saved = _forward(steps, inputs, mask, projection, weights, states)
+    made = Pass(mask, weights, states, after, saved)
+
+    def backward(of_hidden: Any, ends: list[Any]) -> Any:
+        return _backward(steps, inputs, projection, made, of_hidden, ends)
+
+    return after[0], [state[-1] for state in after], backward
 
 
 @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
@@ -109,21 +115,10 @@ def _forward(
 
 @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
 def _backward(
-    steps: Steps,
-    inputs: Any,
-    mask: Any,
-    projection: list[Any],
-    weights: list[Any],
-    states: list[Any],
-    after: list[Any],
-    saved: list[Any],
-    hidden: Any,
-    ends: list[Any],
+    steps: Steps, inputs: Any, projection: list[Any], made: Pass, of_hidden: Any, ends: list[Any]
 ) -> tuple[Any, list[Any], list[Any], list[Any]]:
     """Return the gradients of the inputs, the projection, the weights and the initial states."""
-    of_x, pairs, others, first = run_backward(
-        steps, mask, weights, states, after, saved, hidden, ends
-    )
+    of_x, pairs, others, first = run_backward(steps, made, of_hidden, ends)
     of_inputs = tf.einsum("fg,tgb->tfb", projection[0], of_x)
     of_kernel = _kernel_gradient(inputs, of_x)
     of_weights = [tf.concat([_kernel_gradient(*pair) for pair in pairs], axis=1), *others]
@@ -161,19 +156,14 @@ def run_forward(
 
 
 def run_backward(
-    steps: Steps,
-    mask: Any,
-    weights: list[Any],
-    states: list[Any],
-    after: list[Any],
-    saved: list[Any],
-    hidden: Any,
-    ends: list[Any],
+    steps: Steps, made: Pass, of_hidden: Any, ends: list[Any]
 ) -> tuple[Any, Pairs, list[Any], list[Any]]:
     """Return what `Steps.collect` does, and the gradients of the initial states.
 
-    To be compiled by XLA.
+    `of_hidden` and `ends` are the gradients of the first state after every step, or None, and of
+    the last states. To be compiled by XLA.
     """
+    mask, weights, states, after, saved = made
     count = tf.shape(after[0])[0]
     before = [
         tf.concat([first[None], every[:-1]], axis=0)
@@ -182,8 +172,8 @@ def run_backward(
     factors = steps.local(saved, before, after)
 
     def one(step: Any, gradients: list[Any]) -> tuple[list[Any], list[Any]]:
-        if hidden is not None:
-            gradients = [gradients[0] + hidden[step], *gradients[1:]]
+        if of_hidden is not None:
+            gradients = [gradients[0] + of_hidden[step], *gradients[1:]]
         here = [factor[step] for factor in factors]
         if mask is None:
             return steps.backward(here, gradients, weights)

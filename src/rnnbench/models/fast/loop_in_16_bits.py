@@ -10,77 +10,58 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rnnbench.models.fast.loop import Forward, run_backward, run_forward, with_own_gradient
-from rnnbench.models.fast.steps import Pairs, Steps, Tensors, bias_gradient
+from rnnbench.models.fast.loop import Pass, Passed, run_backward, run_forward
+from rnnbench.models.fast.steps import Pairs, Steps, bias_gradient, in_32_bits
 
 
-def recur_in_16_bits(
+def pass_forward_in_16_bits(
     steps: Steps,
-    inputs: Any,
     mask: Any,
-    projection: Tensors,
-    weights: Tensors,
-    states: Tensors,
-    every_step: bool,
-) -> tuple[Any, list[Any]]:
-    """Do what `rnnbench.models.fast.loop.recur` does, with bfloat16 going in and coming out."""
+    inputs: Any,
+    projection: list[Any],
+    weights: list[Any],
+    states: list[Any],
+) -> Passed:
+    """Do what `rnnbench.models.fast.loop.pass_forward` does, from bfloat16 to bfloat16."""
+    kernel, bias = projection
+    factors = _flat(inputs)
+    projected = _unflat(tf.matmul(kernel, factors, transpose_a=True), inputs)
+    after, saved = _forward(steps, projected, bias, mask, weights, states)
+    made = Pass(mask, weights, states, after, saved)
 
-    def forward(inputs: Any, projection: Any, weights: Any, states: Any) -> Forward:
-        kernel, bias = projection
-        factors = _flat(inputs)
-        projected = _unflat(tf.matmul(kernel, factors, transpose_a=True), inputs)
-        after, saved, hidden, last = _forward(steps, projected, bias, mask, weights, states)
+    def backward(of_hidden: Any, ends: list[Any]) -> Any:
+        of_x, of_bias, pairs, others, first = _backward(steps, made, of_hidden, ends)
+        of_inputs = tf.transpose(_unflat(tf.matmul(kernel, of_x), inputs), (1, 0, 2))
+        of_kernel = tf.matmul(factors, of_x, transpose_b=True)
+        of_weights = [tf.matmul(*pair, transpose_b=True) for pair in pairs]
+        return of_inputs, [of_kernel, of_bias], [tf.concat(of_weights, 1), *others], first
 
-        def backward(of_hidden: Any, ends: list[Any]) -> Any:
-            arguments = (mask, weights, states, after, saved, of_hidden, ends)
-            of_x, of_bias, pairs, others, first = _backward(steps, *arguments)
-            of_inputs = tf.transpose(_unflat(tf.matmul(kernel, of_x), inputs), (1, 0, 2))
-            of_kernel = tf.matmul(factors, of_x, transpose_b=True)
-            of_weights = [tf.matmul(*pair, transpose_b=True) for pair in pairs]
-            return of_inputs, [of_kernel, of_bias], [tf.concat(of_weights, 1), *others], first
-
-        return hidden, last, backward
-
-    return with_own_gradient(forward, every_step, inputs, projection, weights, states)
+    return _in_16_bits(after[0]), [_in_16_bits(state[-1]) for state in after], backward
 
 
 @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
 def _forward(
-    steps: Steps,
-    projected: Any,
-    bias: Any,
-    mask: Any,
-    weights: list[Any],
-    states: list[Any],
-) -> tuple[list[Any], list[Any], Any, list[Any]]:
-    """Return what `run_forward` does; and the first state after every step, and the last states."""
-    bias, weights, states = keras.tree.map_structure(_in_32_bits, (bias, weights, states))
+    steps: Steps, projected: Any, bias: Any, mask: Any, weights: list[Any], states: list[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Return what `run_forward` does."""
+    bias, weights, states = keras.tree.map_structure(in_32_bits, (bias, weights, states))
 
     def project(step: Any) -> Any:
-        return _in_32_bits(projected[:, step]) + bias
+        return in_32_bits(projected[:, step]) + bias
 
-    count = tf.shape(projected)[1]
-    after, saved = run_forward(steps, count, project, mask, weights, states)
-    return after, saved, _in_16_bits(after[0]), [_in_16_bits(state[-1]) for state in after]
+    return run_forward(steps, tf.shape(projected)[1], project, mask, weights, states)
 
 
 @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
 def _backward(
-    steps: Steps,
-    mask: Any,
-    weights: list[Any],
-    states: list[Any],
-    after: list[Any],
-    saved: list[Any],
-    hidden: Any,
-    ends: list[Any],
+    steps: Steps, made: Pass, of_hidden: Any, ends: list[Any]
 ) -> tuple[Any, Any, Pairs, list[Any], list[Any]]:
     """Return what `run_backward` does, flat in 16 bits, with the bias's gradient after x's."""
-    weights, states, ends = keras.tree.map_structure(_in_32_bits, (weights, states, ends))
-    hidden = None if hidden is None else _in_32_bits(hidden)
-    of_x, pairs, others, first = run_backward(
-        steps, mask, weights, states, after, saved, hidden, ends
-    )
+    given = (made.weights, made.states, ends)
+    weights, states, ends = keras.tree.map_structure(in_32_bits, given)
+    made = made._replace(weights=weights, states=states)
+    of_hidden = None if of_hidden is None else in_32_bits(of_hidden)
+    of_x, pairs, others, first = run_backward(steps, made, of_hidden, ends)
     of_bias = _in_16_bits(bias_gradient(of_x))
     others, first = keras.tree.map_structure(_in_16_bits, (others, first))
     return _flat(of_x), of_bias, [(_flat(one), _flat(other)) for one, other in pairs], others, first
@@ -101,7 +82,3 @@ def _unflat(flat: Any, like: Any) -> Any:
 
 def _in_16_bits(array: Any) -> Any:
     return tf.cast(array, tf.bfloat16)
-
-
-def _in_32_bits(array: Any) -> Any:
-    return tf.cast(array, tf.float32)

@@ -245,3 +245,8 @@ def slope(activation: Activation, x: Any) -> tuple[Any, Any]:
 def bias_gradient(of_sums: Any) -> Any:
     """Return the gradient of what is added to the sums, (steps, rows, batch), at every step."""
     return tf.reduce_sum(of_sums, axis=(0, 2))[:, None]
+
+
+def in_32_bits(array: Any) -> Any:
+    """Return bfloat16 as float32, and anything else as it is."""
+    return tf.cast(array, tf.float32) if array.dtype == tf.bfloat16 else array
