@@ -169,6 +169,10 @@ END_TO_END = (
     Column("notebook", "plain Keras script", ".4f"),
     Column("rnnbench", "rnnbench", ".4f"),
     Column("mixed", "rnnbench, 16 bits", ".4f"),
+    Column("notebook_training", "training, s: script", ".1f"),
+    Column("rnnbench_training", "rnnbench", ".1f"),
+    Column("mixed_training", "16 bits", ".1f"),
+    Column("products", "products alone", ".1f"),
 )
 END_TO_END_TEXT = """\
 The five notebooks as plain Keras scripts (`benchmarks/notebooks/`), one after the other, against
@@ -177,6 +181,12 @@ data, all epochs, one seed. The scripts took **{notebooks:.0f} s**, rnnbench **{
 with its logging, saving, figures and report: **{ratio:.2f} times as fast**. With `precision:
 mixed_bfloat16` for {mixed_names} it took **{mixed:.0f} s**: {mixed_ratio:.2f} times.
 All train with seed 42, scripts on batches in another order: scores differ as between two seeds.
+
+The seconds of a training include its validations and what it compiles; one of rnnbench shares the
+machine with another. "Products alone" are, as above, what its products with the recurrent layers'
+kernels would take at the rate of a large float32 product, {rate:.0f} billion operations a second:
+**{products:.0f} s** in all. A program that computes the same in float32 is at most
+**{limit:.2f} times** as fast as the scripts here, if all else took no time.
 
 {table}
 """
@@ -255,6 +265,9 @@ def end_to_end(table: pd.DataFrame) -> str:
         mixed_names=", ".join(FOR_16_BITS),
         mixed=facts["mixed_seconds"],
         mixed_ratio=facts["notebooks_seconds"] / facts["mixed_seconds"],
+        rate=facts["matrix_rate"] / 1e9,
+        products=table["products"].sum(),
+        limit=facts["notebooks_seconds"] / table["products"].sum(),
         table=to_markdown(as_text(table, END_TO_END)),
     )
 

@@ -2,7 +2,7 @@
 
 Trained by `rnnbench repro` on part of the data, all epochs. Writes `results/precision.csv`.
 
-    python benchmarks/precision.py [--share 10] [--jobs 2] [EXPERIMENT ...]
+    python benchmarks/precision.py [--share 4] [--jobs 2] [EXPERIMENT ...]
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dic
 
 @click.command()
 @click.argument("experiments", nargs=-1, type=click.Choice(list(FOR_16_BITS)))
-@click.option("--share", default=10, show_default=True, help="One part in how many of the data.")
+@click.option("--share", default=4, show_default=True, help="One part in how many of the data.")
 @click.option("--jobs", default=2, show_default=True, help="Stages side by side.")
 def main(experiments: tuple[str, ...], share: int, jobs: int) -> None:
     """Train EXPERIMENTS, by default all, in both precisions, and write the file.

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cases import ACCELERATED, STOCK, Case
+from cases import ACCELERATED, CASES, STOCK, Case
+from keras_steps import build
 from measure import RefusedError, Worker, measure, workers
+from operations import operations
 from page import write_page
 
 import results
@@ -50,6 +52,13 @@ def test_a_measurement_that_cannot_be_believed_is_refused(
     running = [ToldWorker(STOCK), ToldWorker(ACCELERATED, **answers)]
     with pytest.raises(RefusedError, match=reason):
         measure(SMALL, running, rounds=1)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_the_operations_of_a_case_are_those_counted_from_its_model(case: Case) -> None:
+    inputs, _ = case.data()
+    counted = 3 * case.batch_size * operations(build(case, inputs.shape[1:]))
+    assert case.operations() == counted
 
 
 def test_the_page_on_speed_says_what_the_measurements_beside_the_benchmarks_say(

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,14 @@ def _scaled(values: Any) -> Any:
 
 
 def train(name: str, view: str, layers: list[Any], **how: Any) -> None:
-    """Build, compile, fit and evaluate a model as the notebooks do; print its test metrics."""
+    """Build, compile, fit and evaluate a model as the notebooks do; print seconds and metrics."""
     keras.utils.set_random_seed(42)
     x, y = load(view, "fit", "train")
     held_out = (PREPARED / view / "fit" / "validation_inputs.npy").exists()
     model = keras.Sequential(layers)
     metrics = [] if y.ndim > 1 else ["accuracy"]
     model.compile(optimizer=how["optimizer"], loss=how["loss"], metrics=metrics)
+    begun = time.perf_counter()
     model.fit(
         x,
         y,
@@ -42,5 +44,6 @@ def train(name: str, view: str, layers: list[Any], **how: Any) -> None:
         validation_data=load(view, "fit", "validation") if held_out else None,
         verbose=0,
     )
+    said = {"experiment": name, "training": time.perf_counter() - begun}
     x, y = load(view, "test", "test")
-    print(json.dumps({"experiment": name, **model.evaluate(x, y, verbose=0, return_dict=True)}))
+    print(json.dumps(said | model.evaluate(x, y, verbose=0, return_dict=True)))

@@ -1,0 +1,24 @@
+"""Operations in products with the kernels of recurrent layers, counted from a model."""
+
+import math
+
+import keras
+
+
+def operations(model: keras.Model) -> float:
+    """Return those of one example's way forward; a multiplication and an addition are two.
+
+    Training takes three times as many: backward, the gradients of inputs and of kernels are as
+    many each.
+    """
+    return float(sum(map(_of_layer, model.layers)))
+
+
+def _of_layer(layer: keras.Layer) -> int:
+    cells = [part.cell for part in layer._flatten_layers() if isinstance(part, keras.layers.RNN)]
+    kernels = [kernel for cell in cells for kernel in (cell.kernel, cell.recurrent_kernel)]
+    entries = sum(math.prod(kernel.shape) for kernel in kernels)
+    if not entries:
+        return 0
+    _, steps, *places, _ = layer.input.shape  # places of a frame, each multiplied by the kernel
+    return int(2 * steps * math.prod(places) * entries)
