@@ -14,7 +14,6 @@ WORD_FEATURES = 128
 ROW_FEATURES = 28
 DIGITS = 10
 FRAME = 64
-GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,13 @@ class Case:
     @property
     def in_xla(self) -> bool:
         """Whether XLA, JAX's included, trains it in bearable time: not convolutions on a CPU."""
-        return self.layer in GATES
+        return self.layer != "conv_lstm_2d"
 
     @property
     def in_torch(self) -> bool:
         """Whether PyTorch has the layer; its GRU is the one with `reset_after`."""
         stock = self.activation is None and self.reset_after and self.precision == "float32"
-        return stock and self.layer in GATES
+        return stock and self.in_xla
 
     def data(self) -> tuple[Any, Any]:
         """Make random inputs and targets, the same each time."""
@@ -70,21 +69,6 @@ class Case:
             return rows, generator.integers(0, DIGITS, count)
         frames = generator.random((count, self.steps, FRAME, FRAME, 1)) < 0.1  # noqa: PLR2004
         return frames.astype(np.float32), frames[:, ::-1].astype(np.float32)
-
-    def operations(self) -> float:
-        """Return the operations of a training step in products with the layers' kernels.
-
-        Once forward and twice backward; a multiplication and an addition are two.
-        """
-        if self.layer == "conv_lstm_2d":
-            entries = 9 * (1 + self.units) * 4 * self.units * FRAME * FRAME
-            return 6.0 * entries * self.batch_size * self.steps
-        directions = 2 if self.bidirectional else 1
-        entries, features = 0, self.features
-        for _ in range(self.layers):
-            entries += directions * GATES[self.layer] * self.units * (features + self.units)
-            features = directions * self.units
-        return 6.0 * entries * self.batch_size * self.steps
 
 
 _ROWS = Case("rows", "lstm", units=256, layers=2, steps=28)

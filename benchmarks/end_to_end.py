@@ -49,6 +49,7 @@ NOTEBOOKS = ("first_look", "digit_rows", "sentiment", "long_reviews", "random_la
 NOT_IN_NOTEBOOKS = ("-rnn-", "long-stacked")
 SUITES = ("first-look", "digit-rows", "sentiment", "long-reviews", "random-labels")
 SEED = 42
+Said = dict[str, dict[str, float]]  # an experiment's test metrics, and the seconds of its training
 
 
 def of_the_notebooks(content: Mapping[str, Any]) -> list[str]:
@@ -58,9 +59,6 @@ def of_the_notebooks(content: Mapping[str, Any]) -> list[str]:
         for name, placement in content["experiments"].items()
         if placement["suite"] in SUITES and not any(word in name for word in NOT_IN_NOTEBOOKS)
     ]
-
-
-Said = dict[str, dict[str, float]]  # an experiment's test metrics, and the seconds of its training
 
 
 def run_scripts(folder: Path) -> tuple[dict[str, float], Said]:
@@ -105,8 +103,21 @@ def operations_of_trainings(folder: Path) -> dict[str, float]:
 def _operations(folder: Path, name: str, experiment: Experiment) -> float:
     data = read_training_data(folder / PREPARED_FOLDER / experiment.view / FIT_FOLDER)
     run = folder / RUNS_FOLDER / experiment.suite / name / seed_folder(SEED)
-    forward = 3 * len(data.train) + (len(data.validation) if data.validation else 0)
-    return experiment.training.epochs * forward * operations(load_model(run / MODEL_FILE))
+    validated = len(data.validation) if data.validation else 0
+    of_epoch = operations(load_model(run / MODEL_FILE), len(data.train), validated)
+    return experiment.training.epochs * of_epoch
+
+
+def compared(counted: Mapping[str, float], rate: float, ways: Mapping[str, Said]) -> pd.DataFrame:
+    """Return a row an experiment: what each way says of it, and its products' seconds alone."""
+    rows = []
+    for name, number in counted.items():
+        measure = "accuracy" if "accuracy" in ways["rnnbench"][name] else "loss"
+        row = {"experiment": name, "measure": measure, "products": number / rate}
+        for way, said in ways.items():
+            row |= {way: said[name][measure], f"{way}_training": said[name]["training"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 @click.command()
@@ -123,17 +134,11 @@ def main(share: int, jobs: int) -> None:
         seconds, of_scripts = run_scripts(folder)
     with scratch_clone() as (folder, _):
         mixed, of_mixed = run_ours(folder, in_precision(chosen, FOR_16_BITS, MIXED), jobs)
-    rows = []
-    for name in chosen["experiments"]:
-        measure = "accuracy" if "accuracy" in of_ours[name] else "loss"
-        row = {"experiment": name, "measure": measure, "products": counted[name] / rate}
-        for way, said in {"notebook": of_scripts, "rnnbench": of_ours, "mixed": of_mixed}.items():
-            row |= {way: said[name][measure], f"{way}_training": said[name]["training"]}
-        rows.append(row)
+    ways = {"notebook": of_scripts, "rnnbench": of_ours, "mixed": of_mixed}
     total = sum(seconds.values())
     write_csv(
         "end_to_end",
-        pd.DataFrame(rows).assign(
+        compared(counted, rate, ways).assign(
             share=share,
             jobs=jobs,
             notebooks_seconds=total,

@@ -5,16 +5,17 @@ import math
 import keras
 
 
-def operations(model: keras.Model) -> float:
-    """Return those of one example's way forward; a multiplication and an addition are two.
+def operations(model: keras.Model, trained: int, validated: int = 0) -> float:
+    """Return those of as many examples trained on, and of others that only validate.
 
-    Training takes three times as many: backward, the gradients of inputs and of kernels are as
-    many each.
+    A multiplication and an addition are two. Training takes three times as many as the way forward:
+    backward, the gradients of inputs and of kernels are as many each.
     """
-    return float(sum(map(_of_layer, model.layers)))
+    return float((3 * trained + validated) * sum(map(_forward, model.layers)))
 
 
-def _of_layer(layer: keras.Layer) -> int:
+def _forward(layer: keras.Layer) -> int:
+    """Return a layer's for one example's way forward."""
     cells = [part.cell for part in layer._flatten_layers() if isinstance(part, keras.layers.RNN)]
     kernels = [kernel for cell in cells for kernel in (cell.kernel, cell.recurrent_kernel)]
     entries = sum(math.prod(kernel.shape) for kernel in kernels)
