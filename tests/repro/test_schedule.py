@@ -74,3 +74,12 @@ def test_what_is_left_is_told_from_past_times_and_from_stages_alike() -> None:
     schedule = Schedule(["train@a", "train@b"], NEEDS, {"train@a": 30.0})
     assert schedule.remaining_seconds == pytest.approx(60.0)
     assert Schedule(["train@a"], NEEDS, {}).remaining_seconds is None
+
+
+def test_the_gpu_is_given_to_as_many_stages_as_it_has_memory_for() -> None:
+    seconds = {"train@a": 60.0, "train@b": 30.0}
+    schedule = Schedule(["train@a", "train@b", "report"], NEEDS, seconds, most_on_gpu=1)
+    assert schedule.next() == "train@a"
+    assert schedule.next() == "report"
+    schedule.end("train@a", succeeded=True)
+    assert schedule.next() == "train@b"

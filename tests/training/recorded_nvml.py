@@ -20,6 +20,7 @@ class RecordedNvml:
         self._begun = time.perf_counter()
         self._working: float | None = None
         self.processes = 1
+        self.free_memory = 16 * 2**30
 
     def works(self) -> None:
         self._working = time.perf_counter()
@@ -29,6 +30,9 @@ class RecordedNvml:
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
         return index
+
+    def nvmlDeviceGetMemoryInfo(self, _: int) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(total=80 * 2**30, free=self.free_memory)
 
     def nvmlDeviceGetName(self, _: int) -> str | bytes:  # noqa: N802
         return self._name

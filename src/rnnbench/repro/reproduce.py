@@ -10,6 +10,7 @@ from rnnbench.params import Params
 from rnnbench.repro.display import Display
 from rnnbench.repro.dvc_process import lock_as_dvc_writes_it
 from rnnbench.repro.environment import stage_environment
+from rnnbench.repro.gpu import nvml_if_any, stages_that_fit
 from rnnbench.repro.graph import read_changed, read_needs, with_what_follows, with_what_they_need
 from rnnbench.repro.lane import Lane
 from rnnbench.repro.schedule import Schedule
@@ -40,7 +41,7 @@ def reproduce(root: Path, params: Params, jobs: int, targets: Collection[str] = 
     params : Params
         Its parameters.
     jobs : int
-        How many stages run side by side.
+        How many stages run side by side; on a GPU only as many as fit into its free memory.
     targets : collection of str
         Stages to reproduce with all that they need, or kinds of stages such as `train`; by
         default the whole pipeline.
@@ -63,7 +64,7 @@ def reproduce(root: Path, params: Params, jobs: int, targets: Collection[str] = 
         print("everything is up to date")
         return True
     create_experiments(params.suites, root)
-    schedule = Schedule(stages, needs, _past_seconds(root))
+    schedule = Schedule(stages, needs, _past_seconds(root), stages_that_fit(nvml_if_any()))
     try:
         with (
             lock_as_dvc_writes_it(root),

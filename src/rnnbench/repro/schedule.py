@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from rnnbench.repro.gpu import ON_GPU
 from rnnbench.repro.graph import Needs, kind
 
 # These make tables of what there is: a failed experiment stands in them as not run.
@@ -24,11 +25,14 @@ class Schedule:
     past_seconds : mapping
         How long stages took before, where that is known. The longest is handed out first, so
         that none is left for the end to wait for.
+    most_on_gpu : int, optional
+        How many that compute on the GPU run at a time, at most.
     """
 
     stages: Collection[str]
     needs: Needs
     past_seconds: Mapping[str, float]
+    most_on_gpu: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
@@ -47,7 +51,7 @@ class Schedule:
                 self._skip_what_cannot_run()
                 if self.stopped or not self._waiting:
                     return None
-                ready = [stage for stage in self._waiting if not self._open_needs(stage)]
+                ready = [stage for stage in self._waiting if self._can_begin(stage)]
                 if ready:
                     stage = max(ready, key=lambda one: self.past_seconds.get(one, 0.0))
                     del self._waiting[stage]
@@ -83,8 +87,14 @@ class Schedule:
         begun = sum(time.monotonic() - since for since in self.running.values())
         return max(sum(seconds for seconds in expected if seconds is not None) - begun, 0.0)
 
-    def _open_needs(self, stage: str) -> bool:
-        return any(one in self._waiting or one in self.running for one in self.needs[stage])
+    def _can_begin(self, stage: str) -> bool:
+        to_come = any(one in self._waiting or one in self.running for one in self.needs[stage])
+        return not to_come and self._has_room(stage)
+
+    def _has_room(self, stage: str) -> bool:
+        if self.most_on_gpu is None or kind(stage) not in ON_GPU:
+            return True
+        return sum(kind(one) in ON_GPU for one in self.running) < self.most_on_gpu
 
     def _skip_what_cannot_run(self) -> None:
         while stuck := [stage for stage in self._waiting if self._cannot_run(stage)]:
