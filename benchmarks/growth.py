@@ -18,7 +18,7 @@ from measure import Worker, measure, workers
 from results import write_csv
 
 LAYERS = ("simple_rnn", "lstm", "gru")
-BASE = Case("rows", "lstm", units=64, steps=100, batch_size=64, batches=4)
+BASE = Case("rows", "lstm", units=64, steps=100, batch_size=64)
 AXES: dict[str, tuple[int, ...]] = {
     "steps": (50, 100, 200, 500, 1000, 2000),
     "units": (16, 64, 256, 1024),

@@ -66,12 +66,15 @@ def _tensorflow_s(split: Split, batch_size: int) -> Any:
 
 
 WAYS: dict[str, Callable[[Split, int], dict[str, Any]]] = {
-    "rnnbench, memory-mapped": lambda split, size: {
+    "rnnbench, from memory": lambda split, size: {
         "x": keras_input(Batches(split, size, shuffle_seed=1))
     },
-    "the same as PyDataset": lambda split, size: {"x": Batches(split, size, shuffle_seed=1)},
-    "tf.data, in memory": _tensorflow_s,
-    "arrays, in memory": lambda split, size: {
+    "rnnbench, from files": lambda split, size: {
+        "x": keras_input(Batches(split, size, shuffle_seed=1), most_in_memory=0)
+    },
+    "the files as PyDataset": lambda split, size: {"x": Batches(split, size, shuffle_seed=1)},
+    "tf.data": _tensorflow_s,
+    "arrays": lambda split, size: {
         "x": scaled(np.array(split.inputs)),
         "y": as_targets(np.array(split.targets)),
         "batch_size": size,

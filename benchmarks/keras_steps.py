@@ -1,16 +1,21 @@
 """A case trained by Keras's `fit`, on the back end and in the way that a worker was started for."""
 
 import gc
+import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from cases import (
     ACCELERATED,
+    COMPARED_STEPS,
     DIGITS,
     JIT_COMPILE,
     STOCK_IN_FLOAT32,
     VOCABULARY,
     WORD_FEATURES,
     Case,
+    OfMatrix,
 )
 
 from rnnbench.models.backend import import_keras
@@ -19,9 +24,12 @@ import_keras()
 
 import keras  # noqa: E402 - after its chatter was held back
 
-from rnnbench.data.batches import Batches, keras_input  # noqa: E402
-from rnnbench.data.prepared import Split  # noqa: E402
+from rnnbench.data.batches import Batches, as_targets, keras_input, scaled  # noqa: E402
+from rnnbench.data.prepared import Split, read_training_data  # noqa: E402
+from rnnbench.layout import FIT_FOLDER, PREPARED_FOLDER  # noqa: E402
+from rnnbench.models.build import build_model  # noqa: E402
 from rnnbench.models.fast import accelerate  # noqa: E402
+from rnnbench.params import PARAMS_FILE, load_params  # noqa: E402
 from rnnbench.training.timing import TimingCallback  # noqa: E402
 
 L = keras.layers
@@ -35,29 +43,65 @@ LAYERS = {
 COMPILE: dict[str, dict[str, bool]] = {JIT_COMPILE: {"jit_compile": True}}
 
 
+class EarlyLoss(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keep the mean loss of the first steps."""
+
+    mean = math.nan
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Read it; Keras says the mean of all steps so far."""
+        if batch < COMPARED_STEPS:
+            self.mean = float((logs or {})["loss"])
+
+
 class Training:
     """A case's model, ready to be timed."""
 
-    def __init__(self, case: Case, way: str) -> None:
-        inputs, targets = case.data()
+    def __init__(self, case: Case | OfMatrix, way: str) -> None:
         keras.config.set_dtype_policy("float32" if way == STOCK_IN_FLOAT32 else case.precision)
-        self.model = build(case, inputs.shape[1:])
-        self.model.compile("adam", loss(case), **COMPILE.get(way, {}))
-        self.data: dict[str, Any] = {"x": inputs, "y": targets, "batch_size": case.batch_size}
+        self.model, split, batch_size = (
+            of_case(case, way) if isinstance(case, Case) else of_matrix(case)
+        )
         if way == ACCELERATED:  # as the pipeline trains
-            accelerate(self.model, case.batch_size)
-            self.data = {"x": keras_input(Batches(Split(inputs, targets), case.batch_size))}
+            accelerate(self.model, batch_size)
+            self.data = {"x": keras_input(Batches(split, batch_size))}
+        else:
+            arrays = {"x": scaled(split.inputs), "y": as_targets(split.targets)}
+            self.data = {**arrays, "batch_size": batch_size}
 
     def round(self) -> dict[str, Any]:
         """Train once over the data; return its loss and the milliseconds of each step."""
         gc.collect()  # not while a step is timed
-        timing = TimingCallback()
-        history = self.model.fit(**self.data, shuffle=False, verbose=0, callbacks=[timing])
+        timing, early = TimingCallback(), EarlyLoss()
+        history = self.model.fit(**self.data, shuffle=False, verbose=0, callbacks=[timing, early])
         return {
             "loss": history.history["loss"][0],
+            "early_loss": early.mean,
             "milliseconds": [1000 * seconds for seconds in timing.step_seconds],
             "loop_milliseconds": 1000 * sum(timing.loop_seconds),
         }
+
+
+def of_case(case: Case, way: str) -> tuple[Any, Split, int]:
+    """Return a case's compiled model, its data, and the examples of a batch."""
+    split = Split(*case.data())
+    model = build(case, split.inputs.shape[1:])
+    model.compile("adam", loss(case), **COMPILE.get(way, {}))
+    return model, split, case.batch_size
+
+
+def of_matrix(case: OfMatrix) -> tuple[Any, Split, int]:
+    """Return an experiment's compiled model, some of its data, and the examples of a batch."""
+    params = load_params(Path(case.folder) / PARAMS_FILE)
+    experiment = params.experiments[case.experiment]
+    data = read_training_data(Path(case.folder) / PREPARED_FOLDER / experiment.view / FIT_FOLDER)
+    batch_size = experiment.training.batch_size
+    chosen = np.arange(case.batches * batch_size) % len(data.train)
+    split = Split(data.train.inputs[chosen], data.train.targets[chosen])
+    keras.utils.set_random_seed(1)
+    shapes = split.inputs.shape[1:], split.targets.shape[1:]
+    view = params.views[experiment.view]
+    return build_model(experiment, view, *shapes, len(data.class_names)), split, batch_size
 
 
 def loss(case: Case) -> str:

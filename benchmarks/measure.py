@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import ACCELERATED, JAX, JIT_COMPILE, MIXED, STOCK, TORCH, Case
+from cases import ACCELERATED, JAX, JIT_COMPILE, MIXED, STOCK, TORCH, Case, OfMatrix
 
 from rnnbench.training.timing import STEPS_MAY_MISS
 
@@ -46,11 +46,13 @@ class Worker:
             env={**os.environ, **back_end},
         )
 
-    def prepare(self, case: Case) -> list[float]:
-        """Build the case's model and train it until it is warm; return the losses."""
-        self._tell({"case": asdict(case)})
-        losses: list[float] = self._answer()["losses"]
-        return losses
+    def prepare(self, case: Case | OfMatrix) -> dict[str, Any]:
+        """Build the case's model and train it until it is warm.
+
+        Return what the first round did, and the `losses` of all.
+        """
+        self._tell({"kind": type(case).__name__, "case": asdict(case)})
+        return self._answer()
 
     def start_round(self) -> None:
         """Train the data once more; `end_round` waits for it."""
@@ -99,7 +101,9 @@ def workers(ways: Sequence[str]) -> Iterator[list[Worker]]:
         yield started
 
 
-def measure(case: Case, running: Sequence[Worker], rounds: int) -> dict[str, list[float]]:
+def measure(
+    case: Case | OfMatrix, running: Sequence[Worker], rounds: int
+) -> dict[str, list[float]]:
     """Time a step of a case in each way.
 
     Returns
@@ -113,7 +117,9 @@ def measure(case: Case, running: Sequence[Worker], rounds: int) -> dict[str, lis
     RefusedError
         If the losses or the times are not what they must be.
     """
-    losses = {worker.way: worker.prepare(case) for worker in running}
+    prepared = {worker.way: worker.prepare(case) for worker in running}
+    losses = {way: list(answer["losses"]) for way, answer in prepared.items()}
+    early = {way: answer["early_loss"] for way, answer in prepared.items()}
     milliseconds: dict[str, list[float]] = {worker.way: [] for worker in running}
     for number in range(rounds):
         first = number % len(running)  # nobody always trains after the same
@@ -123,7 +129,7 @@ def measure(case: Case, running: Sequence[Worker], rounds: int) -> dict[str, lis
             losses[worker.way].append(answer["loss"])
             milliseconds[worker.way].append(float(np.median(answer["milliseconds"])))
     _require_learning(losses)
-    _require_same(losses, LOSSES_MAY_DIFFER[case.precision])
+    _require_same(early, LOSSES_MAY_DIFFER[case.precision])
     return milliseconds
 
 
@@ -139,8 +145,8 @@ def _require_learning(losses: dict[str, list[float]]) -> None:
             raise RefusedError(f"{way}: the loss goes from {values[0]} to {values[-1]}")
 
 
-def _require_same(losses: dict[str, list[float]], relative: float) -> None:
-    first = {way: values[0] for way, values in losses.items() if way in SAME}
+def _require_same(losses: dict[str, float], relative: float) -> None:
+    first = {way: loss for way, loss in losses.items() if way in SAME}
     if not np.allclose(list(first.values()), first[STOCK], rtol=relative):
         raise RefusedError(f"the first losses differ: {first}")
 

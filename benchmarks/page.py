@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 from scratch_clone import FOR_16_BITS
 
 from results import FOLDER, read_csv
+from rnnbench.data.batches import MOST_IN_MEMORY
 from rnnbench.evaluation.figures import save_figure
 from rnnbench.files import write_text
-from rnnbench.models.fast.layers import MANY_EXAMPLES, MANY_PRODUCTS_OF_SIMPLE_RNN
+from rnnbench.models.fast.layers import LARGE_STATE_OF_SIMPLE_RNN, MANY_EXAMPLES
 from rnnbench.reporting.tables import Column, as_text, to_markdown
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -62,7 +63,7 @@ GROWTH = """\
 
 One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but for what the axis
 says. Where a step multiplies much at once Keras's own loop is as fast, and `accelerate` leaves it:
-SimpleRNN from examples · units² = {products:,} on, LSTM from {lstm:,} and GRU from {gru:,}
+SimpleRNN from examples · units = {numbers:,} on, LSTM from {lstm:,} and GRU from {gru:,}
 examples. There both lines measure the same loop, and what is between them is what disturbed the
 machine.
 """
@@ -82,6 +83,20 @@ class Section:
 
 
 SECTIONS = {
+    "matrix": Section(
+        "A training step of every experiment",
+        "Of `params.yaml`, on its own data: stock Keras's `fit` on arrays, as in a notebook, and\n"
+        "the pipeline's way. Medians over rounds in which both trained in turn, and quartiles of\n"
+        "the ratio within a round.",
+        (
+            Column("experiment", "experiment"),
+            Column("stock", "stock Keras, ms", ".1f"),
+            Column("accelerated", "rnnbench, ms", ".1f"),
+            Column("ratio", "stock / rnnbench", ".2f"),
+            Column("lower_quartile", "lower quartile", ".2f"),
+            Column("upper_quartile", "upper quartile", ".2f"),
+        ),
+    ),
     "jobs": Section(
         "Trainings side by side",
         "All examples a second added up, LSTM(32) on reviews of 200 words:",
@@ -93,9 +108,10 @@ SECTIONS = {
     "input": Section(
         "Fetching batches",
         "Milliseconds of a step of a model that computes next to nothing, on arrays of the real\n"
-        "shapes; and the whole epoch divided by its steps. The pipeline's batches read only their\n"
-        "own rows from the file. Keras reads a `PyDataset` by a pipeline that tunes itself, for\n"
-        "which epochs as short as these do not have to wait.",
+        "shapes; and the whole epoch divided by its steps. The pipeline reads arrays of up to\n"
+        f"{MOST_IN_MEMORY // 2**20} MiB into memory, of larger ones only the rows of a batch. A\n"
+        "`PyDataset` Keras reads by a pipeline that tunes itself, for which epochs as short as\n"
+        "these do not have to wait.",
         (
             Column("data", "data"),
             Column("way", "batches from"),
@@ -247,7 +263,7 @@ def layers(table: pd.DataFrame) -> str:
 def growth(_: pd.DataFrame) -> str:
     """Return what is said of the figure."""
     return GROWTH.format(
-        products=MANY_PRODUCTS_OF_SIMPLE_RNN,
+        numbers=LARGE_STATE_OF_SIMPLE_RNN,
         lstm=MANY_EXAMPLES[keras.layers.LSTMCell],
         gru=MANY_EXAMPLES[keras.layers.GRUCell],
     )

@@ -2,8 +2,8 @@
 
     python worker.py WAY
 
-reads a line of JSON for each thing to do and answers with one: `{"case": {…}}` builds a model and
-warms it up, `{}` trains a round.
+reads a line of JSON for each thing to do and answers with one: `{"kind": "Case", "case": {…}}`
+builds a model and warms it up, `{}` trains a round.
 """
 
 import importlib
@@ -12,9 +12,10 @@ import os
 import sys
 from typing import Any
 
-from cases import TORCH, Case
+from cases import TORCH, Case, OfMatrix
 
 ROUNDS_TO_WARM_UP = 2
+KINDS = {kind.__name__: kind for kind in (Case, OfMatrix)}
 
 
 def main(way: str) -> None:
@@ -26,8 +27,9 @@ def main(way: str) -> None:
     for line in sys.stdin:
         told = json.loads(line)
         if "case" in told:
-            training = framework.Training(Case(**told["case"]), way)
-            answer = {"losses": [training.round()["loss"] for _ in range(ROUNDS_TO_WARM_UP)]}
+            training = framework.Training(KINDS[told["kind"]](**told["case"]), way)
+            first, *others = [training.round() for _ in range(ROUNDS_TO_WARM_UP)]
+            answer = {**first, "losses": [one["loss"] for one in (first, *others)]}
         else:
             answer = training.round()
         print(json.dumps(answer), file=answers, flush=True)

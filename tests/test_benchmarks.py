@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cases import ACCELERATED, CASES, FRAME, STOCK, Case
+from cases import ACCELERATED, CASES, FRAME, STOCK, Case, OfMatrix
 from keras_steps import build
 from measure import RefusedError, Worker, measure, workers
 from operations import operations
@@ -15,7 +15,12 @@ from page import write_page
 import results
 
 SMALL = Case("rows", "lstm", units=4, steps=5, batch_size=8, batches=4)
-GOOD = {"losses": [2.0, 1.0], "milliseconds": [10.0, 10.0], "loop_milliseconds": 20.0}
+GOOD = {
+    "losses": [2.0, 1.0],
+    "early_loss": 2.2,
+    "milliseconds": [10.0, 10.0],
+    "loop_milliseconds": 20.0,
+}
 
 
 class ToldWorker(Worker):
@@ -25,8 +30,8 @@ class ToldWorker(Worker):
         self.way = way
         self._answers = {**GOOD, **answers}
 
-    def prepare(self, case: Case) -> list[float]:
-        return list(self._answers["losses"])
+    def prepare(self, case: Case | OfMatrix) -> dict[str, Any]:
+        return self._answers
 
     def round(self) -> dict[str, Any]:
         return {**self._answers, "loss": self._answers.get("loss", 0.5)}
@@ -40,7 +45,7 @@ def test_a_round_counts_by_its_median_step() -> None:
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
-        ({"losses": [2.1, 1.0]}, "first losses differ"),
+        ({"early_loss": 2.3}, "first losses differ"),
         ({"loss": float("nan")}, "the loss goes from 2.0 to nan"),
         ({"loss": 2.0}, "the loss goes from 2.0 to 2.0"),
         ({"loop_milliseconds": 21.0}, "4.8 % of the loop's time is in no step"),

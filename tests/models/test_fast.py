@@ -11,10 +11,12 @@ import tensorflow as tf
 
 from rnnbench.models.build import computing_in
 from rnnbench.models.fast import accelerate
-from rnnbench.models.fast.layers import reason_against
+from rnnbench.models.fast.layers import WORTH_CUTTING, reason_against
 
 L = keras.layers
 BATCH, STEPS, FEATURES = 3, 6, 4
+# Few leave a batch whole, many make it worth cutting in two.
+WIDTHS = pytest.mark.parametrize("features", [FEATURES, WORTH_CUTTING // 5])
 BATCH_SIZE = 8  # of training
 Make = Callable[..., Any]
 FORMS: dict[str, Make] = {
@@ -47,11 +49,15 @@ def double() -> Iterator[None]:
 
 
 def pair(
-    make: Make, options: dict[str, bool], dtype: str = "float64", batch_size: int = BATCH
+    make: Make,
+    options: dict[str, bool],
+    dtype: str = "float64",
+    batch_size: int = BATCH,
+    features: int = FEATURES,
 ) -> tuple[Any, Any, Any]:
     """Return a stock layer, the same accelerated, with random weights, and inputs."""
     generator = np.random.default_rng(7)
-    inputs = tf.constant(generator.normal(size=(BATCH, STEPS, FEATURES)).astype(dtype))
+    inputs = tf.constant(generator.normal(size=(BATCH, STEPS, features)).astype(dtype))
     stock, ours = make(**options), make(**options)
     stock(inputs)
     ours(inputs)
@@ -107,9 +113,12 @@ def assert_same(stock: list[Any], ours: list[Any], relative: float) -> None:
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("form", FORMS)
-def test_outputs_states_and_gradients_are_those_of_the_stock_layer(form: str, call: str) -> None:
+@WIDTHS
+def test_outputs_states_and_gradients_are_those_of_the_stock_layer(
+    features: int, form: str, call: str
+) -> None:
     options, masked = CALLS[call]
-    stock, ours, inputs = pair(FORMS[form], options)
+    stock, ours, inputs = pair(FORMS[form], options, features=features)
     mask = a_mask() if masked else None
     expected = outputs_and_gradients(stock, inputs, mask=mask)
     assert_same(expected, outputs_and_gradients(ours, inputs, mask=mask), 1e-10)
@@ -117,9 +126,12 @@ def test_outputs_states_and_gradients_are_those_of_the_stock_layer(form: str, ca
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("form", FORMS)
-def test_a_batch_smaller_than_announced_is_computed_like_any_other(form: str) -> None:
+@WIDTHS
+def test_a_batch_smaller_than_announced_is_computed_like_any_other(
+    features: int, form: str
+) -> None:
     options = {"return_sequences": True, "return_state": True}
-    stock, ours, inputs = pair(FORMS[form], options, batch_size=BATCH + 4)
+    stock, ours, inputs = pair(FORMS[form], options, batch_size=BATCH + 4, features=features)
     expected = outputs_and_gradients(stock, inputs, mask=a_mask())
     assert_same(expected, outputs_and_gradients(ours, inputs, mask=a_mask()), 1e-10)
 

@@ -11,6 +11,7 @@ from rnnbench.data.prepared import Array, Split
 
 BYTE_MAXIMUM = np.float32(255.0)
 BATCHES_READ_AHEAD = 2
+MOST_IN_MEMORY = 2**28  # bytes
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -31,7 +32,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.split = split
         self.batch_size = batch_size
         self._generator = None if shuffle_seed is None else np.random.default_rng(shuffle_seed)
-        self._order = np.arange(len(split))
+        self.order = np.arange(len(split))  # of the examples, in this epoch
         self._shuffle()
 
     def __len__(self) -> int:
@@ -39,7 +40,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[Array, Array]:
         begin = index * self.batch_size
-        chosen = self._order[begin : begin + self.batch_size]
+        chosen = self.order[begin : begin + self.batch_size]
         return scaled(self.split.inputs[chosen]), as_targets(self.split.targets[chosen])
 
     def on_epoch_end(self) -> None:
@@ -48,22 +49,25 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _shuffle(self) -> None:
         if self._generator is not None:
-            self._order = self._generator.permutation(len(self.split))
+            self.order = self._generator.permutation(len(self.split))
 
 
-def keras_input(batches: Batches) -> Any:
+def keras_input(batches: Batches, most_in_memory: int = MOST_IN_MEMORY) -> Any:
     """Return what `fit` is given to train or validate on batches.
 
     With TensorFlow as back end Keras would make a `tf.data` pipeline of the batches, out of a
     generator and tuning itself. This one is neither. A generator would let TensorFlow tell the C
     library to return free memory at once (`M_TRIM_THRESHOLD`), which every step would ask for anew;
     and at the end of every epoch Keras would wait for the thread that tunes, which sleeps up to a
-    minute at a time.
+    minute at a time. Small arrays are read into memory, where TensorFlow fetches a batch without
+    Python (`benchmarks/input.py`); of larger ones only a batch's rows are read.
 
     Parameters
     ----------
     batches : Batches
         Each time that Keras has gone through them they are shuffled anew, if they have a seed.
+    most_in_memory : int, default 256 MiB
+        Bytes up to which arrays are small.
 
     Returns
     -------
@@ -72,6 +76,46 @@ def keras_input(batches: Batches) -> Any:
     """
     if keras.backend.backend() != "tensorflow":
         return batches
+    import tensorflow as tf
+
+    size = batches.split.inputs.nbytes + batches.split.targets.nbytes
+    pipeline = _from_memory(batches) if size <= most_in_memory else _from_files(batches)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    return pipeline.prefetch(BATCHES_READ_AHEAD).with_options(options)
+
+
+def _from_memory(batches: Batches) -> Any:
+    """Return a pipeline in which Python decides an epoch's order, and TensorFlow does the rest."""
+    import tensorflow as tf
+
+    split = batches.split
+    labels = split.targets.ndim == 1
+    with tf.device("CPU"):
+        inputs = tf.constant(split.inputs)
+        targets = tf.constant(as_targets(split.targets) if labels else split.targets)
+
+    def order(_: Any) -> Any:
+        examples = tf.numpy_function(lambda: batches.order, [], tf.int64)
+        return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(examples, [len(split)]))
+
+    def of(array: Any, examples: Any) -> Any:
+        chosen = tf.gather(array, examples)
+        return tf.cast(chosen, tf.float32) / BYTE_MAXIMUM if array.dtype == tf.uint8 else chosen
+
+    def fetch(index: Any, examples: Any) -> tuple[Any, Any]:
+        last = index + 1 == len(batches)  # Keras counts, and never asks for more
+        tf.cond(last, lambda: tf.numpy_function(batches.on_epoch_end, [], []), tf.no_op)
+        return of(inputs, examples), of(targets, examples)
+
+    pipeline = tf.data.Dataset.range(1).flat_map(order).batch(batches.batch_size)
+    count = tf.data.experimental.assert_cardinality(len(batches))
+    return pipeline.enumerate().map(fetch).apply(count)
+
+
+def _from_files(batches: Batches) -> Any:
+    """Return a pipeline in which Python reads every batch."""
     import tensorflow as tf
 
     signature = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in batches[0]]
@@ -86,11 +130,7 @@ def keras_input(batches: Batches) -> Any:
         arrays = tf.numpy_function(read, [index], [one.dtype for one in signature])
         return tuple(map(tf.ensure_shape, arrays, [one.shape for one in signature]))
 
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1
-    pipeline = tf.data.Dataset.range(len(batches)).map(fetch)
-    return pipeline.prefetch(BATCHES_READ_AHEAD).with_options(options)
+    return tf.data.Dataset.range(len(batches)).map(fetch)
 
 
 def scaled(values: Array) -> Array:

@@ -34,15 +34,20 @@ CHANNELS_OF_A_BLOCK = 16
 MOST_PLACES = 27  # of a kernel with one filter; each takes an array as large as the images
 # From here on Keras's loop is as fast, or faster in a process with one thread: what a step
 # multiplies fills a core by itself (`benchmarks/growth.py`).
-MANY_PRODUCTS_OF_SIMPLE_RNN = 2**20  # examples · units²
+LARGE_STATE_OF_SIMPLE_RNN = 2**13  # examples · units
 MANY_EXAMPLES = {keras.layers.LSTMCell: 256, keras.layers.GRUCell: 1024}
+# Below, a second loop costs more than it saves, whatever the batch.
+WORTH_CUTTING = 5_000  # entries of the kernels
 
 
 def accelerate_on_tensorflow(layer: keras.Layer, batch_size: int) -> None:
     """Do what `rnnbench.models.fast.accelerate` says."""
     for part in layer._flatten_layers():
-        if isinstance(part, keras.layers.RNN) and not isinstance(part.inner_loop, partial):
-            _accelerate_loop(part, batch_size)
+        if isinstance(part, keras.layers.Bidirectional):  # one direction a core
+            _accelerate_loop(part.forward_layer, batch_size, whole=True)
+            _accelerate_loop(part.backward_layer, batch_size, whole=True)
+        elif isinstance(part, keras.layers.RNN):
+            _accelerate_loop(part, batch_size, whole=False)
         elif isinstance(part, keras.layers.Conv3D) and _has_one_simple_filter(part):
             part.convolution_op = convolve_with_one_filter
     if getattr(layer, "optimizer", None):
@@ -50,13 +55,14 @@ def accelerate_on_tensorflow(layer: keras.Layer, batch_size: int) -> None:
         layer.jit_compile = False
 
 
-def _accelerate_loop(layer: keras.layers.RNN, batch_size: int) -> None:
-    if reason_against(layer, batch_size) is not None:
+def _accelerate_loop(layer: keras.layers.RNN, batch_size: int, whole: bool) -> None:
+    done = isinstance(layer.inner_loop, partial)
+    if done or reason_against(layer, batch_size) is not None:
         return
     if isinstance(layer, CONVOLUTIONAL):
         layer.inner_loop = partial(_loop_over_frames, layer)
     else:
-        layer.inner_loop = partial(_inner_loop, layer, batch_size)
+        layer.inner_loop = partial(_inner_loop, layer, batch_size, whole)
 
 
 def _has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
@@ -126,13 +132,14 @@ def _reason_of_convolution(layer: keras.Layer) -> str | None:
 
 def _has_large_steps(cell: keras.Layer, batch_size: int) -> bool:
     if isinstance(cell, keras.layers.SimpleRNNCell):
-        return bool(batch_size * cell.units**2 >= MANY_PRODUCTS_OF_SIMPLE_RNN)
+        return bool(batch_size * cell.units >= LARGE_STATE_OF_SIMPLE_RNN)
     return batch_size >= MANY_EXAMPLES[type(cell)]
 
 
 def _inner_loop(
     layer: keras.layers.RNN,
     batch_size: int,
+    whole: bool,
     sequences: Any,
     initial_state: Any,
     mask: Any,
@@ -140,9 +147,10 @@ def _inner_loop(
 ) -> tuple[Any, Any, Any]:
     """Do what `RNN.inner_loop` does: last output, outputs (batch, steps, units), last states.
 
-    The batch is cut in two: TensorFlow runs what does not depend on each other on different cores,
-    and XLA's loop uses one. A smaller batch, as the last of an epoch is, is filled up with zeros
-    first: XLA would compile the loop anew for its size, which takes seconds.
+    A batch that need not stay whole is cut in two where that is worth it: TensorFlow runs what does
+    not depend on each other on different cores, and XLA's loop uses one. A smaller batch, as the
+    last of an epoch is, is filled up with zeros first: XLA would compile the loop anew for its
+    size, which takes seconds.
     """
     mask = keras.tree.flatten(mask)[0] if mask is not None else None
     if layer.go_backwards:
@@ -155,16 +163,23 @@ def _inner_loop(
     batch = tf.maximum(examples, batch_size)
     arrays = [sequences, *([] if mask is None else [mask]), *keras.tree.flatten(initial_state)]
     filled = [_filled_up(array, batch - examples) for array in arrays]
-    sizes = [(batch + 1) // 2, batch // 2]
+    whole = whole or _entries(layer) < WORTH_CUTTING
+    sizes = [batch] if whole else [(batch + 1) // 2, batch // 2]
     parts = []
     for part in zip(*(tf.split(array, sizes) for array in filled), strict=True):
         part_mask, states = (None, part[1:]) if mask is None else (part[1], part[2:])
         states = keras.tree.pack_sequence_as(initial_state, states)
         parts.append(_run(layer, part[0], part_mask, states))
     last, outputs, ends = keras.tree.map_structure(
-        lambda *both: _first(tf.concat(both, axis=0), examples), *parts
+        lambda *cut: _first(tf.concat(cut, axis=0), examples), *parts
     )
     return last, outputs, ends
+
+
+def _entries(layer: keras.layers.RNN) -> int:
+    """Return how many numbers the kernels of all cells hold."""
+    kernels = [kernel for cell in _cells(layer) for kernel in (cell.kernel, cell.recurrent_kernel)]
+    return sum(math.prod(kernel.shape) for kernel in kernels)
 
 
 def _loop_over_frames(
