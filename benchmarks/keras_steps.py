@@ -96,7 +96,8 @@ def of_matrix(case: OfMatrix) -> tuple[Any, Split, int]:
     experiment = params.experiments[case.experiment]
     data = read_training_data(Path(case.folder) / PREPARED_FOLDER / experiment.view / FIT_FOLDER)
     batch_size = experiment.training.batch_size
-    chosen = np.arange(case.batches * batch_size) % len(data.train)
+    missing = -len(data.train) % batch_size  # in the last batch
+    chosen = np.arange(case.batches * batch_size - missing) % len(data.train)
     split = Split(data.train.inputs[chosen], data.train.targets[chosen])
     keras.utils.set_random_seed(1)
     shapes = split.inputs.shape[1:], split.targets.shape[1:]

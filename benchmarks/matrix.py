@@ -14,12 +14,11 @@ import numpy as np
 import pandas as pd
 from cases import ACCELERATED, STOCK, OfMatrix
 from measure import Worker, measure, workers
-from scratch_clone import run_pipeline, scratch_clone, smaller
+from scratch_clone import run_pipeline, scratch_clone
 
 from results import update_csv, write_csv
-from rnnbench.demo import write_params
+from rnnbench.demo import only, write_params
 
-SHARE = 10  # one part in how many of the data is prepared
 BATCHES_OF_FRAMES = 3  # a step takes a second
 
 
@@ -51,7 +50,7 @@ def main(experiments: tuple[str, ...], rounds: int) -> None:
         if unknown := set(experiments) - set(suites):
             raise click.BadParameter(f"{', '.join(sorted(unknown))}: not in params.yaml")
         chosen = experiments or tuple(suites)
-        write_params(smaller(content, chosen, [1], SHARE), folder / "params.yaml")
+        write_params(only(content, chosen), folder / "params.yaml")
         run_pipeline(folder, 1, "prepare")
         for name in chosen:
             rows.append(row(name, suites[name], folder, running, rounds))
