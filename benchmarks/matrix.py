@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pandas as pd
 from cases import ACCELERATED, STOCK, OfMatrix
-from measure import Worker, measure, workers
+from measure import Worker, measure, summary, workers
 from scratch_clone import run_pipeline, scratch_clone
 
 from results import update_csv, write_csv
@@ -26,17 +25,7 @@ def row(name: str, suite: str, folder: Path, running: list[Worker], rounds: int)
     """Measure an experiment and summarise it."""
     batches = BATCHES_OF_FRAMES if "conv-lstm" in name else OfMatrix.batches
     milliseconds = measure(OfMatrix(name, str(folder), batches), running, rounds)
-    stock, ours = (np.array(milliseconds[way]) for way in (STOCK, ACCELERATED))
-    lower, ratio, upper = np.quantile(stock / ours, (0.25, 0.5, 0.75))
-    return {
-        "experiment": name,
-        "suite": suite,
-        STOCK: float(np.median(stock)),
-        ACCELERATED: float(np.median(ours)),
-        "ratio": ratio,
-        "lower_quartile": lower,
-        "upper_quartile": upper,
-    }
+    return {"experiment": name, "suite": suite, **summary(milliseconds)}
 
 
 @click.command()

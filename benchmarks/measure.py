@@ -139,6 +139,17 @@ def _require_steps_add_up(way: str, answer: dict[str, Any]) -> None:
         raise RefusedError(f"{way}: {100 * missed:.1f} % of the loop's time is in no step")
 
 
+def summary(milliseconds: dict[str, list[float]]) -> dict[str, float]:
+    """Return each way's median, and median and quartiles of stock over ours within a round."""
+    ratios = np.array(milliseconds[STOCK]) / np.array(milliseconds[ACCELERATED])
+    return {
+        **{way: float(np.median(each)) for way, each in milliseconds.items()},
+        "ratio": float(np.median(ratios)),
+        "lower_quartile": float(np.quantile(ratios, 0.25)),
+        "upper_quartile": float(np.quantile(ratios, 0.75)),
+    }
+
+
 def _require_learning(losses: dict[str, list[float]]) -> None:
     for way, values in losses.items():
         if not np.all(np.isfinite(values)) or values[-1] >= values[0]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from cases import ACCELERATED, CASES, JAX, JIT_COMPILE, STOCK, STOCK_IN_FLOAT32, TORCH
 from keras_steps import build
-from measure import Worker, matrix_rate, measure, workers
+from measure import Worker, matrix_rate, measure, summary, workers
 from operations import operations
 
 from results import update_csv, write_csv
@@ -33,15 +33,12 @@ def row(name: str, running: list[Worker], rounds: int, rate: float) -> dict[str,
     inputs, _ = case.data()
     counted = operations(build(case, inputs.shape[1:]), trained=case.batch_size)
     able = [worker for worker in running if not left_out.get(worker.way)]
-    milliseconds = {way: np.array(each) for way, each in measure(case, able, rounds).items()}
-    ratios = {way: each / milliseconds[ACCELERATED] for way, each in milliseconds.items()}
+    milliseconds = measure(case, able, rounds)
+    float32 = np.array(milliseconds.get(STOCK_IN_FLOAT32, np.nan))
     return {
         "case": name,
-        **{way: float(np.median(each)) for way, each in milliseconds.items()},
-        "ratio": float(np.median(ratios[STOCK])),
-        "lower_quartile": float(np.quantile(ratios[STOCK], 0.25)),
-        "upper_quartile": float(np.quantile(ratios[STOCK], 0.75)),
-        "ratio_to_float32": float(np.median(ratios.get(STOCK_IN_FLOAT32, np.nan))),
+        **summary(milliseconds),
+        "ratio_to_float32": float(np.median(float32 / np.array(milliseconds[ACCELERATED]))),
         "bound": 1000 * counted / rate,
     }
 
