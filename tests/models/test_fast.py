@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from rnnbench.models.build import computing_in
 from rnnbench.models.fast import accelerate
+from rnnbench.models.fast.devices import accelerate_on_gpu
 from rnnbench.models.fast.layers import WORTH_CUTTING, reason_against
 
 L = keras.layers
@@ -361,6 +362,36 @@ def test_training_again_gives_the_same_to_the_last_bit(policy: str) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def model_of_rows() -> Any:
+    keras.utils.set_random_seed(3)
+    layers = [L.TimeDistributed(L.Dense(4)), L.LSTM(6, return_sequences=True), L.SimpleRNN(5)]
+    model = keras.Sequential([keras.Input((STEPS, FEATURES)), *layers, L.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
+def fit_rows(model: Any) -> dict[str, list[float]]:
+    inputs = np.random.default_rng(5).normal(size=(22, STEPS, FEATURES)).astype("float32")
+    options: dict[str, Any] = {"batch_size": BATCH_SIZE, "epochs": 3, "shuffle": False}
+    history = model.fit(inputs, inputs[:, 0, :1], validation_split=0.2, verbose=0, **options)
+    found: dict[str, list[float]] = history.history
+    return found
+
+
+@pytest.mark.parametrize("accelerated", [accelerate, accelerate_on_gpu])
+def test_a_step_compiled_whole_goes_the_same_way_and_reports_the_same_metrics(
+    accelerated: Callable[[Any, int], Any],
+) -> None:
+    stock, ours, again = model_of_rows(), model_of_rows(), model_of_rows()
+    for model in (ours, again):
+        accelerated(model, BATCH_SIZE)
+    expected, found = fit_rows(stock), fit_rows(ours)
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-4, err_msg=name)
+    assert fit_rows(again) == found, "training again gives other losses"
+
+
 def test_configuration_and_file_are_those_of_the_stock_model(tmp_path: Path) -> None:
     stock = small_model()
     ours = accelerate(keras.Sequential.from_config(stock.get_config()))
@@ -383,6 +414,16 @@ def test_within_time_distributed_too() -> None:
     layer = L.TimeDistributed(L.LSTM(5))
     expected = layer(inputs)
     np.testing.assert_allclose(accelerate(layer)(inputs), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("activation", [None, "relu"])
+def test_a_dense_layer_at_every_step_is_that_of_the_stock_layer(activation: str | None) -> None:
+    def make(**options: Any) -> Any:
+        return L.TimeDistributed(L.Dense(5, activation=activation, **options))
+
+    stock, ours, inputs = pair(make, {})
+    assert_same(outputs_and_gradients(stock, inputs), outputs_and_gradients(ours, inputs), 1e-10)
 
 
 @pytest.mark.parametrize(

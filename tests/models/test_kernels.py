@@ -7,6 +7,7 @@ import pytest
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.models.fast import accelerate
+from rnnbench.models.fast.devices import accelerate_on_gpu
 from rnnbench.models.kernels import recurrent_kernels, require_masks_fit
 from rnnbench.training.devices import has_gpu
 
@@ -28,16 +29,59 @@ def test_keras_s_own_loop_is_a_graph_loop_and_nothing_is_said_of_layers_without_
 
 
 @pytest.mark.parametrize(
-    "layer",
+    ("layer", "kernel"),
     [
-        lambda: L.SimpleRNN(4, name="memory"),
-        lambda: L.Bidirectional(L.GRU(4), name="memory"),
-        lambda: L.LSTM(4, dtype="mixed_bfloat16", name="memory"),
-        lambda: L.RNN(L.StackedRNNCells([L.LSTMCell(4), L.GRUCell(4)]), name="memory"),
+        (lambda: L.SimpleRNN(4, name="memory"), "XLA step"),
+        (lambda: L.Bidirectional(L.GRU(4), name="memory"), "XLA step"),
+        (lambda: L.RNN([L.LSTMCell(4), L.GRUCell(4)], name="memory"), "XLA step"),
+        (lambda: L.LSTM(200, name="memory"), "XLA loop"),
+        (lambda: L.LSTM(4, dropout=0.1, name="memory"), "XLA loop"),
+        (lambda: L.LSTM(4, dtype="mixed_bfloat16", name="memory"), "XLA loop"),
     ],
 )
-def test_an_accelerated_layer_runs_xla_s_loop(layer: Any) -> None:
-    assert recurrent_kernels(accelerate(model(layer()))) == {"memory": {"kernel": "XLA loop"}}
+def test_an_accelerated_layer_runs_xla_s_loop_and_a_small_model_in_a_compiled_step(
+    layer: Any, kernel: str
+) -> None:
+    assert recurrent_kernels(accelerate(model(layer()))) == {"memory": {"kernel": kernel}}
+
+
+def rows(*layers: Any, shape: tuple[int, ...] = (6, 3)) -> Any:
+    built = keras.Sequential([keras.Input(shape), *layers, L.Dense(1)])
+    built.compile("adam", "mse")
+    return built
+
+
+def test_a_step_is_not_compiled_whole_where_a_layer_is_compiled_once_for_each_step() -> None:
+    built = accelerate(rows(L.TimeDistributed(L.LSTM(4), name="memory"), shape=(5, 6, 3)))
+    assert recurrent_kernels(built) == {"memory": {"kernel": "XLA loop"}}
+
+
+def test_for_a_gpu_only_what_cudnn_does_not_take_is_compiled() -> None:
+    layers = [
+        L.GRU(4, return_sequences=True, name="plain"),
+        L.GRU(4, reset_after=False, return_sequences=True, name="reset_before"),
+        L.SimpleRNN(300, name="large"),
+    ]
+    built = model(*layers)
+    accelerate_on_gpu(built, 64)
+    kernels = {name: found["kernel"] for name, found in recurrent_kernels(built, 64).items()}
+    assert kernels == {"plain": "graph loop", "reset_before": "XLA loop", "large": "XLA loop"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "kernel"),
+    [
+        (lambda: L.SimpleRNN(300, name="memory"), "XLA step"),
+        (lambda: L.LSTM(300, activation="relu", name="memory"), "XLA step"),
+        (lambda: L.LSTM(300, name="memory"), "graph loop"),
+    ],
+)
+def test_for_a_gpu_a_step_without_words_and_without_cudnn_is_compiled_whole(
+    layer: Any, kernel: str
+) -> None:
+    built = rows(layer())
+    accelerate_on_gpu(built, 64)
+    assert recurrent_kernels(built, 64)["memory"]["kernel"] == kernel
 
 
 def test_an_accelerated_conv_lstm_runs_tensorflow_s_loop_with_gates_that_xla_compiled() -> None:
@@ -70,9 +114,9 @@ def test_a_layer_that_is_not_faster_keeps_its_loop_and_says_why() -> None:
     [
         (lambda: L.SimpleRNN(256, name="memory"), 8, "XLA loop"),
         (lambda: L.SimpleRNN(256, name="memory"), 64, "graph loop"),
-        (lambda: L.SimpleRNN(32, name="memory"), 128, "XLA loop"),
+        (lambda: L.SimpleRNN(32, name="memory"), 128, "XLA step"),
         (lambda: L.SimpleRNN(32, name="memory"), 256, "graph loop"),
-        (lambda: L.LSTM(4, name="memory"), 128, "XLA loop"),
+        (lambda: L.LSTM(4, name="memory"), 128, "XLA step"),
         (lambda: L.LSTM(4, name="memory"), 256, "graph loop"),
         (lambda: L.Bidirectional(L.GRU(4), name="memory"), 1024, "graph loop"),
     ],

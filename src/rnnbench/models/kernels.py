@@ -12,8 +12,10 @@ from typing import Any
 import keras
 
 from rnnbench.errors import RnnbenchError
+from rnnbench.models.cudnn import loops_of, reason_against_cudnn
 
 CUDNN, XLA_LOOP, GRAPH_LOOP, UNROLLED = "cuDNN", "XLA loop", "graph loop", "unrolled"
+XLA_STEP = "XLA step"  # the loop, and all else of a training step
 XLA_GATES = "graph loop, XLA gates"
 
 
@@ -37,10 +39,14 @@ def recurrent_kernels(model: keras.Model, batch_size: int = 1) -> dict[str, dict
     backend = keras.backend.backend()
     if backend != "tensorflow":
         return {name: {"kernel": f"{backend}'s own"} for name in recurrent}
+    from rnnbench.models.fast.training_step import is_compiled
+
     operations = _traced_operations(model)
     found = {}
     for name, layer in recurrent.items():
         kernel = _kernel(operation for operation in operations if _is_of(name, operation))
+        if kernel != CUDNN and is_compiled(model):
+            kernel = XLA_STEP
         reason = _reason(layer, kernel, batch_size)
         found[name] = {"kernel": kernel, **({"reason": reason} if reason else {})}
     return found
@@ -68,17 +74,12 @@ def require_masks_fit(model: keras.Model, padding: str, view: str) -> None:
     if padding != "pre" or not masks or keras.backend.backend() == "jax":
         return
     for layer in model.layers:
-        if loops_of(layer) and _reason_against_cudnn(layer) is None:
+        if loops_of(layer) and reason_against_cudnn(layer) is None:
             raise RnnbenchError(
                 f"{layer.name}: on a GPU it runs in cuDNN, which takes masks of sequences padded at"
                 f" the end alone, and the view {view} pads in front: set views.{view}.padding to"
                 " post, or leave mask_zero out of the embedding"
             )
-
-
-def loops_of(layer: keras.Layer) -> list[keras.layers.RNN]:
-    """Return the recurrent loops in a layer: itself, or those that a wrapper holds."""
-    return [part for part in layer._flatten_layers() if isinstance(part, keras.layers.RNN)]
 
 
 def _traced_operations(model: keras.Model) -> list[Any]:
@@ -133,32 +134,9 @@ def _reason(layer: keras.Layer, kernel: str, batch_size: int) -> str | None:
 
     from rnnbench.models.fast.layers import reason_against
 
-    if kernel in (CUDNN, XLA_LOOP, XLA_GATES):
+    if kernel in (CUDNN, XLA_STEP, XLA_LOOP, XLA_GATES):
         return None
     if tf.config.list_physical_devices("GPU"):
-        return _reason_against_cudnn(layer) or "Keras did not choose cuDNN"
+        return reason_against_cudnn(layer) or "Keras did not choose cuDNN"
     reasons = [reason_against(loop, batch_size) for loop in loops_of(layer)]
     return next(filter(None, reasons), "not accelerated")
-
-
-def _reason_against_cudnn(layer: keras.Layer) -> str | None:
-    """Return which of cuDNN's conditions a layer breaks; None if it breaks none.
-
-    They are those of https://keras.io/api/layers/recurrent_layers/lstm/ and of the GRU's page.
-    """
-    for loop in loops_of(layer):
-        if not isinstance(loop, keras.layers.LSTM | keras.layers.GRU):
-            return f"no cuDNN kernel for {type(loop).__name__}"
-        conditions = {
-            f"{loop.activation.__name__} activation": loop.activation is keras.activations.tanh,
-            f"{loop.recurrent_activation.__name__} recurrent activation": (
-                loop.recurrent_activation is keras.activations.sigmoid
-            ),
-            "recurrent dropout": not loop.recurrent_dropout,
-            "no bias": loop.use_bias,
-            "reset_after=False": getattr(loop, "reset_after", True),
-            "unroll=True": not loop.unroll,
-        }
-        for broken in (name for name, holds in conditions.items() if not holds):
-            return f"{broken}: no cuDNN kernel"
-    return None

@@ -1,6 +1,5 @@
 """For how many stages a GPU has memory."""
 
-import contextlib
 from types import ModuleType
 from typing import Any
 
@@ -8,17 +7,6 @@ from typing import Any
 ON_GPU = ("train", "evaluate")
 # What the driver takes for each process, and an allocator that grows beyond what is needed.
 BYTES_OF_A_STAGE = 4 * 2**30
-
-
-def nvml_if_any() -> Any:
-    """Return NVIDIA's management library, or None without it or without a driver."""
-    with contextlib.suppress(ImportError):
-        import pynvml
-
-        with contextlib.suppress(pynvml.NVMLError):
-            pynvml.nvmlInit()
-            return pynvml
-    return None
 
 
 def stages_that_fit(nvml: ModuleType | Any | None) -> int | None:

@@ -10,12 +10,13 @@ from rnnbench.params import Params
 from rnnbench.repro.display import Display
 from rnnbench.repro.dvc_process import lock_as_dvc_writes_it
 from rnnbench.repro.environment import stage_environment
-from rnnbench.repro.gpu import nvml_if_any, stages_that_fit
+from rnnbench.repro.gpu import stages_that_fit
 from rnnbench.repro.graph import read_changed, read_needs, with_what_follows, with_what_they_need
 from rnnbench.repro.lane import Lane
 from rnnbench.repro.schedule import Schedule
 from rnnbench.repro.warm.server import warm_python
 from rnnbench.tracking.runs import create_experiments
+from rnnbench.training.gpu import nvml_if_any
 
 # How long stages took on this machine; DVC's folder for what belongs to one checkout.
 SECONDS_FILE = Path(".dvc/tmp/stage_seconds.json")

@@ -27,7 +27,6 @@ class GpuMonitor:
 
     def __init__(self, nvml: ModuleType | Any, index: int = 0) -> None:
         self._nvml = nvml
-        self._nvml.nvmlInit()
         self._handle = nvml.nvmlDeviceGetHandleByIndex(index)
         self._utilisation: list[float] = []
         self._megahertz: list[float] = []
@@ -104,11 +103,18 @@ class GpuMonitor:
 
 def monitor_if_any() -> GpuMonitor | None:
     """Return a monitor of the first GPU, or None without NVIDIA's library or driver."""
+    nvml = nvml_if_any()
+    return GpuMonitor(nvml) if nvml else None
+
+
+def nvml_if_any() -> Any:
+    """Return NVIDIA's management library, ready; None without it or without a driver."""
     with contextlib.suppress(ImportError):
         import pynvml
 
         with contextlib.suppress(pynvml.NVMLError):
-            return GpuMonitor(pynvml)
+            pynvml.nvmlInit()
+            return pynvml
     return None
 
 

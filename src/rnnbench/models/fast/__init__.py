@@ -1,4 +1,4 @@
-"""Stock Keras recurrent layers with a compiled loop or compiled gates, on TensorFlow and a CPU.
+"""Stock Keras recurrent layers with a compiled loop or compiled gates, on TensorFlow.
 
 `accelerate(model)` is all there is to call; the layers stay what they were, in class, weights,
 configuration and files.
@@ -14,12 +14,17 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     cells, alone, in `Bidirectional` or in `TimeDistributed`, in float32, float64 and bfloat16, of
     which the last keeps states and sums over the steps in 32 bits. A ConvLSTM keeps TensorFlow's
     loop and convolutions, of which it then needs one where it had two, and gets compiled gates; a
-    Conv3D with one filter, which makes frames of its states, becomes one matrix product. Class,
-    weights, configuration and saved file stay those of Keras; results differ by rounding. A layer
-    for which Keras's loop is as fast keeps it (`layers.reason_against`). Of a model that was
-    compiled, the optimizer's updates are compiled too, and the rest of a step is not: XLA would
-    make one loop on one core of it. Call it before the model is traced, which is when it first
-    computes. With another back end than TensorFlow, or a GPU, nothing changes.
+    Conv3D with one filter, which makes frames of its states, becomes one matrix product, and so
+    does a Dense layer in `TimeDistributed`, of which Keras makes one a step. Class, weights,
+    configuration and saved file stay those of Keras; results differ by rounding. A layer for which
+    Keras's loop is as fast keeps it (`layers.reason_against`). Call it before the model is traced,
+    which is when it first computes.
+
+    Of a model that was compiled, a CPU gets the optimizer's updates compiled too, and of a small
+    one the whole training step; of a larger one XLA would make one loop on one core. On a GPU, what
+    cuDNN takes stays with it. Keras lets XLA compile a whole step without such layers, unless
+    operations must be deterministic: then this does it, or, with an embedding, compiles the loops
+    alone. With another back end than TensorFlow nothing changes.
 
     Parameters
     ----------
@@ -36,8 +41,8 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        from rnnbench.models.fast.layers import accelerate_on_tensorflow
+        from rnnbench.models.fast.devices import accelerate_on_cpu, accelerate_on_gpu
 
-        if not tf.config.list_physical_devices("GPU"):
-            accelerate_on_tensorflow(layer, batch_size)
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        (accelerate_on_gpu if on_gpu else accelerate_on_cpu)(layer, batch_size)
     return layer

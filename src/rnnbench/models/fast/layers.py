@@ -7,10 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rnnbench.models.fast.convolutions import convolve_with_one_filter, recur_over_frames
+from rnnbench.models.fast.convolutions import recur_over_frames
 from rnnbench.models.fast.loop import pass_forward, recur
 from rnnbench.models.fast.loop_in_16_bits import pass_forward_in_16_bits
-from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.steps import (
     GRUResetBeforeSteps,
     GRUSteps,
@@ -40,24 +39,16 @@ MANY_EXAMPLES = {keras.layers.LSTMCell: 256, keras.layers.GRUCell: 1024}
 WORTH_CUTTING = 5_000  # entries of the kernels
 
 
-def accelerate_on_tensorflow(layer: keras.Layer, batch_size: int) -> None:
-    """Do what `rnnbench.models.fast.accelerate` says."""
-    for part in layer._flatten_layers():
-        if isinstance(part, keras.layers.Bidirectional):  # one direction a core
-            _accelerate_loop(part.forward_layer, batch_size, whole=True)
-            _accelerate_loop(part.backward_layer, batch_size, whole=True)
-        elif isinstance(part, keras.layers.RNN):
-            _accelerate_loop(part, batch_size, whole=False)
-        elif isinstance(part, keras.layers.Conv3D) and _has_one_simple_filter(part):
-            part.convolution_op = convolve_with_one_filter
-    if getattr(layer, "optimizer", None):
-        compile_updates(layer.optimizer)
-        layer.jit_compile = False
+def accelerate_loop(
+    layer: keras.layers.RNN, batch_size: int, *, whole: bool, large_too: bool = False
+) -> None:
+    """Give a layer the compiled loop, unless there is a reason against it.
 
-
-def _accelerate_loop(layer: keras.layers.RNN, batch_size: int, whole: bool) -> None:
+    `whole` keeps batches uncut; `large_too` overrules that Keras's loop is as fast for large steps,
+    which is so on a CPU.
+    """
     done = isinstance(layer.inner_loop, partial)
-    if done or reason_against(layer, batch_size) is not None:
+    if done or reason_against(layer, 0 if large_too else batch_size) is not None:
         return
     if isinstance(layer, CONVOLUTIONAL):
         layer.inner_loop = partial(_loop_over_frames, layer)
@@ -65,7 +56,8 @@ def _accelerate_loop(layer: keras.layers.RNN, batch_size: int, whole: bool) -> N
         layer.inner_loop = partial(_inner_loop, layer, batch_size, whole)
 
 
-def _has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
+def has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
+    """Whether a convolution is one that `convolve_with_one_filter` computes faster."""
     one = layer.filters == 1 and layer.groups == 1
     small = math.prod(layer.kernel_size) <= MOST_PLACES
     return one and small and _reason_of_convolution(layer) is None

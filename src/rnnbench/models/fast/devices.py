@@ -1,0 +1,77 @@
+"""What of a layer or a model is compiled: on a CPU, and on a GPU."""
+
+import keras
+
+from rnnbench.models.cudnn import loops_of, reason_against_cudnn
+from rnnbench.models.fast.convolutions import convolve_with_one_filter
+from rnnbench.models.fast.layers import accelerate_loop, has_one_simple_filter, reason_against
+from rnnbench.models.fast.optimizer import compile_updates
+from rnnbench.models.fast.time_distributed import (
+    compute_steps_at_once,
+    is_dense_at_every_step,
+)
+from rnnbench.models.fast.training_step import compile_training_step
+
+# Up to here starting operations takes longer than computing them (`benchmarks/growth.py`).
+SMALL_STEP = 2**21  # parameters · examples
+DEFAULT_EXAMPLES = 32  # of a batch of `fit`; also where fewer are announced
+
+
+def accelerate_on_cpu(layer: keras.Layer, batch_size: int) -> None:
+    """Do what `rnnbench.models.fast.accelerate` says of a CPU."""
+    trained = getattr(layer, "optimizer", None) is not None
+    small = trained and _is_small(layer, batch_size)
+    for part in layer._flatten_layers():
+        if isinstance(part, keras.layers.Bidirectional):  # one direction a core
+            accelerate_loop(part.forward_layer, batch_size, whole=True)
+            accelerate_loop(part.backward_layer, batch_size, whole=True)
+        elif isinstance(part, keras.layers.RNN):
+            accelerate_loop(part, batch_size, whole=small)
+        elif isinstance(part, keras.layers.Conv3D) and has_one_simple_filter(part):
+            part.convolution_op = convolve_with_one_filter
+        elif is_dense_at_every_step(part):
+            compute_steps_at_once(part)
+    if trained:
+        layer.jit_compile = False
+        if small:
+            compile_training_step(layer)
+        else:
+            compile_updates(layer.optimizer)
+
+
+def accelerate_on_gpu(layer: keras.Layer, batch_size: int) -> None:
+    """Do what `rnnbench.models.fast.accelerate` says of a GPU."""
+    trained = getattr(layer, "optimizer", None) is not None
+    if trained and layer.jit_compile:
+        return
+    loops = loops_of(layer)
+    of_keras = [loop for loop in loops if reason_against_cudnn(loop) is not None]
+    # Where sums must be deterministic, XLA adds the gradients of words one after the other.
+    embeds = any(isinstance(part, keras.layers.Embedding) for part in layer._flatten_layers())
+    if trained and of_keras and of_keras == loops and not embeds:
+        compile_training_step(layer)
+        return
+    for loop in of_keras:
+        if loop.compute_dtype != "bfloat16":
+            accelerate_loop(loop, batch_size, whole=True, large_too=True)
+
+
+def _is_small(model: keras.Model, batch_size: int) -> bool:
+    """Whether a step is so small that one compiled function computes it fastest."""
+    loops = loops_of(model)
+    compiled = bool(loops) and all(reason_against(loop, batch_size) is None for loop in loops)
+    suited = all(map(_suits_xla, model._flatten_layers()))
+    examples = max(batch_size, DEFAULT_EXAMPLES)
+    return compiled and suited and model.count_params() * examples <= SMALL_STEP
+
+
+def _suits_xla(layer: keras.Layer) -> bool:
+    """Whether XLA computes what TensorFlow would, as fast and compiled in bearable time.
+
+    It draws other random numbers, is slow at convolutions and at sums of 16 bits, and compiles a
+    layer in `TimeDistributed` once for each step.
+    """
+    drops = getattr(layer, "dropout", hasattr(layer, "seed_generator"))
+    slow = hasattr(layer, "convolution_op") or layer.compute_dtype == "bfloat16"
+    distributed = isinstance(layer, keras.layers.TimeDistributed)
+    return not (drops or slow or (distributed and not is_dense_at_every_step(layer)))
