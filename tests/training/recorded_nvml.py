@@ -25,6 +25,9 @@ class RecordedNvml:
     def works(self) -> None:
         self._working = time.perf_counter()
 
+    def nvmlInit(self) -> None:  # noqa: N802
+        pass
+
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
         return index
 
