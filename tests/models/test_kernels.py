@@ -15,11 +15,14 @@ L = keras.layers
 pytestmark = pytest.mark.skipif(has_gpu(), reason="a GPU has other kernels")
 
 
-def model(*layers: Any) -> Any:
-    head = [keras.Input((6,), dtype="int32"), L.Embedding(20, 8, mask_zero=True)]
-    built = keras.Sequential([*head, *layers, L.Dense(1)])
+def compiled(*layers: Any) -> Any:
+    built = keras.Sequential([*layers, L.Dense(1)])
     built.compile("adam", "mse")
     return built
+
+
+def model(*layers: Any) -> Any:
+    return compiled(keras.Input((6,), dtype="int32"), L.Embedding(20, 8, mask_zero=True), *layers)
 
 
 def test_keras_s_own_loop_is_a_graph_loop_and_nothing_is_said_of_layers_without_one() -> None:
@@ -45,14 +48,10 @@ def test_an_accelerated_layer_runs_xla_s_loop_and_a_small_model_in_a_compiled_st
     assert recurrent_kernels(accelerate(model(layer()))) == {"memory": {"kernel": kernel}}
 
 
-def rows(*layers: Any, shape: tuple[int, ...] = (6, 3)) -> Any:
-    built = keras.Sequential([keras.Input(shape), *layers, L.Dense(1)])
-    built.compile("adam", "mse")
-    return built
-
-
 def test_a_step_is_not_compiled_whole_where_a_layer_is_compiled_once_for_each_step() -> None:
-    built = accelerate(rows(L.TimeDistributed(L.LSTM(4), name="memory"), shape=(5, 6, 3)))
+    built = accelerate(
+        compiled(keras.Input((5, 6, 3)), L.TimeDistributed(L.LSTM(4), name="memory"))
+    )
     assert recurrent_kernels(built) == {"memory": {"kernel": "XLA loop"}}
 
 
@@ -79,7 +78,7 @@ def test_for_a_gpu_only_what_cudnn_does_not_take_is_compiled() -> None:
 def test_for_a_gpu_a_step_without_words_and_without_cudnn_is_compiled_whole(
     layer: Any, kernel: str
 ) -> None:
-    built = rows(layer())
+    built = compiled(keras.Input((6, 3)), layer())
     accelerate_on_gpu(built, 64)
     assert recurrent_kernels(built, 64)["memory"]["kernel"] == kernel
 
