@@ -137,6 +137,19 @@ def test_a_batch_smaller_than_announced_is_computed_like_any_other(
     assert_same(expected, outputs_and_gradients(ours, inputs, mask=a_mask()), 1e-10)
 
 
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("form", FORMS)
+def test_with_batches_so_large_that_keras_s_loop_stays_it_computes_the_same(
+    form: str, call: str
+) -> None:
+    options, masked = CALLS[call]
+    stock, ours, inputs = pair(FORMS[form], options, batch_size=2**13)
+    mask = a_mask() if masked else None
+    expected = outputs_and_gradients(stock, inputs, mask=mask)
+    assert_same(expected, outputs_and_gradients(ours, inputs, mask=mask), 1e-10)
+
+
 def test_layers_after_it_know_the_shape_of_what_they_get() -> None:
     _, layer, _ = pair(FORMS["lstm"], {"return_sequences": True}, "float32")
     inputs = tf.TensorSpec((None, STEPS, FEATURES))
@@ -444,7 +457,7 @@ def test_a_dense_layer_at_every_step_is_that_of_the_stock_layer(activation: str 
     ],
 )
 def test_a_layer_that_keeps_keras_s_loop_says_why(layer: Make, reason: str | None) -> None:
-    assert reason_against(layer(), batch_size=1) == reason
+    assert reason_against(layer()) == reason
 
 
 @pytest.mark.parametrize(("channels", "filters", "fits"), [(1, 14, True), (2, 14, False)])
@@ -454,7 +467,7 @@ def test_conv_lstm_keeps_keras_s_loop_where_a_frame_needs_another_block_of_chann
     layer = L.ConvLSTM2D(filters, 3, padding="same")
     layer.build((None, STEPS, 5, 6, channels))
     reason = "channels of a frame that do not fit into the state's last block of 16"
-    assert reason_against(layer, batch_size=1) == (None if fits else reason)
+    assert reason_against(layer) == (None if fits else reason)
 
 
 def test_a_layer_that_keeps_keras_s_loop_works_as_ever() -> None:

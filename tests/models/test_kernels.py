@@ -112,21 +112,36 @@ def test_a_layer_that_is_not_faster_keeps_its_loop_and_says_why() -> None:
     ("layer", "batch_size", "kernel"),
     [
         (lambda: L.SimpleRNN(256, name="memory"), 8, "XLA loop"),
-        (lambda: L.SimpleRNN(256, name="memory"), 64, "graph loop"),
+        (lambda: L.SimpleRNN(256, name="memory"), 64, "unrolled"),
         (lambda: L.SimpleRNN(32, name="memory"), 128, "XLA step"),
-        (lambda: L.SimpleRNN(32, name="memory"), 256, "graph loop"),
+        (lambda: L.SimpleRNN(32, name="memory"), 256, "unrolled"),
         (lambda: L.LSTM(4, name="memory"), 128, "XLA step"),
-        (lambda: L.LSTM(4, name="memory"), 256, "graph loop"),
-        (lambda: L.Bidirectional(L.GRU(4), name="memory"), 1024, "graph loop"),
+        (lambda: L.LSTM(4, name="memory"), 256, "unrolled"),
+        (lambda: L.Bidirectional(L.GRU(4), name="memory"), 1024, "unrolled"),
     ],
 )
-def test_with_steps_for_which_keras_s_loop_is_as_fast_it_is_kept(
+def test_with_steps_for_which_keras_s_loop_is_as_fast_it_is_kept_and_unrolled(
     layer: Any, batch_size: int, kernel: str
 ) -> None:
-    found = recurrent_kernels(accelerate(model(layer()), batch_size), batch_size)["memory"]
+    built = accelerate(compiled(keras.Input((6, 8)), layer()), batch_size)
+    found = recurrent_kernels(built, batch_size)["memory"]
     assert found["kernel"] == kernel
-    if kernel == "graph loop":
+    if kernel == "unrolled":
         assert found["reason"] == "Keras's loop is as fast for steps as large"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param([keras.Input((51, 3))], id="long"),
+        pytest.param([keras.Input((6, 3)), L.Masking()], id="masked"),
+    ],
+)
+def test_keras_s_loop_is_not_unrolled_for_long_sequences_and_masked_ones(before: Any) -> None:
+    memory = L.SimpleRNN(32, name="memory")
+    built = accelerate(compiled(*before, memory), 256)
+    assert recurrent_kernels(built, 256)["memory"]["kernel"] == "graph loop"
+    assert not memory.unroll
 
 
 @pytest.mark.parametrize(

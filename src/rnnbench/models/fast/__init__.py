@@ -16,9 +16,10 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     loop and convolutions, of which it then needs one where it had two, and gets compiled gates; a
     Conv3D with one filter, which makes frames of its states, becomes one matrix product, and so
     does a Dense layer in `TimeDistributed`, of which Keras makes one a step. Class, weights,
-    configuration and saved file stay those of Keras; results differ by rounding. A layer for which
-    Keras's loop is as fast keeps it (`layers.reason_against`). Call it before the model is traced,
-    which is when it first computes.
+    configuration and saved file stay those of Keras; results differ by rounding. A layer that the
+    compiled loop does not compute keeps Keras's (`layers.reason_against`), and so does, on a CPU,
+    one for whose large steps it is as fast (`layers.reason_of_size`); there short sequences have it
+    unrolled. Call it before the model is traced, which is when it first computes.
 
     Of a model that was compiled, a CPU gets the optimizer's updates compiled too, and of a small
     one the whole training step; of a larger one XLA would make one loop on one core. On a GPU, what
@@ -42,7 +43,9 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
         import tensorflow as tf
 
         from rnnbench.models.fast.devices import accelerate_on_cpu, accelerate_on_gpu
+        from rnnbench.models.fast.time_distributed import compute_steps_at_once
 
+        compute_steps_at_once(layer)
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         (accelerate_on_gpu if on_gpu else accelerate_on_cpu)(layer, batch_size)
     return layer

@@ -4,12 +4,15 @@ import keras
 
 from rnnbench.models.cudnn import loops_of, reason_against_cudnn
 from rnnbench.models.fast.convolutions import convolve_with_one_filter
-from rnnbench.models.fast.layers import accelerate_loop, has_one_simple_filter, reason_against
-from rnnbench.models.fast.optimizer import compile_updates
-from rnnbench.models.fast.time_distributed import (
-    compute_steps_at_once,
-    is_dense_at_every_step,
+from rnnbench.models.fast.layers import (
+    accelerate_loop,
+    has_one_simple_filter,
+    reason_against,
+    reason_of_size,
+    unroll_loop,
 )
+from rnnbench.models.fast.optimizer import compile_updates
+from rnnbench.models.fast.time_distributed import is_dense_at_every_step
 from rnnbench.models.fast.training_step import compile_training_step
 
 # Up to here starting operations takes longer than computing them (`benchmarks/growth.py`).
@@ -23,14 +26,12 @@ def accelerate_on_cpu(layer: keras.Layer, batch_size: int) -> None:
     small = trained and _is_small(layer, batch_size)
     for part in layer._flatten_layers():
         if isinstance(part, keras.layers.Bidirectional):  # one direction a core
-            accelerate_loop(part.forward_layer, batch_size, whole=True)
-            accelerate_loop(part.backward_layer, batch_size, whole=True)
+            _accelerate_loop_on_cpu(part.forward_layer, batch_size, whole=True)
+            _accelerate_loop_on_cpu(part.backward_layer, batch_size, whole=True)
         elif isinstance(part, keras.layers.RNN):
-            accelerate_loop(part, batch_size, whole=small)
+            _accelerate_loop_on_cpu(part, batch_size, whole=small)
         elif isinstance(part, keras.layers.Conv3D) and has_one_simple_filter(part):
             part.convolution_op = convolve_with_one_filter
-        elif is_dense_at_every_step(part):
-            compute_steps_at_once(part)
     if trained:
         layer.jit_compile = False
         if small:
@@ -53,16 +54,24 @@ def accelerate_on_gpu(layer: keras.Layer, batch_size: int) -> None:
         return
     for loop in of_keras:
         if loop.compute_dtype != "bfloat16":
-            accelerate_loop(loop, batch_size, whole=True, large_too=True)
+            accelerate_loop(loop, batch_size, whole=True)
+
+
+def _accelerate_loop_on_cpu(loop: keras.layers.RNN, batch_size: int, *, whole: bool) -> None:
+    if reason_of_size(loop, batch_size) is None:
+        accelerate_loop(loop, batch_size, whole=whole)
+    else:
+        unroll_loop(loop)
 
 
 def _is_small(model: keras.Model, batch_size: int) -> bool:
     """Whether a step is so small that one compiled function computes it fastest."""
     loops = loops_of(model)
-    compiled = bool(loops) and all(reason_against(loop, batch_size) is None for loop in loops)
+    reasons = [reason_against(loop) or reason_of_size(loop, batch_size) for loop in loops]
     suited = all(map(_suits_xla, model._flatten_layers()))
     examples = max(batch_size, DEFAULT_EXAMPLES)
-    return compiled and suited and model.count_params() * examples <= SMALL_STEP
+    small = model.count_params() * examples <= SMALL_STEP
+    return bool(loops) and not any(reasons) and suited and small
 
 
 def _suits_xla(layer: keras.Layer) -> bool:

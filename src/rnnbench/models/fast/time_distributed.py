@@ -1,5 +1,6 @@
 """A Dense layer at every step as one product, where Keras makes one for each step."""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -11,10 +12,14 @@ def is_dense_at_every_step(layer: keras.Layer) -> bool:
     return distributed and type(layer.layer) is keras.layers.Dense
 
 
-def compute_steps_at_once(layer: keras.layers.TimeDistributed) -> None:
-    """Let `TimeDistributed(Dense)` compute all steps at once."""
+def compute_steps_at_once(layer: keras.Layer) -> None:
+    """Let every `TimeDistributed(Dense)` in a layer or a model compute all steps at once."""
+    for part in layer._flatten_layers():
+        if is_dense_at_every_step(part):
+            part.call = partial(_call_dense, part.layer)
 
-    def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        return layer.layer.call(inputs, training=training)
 
-    layer.call = call
+def _call_dense(
+    dense: keras.layers.Dense, inputs: Any, training: bool | None = None, mask: Any = None
+) -> Any:
+    return dense.call(inputs, training=training)
