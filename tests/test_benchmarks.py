@@ -56,7 +56,11 @@ def test_a_measurement_that_cannot_be_believed_is_refused(
 ) -> None:
     running = [ToldWorker(STOCK), ToldWorker(ACCELERATED, **answers)]
     with pytest.raises(RefusedError, match=reason):
-        measure(SMALL, running, rounds=1)
+        measure(SMALL, running, rounds=3)
+
+
+def test_the_loss_of_one_round_may_leap() -> None:
+    assert measure(SMALL, [ToldWorker(STOCK, loss=2.5)], rounds=1) == {STOCK: [10.0]}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
