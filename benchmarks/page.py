@@ -65,8 +65,8 @@ One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but
 says. Up to parameters · examples = {small:,} XLA compiles the whole step. Where a step
 multiplies much at once Keras's own loop is as fast, and `accelerate` leaves it: SimpleRNN from
 examples · units = {numbers:,} on, LSTM from {lstm:,} and GRU from {gru:,} examples. Up to
-{unrolled} steps it is unrolled; here there are more, and both lines are of the same loop. From 256
-examples on ours is slower there all the same, up to a third; the cause is not found yet.
+{unrolled} steps it is unrolled; here there are more, and both lines are of the same loop. On large
+batches ours can be slower there all the same; the cause is not found yet.
 """
 
 

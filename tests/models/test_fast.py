@@ -111,6 +111,13 @@ def assert_same(stock: list[Any], ours: list[Any], relative: float) -> None:
         np.testing.assert_allclose(given, expected, rtol=relative, atol=relative * scale)
 
 
+def assert_computes_the_same(stock: Any, ours: Any, inputs: Any, masked: bool) -> None:
+    """Compare outputs and gradients in float64."""
+    mask = a_mask() if masked else None
+    expected = outputs_and_gradients(stock, inputs, mask=mask)
+    assert_same(expected, outputs_and_gradients(ours, inputs, mask=mask), 1e-10)
+
+
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("form", FORMS)
@@ -120,9 +127,7 @@ def test_outputs_states_and_gradients_are_those_of_the_stock_layer(
 ) -> None:
     options, masked = CALLS[call]
     stock, ours, inputs = pair(FORMS[form], options, features=features)
-    mask = a_mask() if masked else None
-    expected = outputs_and_gradients(stock, inputs, mask=mask)
-    assert_same(expected, outputs_and_gradients(ours, inputs, mask=mask), 1e-10)
+    assert_computes_the_same(stock, ours, inputs, masked)
 
 
 @pytest.mark.usefixtures("double")
@@ -133,8 +138,7 @@ def test_a_batch_smaller_than_announced_is_computed_like_any_other(
 ) -> None:
     options = {"return_sequences": True, "return_state": True}
     stock, ours, inputs = pair(FORMS[form], options, batch_size=BATCH + 4, features=features)
-    expected = outputs_and_gradients(stock, inputs, mask=a_mask())
-    assert_same(expected, outputs_and_gradients(ours, inputs, mask=a_mask()), 1e-10)
+    assert_computes_the_same(stock, ours, inputs, masked=True)
 
 
 @pytest.mark.usefixtures("double")
@@ -145,9 +149,7 @@ def test_with_batches_so_large_that_keras_s_loop_stays_it_computes_the_same(
 ) -> None:
     options, masked = CALLS[call]
     stock, ours, inputs = pair(FORMS[form], options, batch_size=2**13)
-    mask = a_mask() if masked else None
-    expected = outputs_and_gradients(stock, inputs, mask=mask)
-    assert_same(expected, outputs_and_gradients(ours, inputs, mask=mask), 1e-10)
+    assert_computes_the_same(stock, ours, inputs, masked)
 
 
 def test_layers_after_it_know_the_shape_of_what_they_get() -> None:
@@ -244,9 +246,7 @@ def test_conv_lstm_s_outputs_states_and_gradients_are_those_of_the_stock_layer(
     options, masked = FRAME_CALLS[call]
     inputs = frames(form, "float64")
     stock, ours = pair_over_frames(form, options, inputs)
-    mask = a_mask() if masked else None
-    expected = outputs_and_gradients(stock, inputs, mask=mask)
-    assert_same(expected, outputs_and_gradients(ours, inputs, mask=mask), 1e-10)
+    assert_computes_the_same(stock, ours, inputs, masked)
 
 
 @pytest.mark.parametrize("form", FRAMES)
