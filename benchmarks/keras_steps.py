@@ -28,7 +28,7 @@ from rnnbench.data.batches import Batches, as_targets, keras_input, scaled  # no
 from rnnbench.data.prepared import Split, read_training_data  # noqa: E402
 from rnnbench.layout import FIT_FOLDER, PREPARED_FOLDER  # noqa: E402
 from rnnbench.models.build import build_model  # noqa: E402
-from rnnbench.models.fast import accelerate  # noqa: E402
+from rnnbench.models.fast import accelerate, share_cores  # noqa: E402
 from rnnbench.params import PARAMS_FILE, load_params  # noqa: E402
 from rnnbench.training.timing import TimingCallback  # noqa: E402
 
@@ -58,6 +58,8 @@ class Training:
     """A case's model, ready to be timed."""
 
     def __init__(self, case: Case | OfMatrix, way: str) -> None:
+        if way == ACCELERATED:
+            share_cores()  # before anything is computed
         keras.config.set_dtype_policy("float32" if way == STOCK_IN_FLOAT32 else case.precision)
         self.model, split, batch_size = (
             of_case(case, way) if isinstance(case, Case) else of_matrix(case)

@@ -12,10 +12,14 @@ from rnnbench.params import load_params
 @reports_errors
 def main(experiment: str) -> None:
     """Train `experiment` into runs/ and results/."""
+    params = load_params()
     import_keras()
+    from rnnbench.models.fast import share_cores
     from rnnbench.training.experiment import train_experiment
 
-    train_experiment(experiment, load_params())
+    if params.compiled_loops:
+        share_cores()
+    train_experiment(experiment, params)
 
 
 if __name__ == "__main__":

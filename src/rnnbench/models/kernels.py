@@ -132,11 +132,11 @@ def _reason(layer: keras.Layer, kernel: str, batch_size: int) -> str | None:
     """Return why a faster kernel does not run, in the words of what refused it."""
     import tensorflow as tf
 
-    from rnnbench.models.fast.layers import reason_against, reason_of_size
+    from rnnbench.models.fast.layers import reason_on_cpu
 
     if kernel in (CUDNN, XLA_STEP, XLA_LOOP, XLA_GATES):
         return None
     if tf.config.list_physical_devices("GPU"):
         return reason_against_cudnn(layer) or "Keras did not choose cuDNN"
-    reasons = [reason_against(loop) or reason_of_size(loop, batch_size) for loop in loops_of(layer)]
+    reasons = [reason_on_cpu(loop, batch_size) for loop in loops_of(layer)]
     return next(filter(None, reasons), "not accelerated")

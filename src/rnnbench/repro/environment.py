@@ -7,8 +7,9 @@ from pathlib import Path
 def stage_environment(root: Path) -> dict[str, str]:
     """Return the environment of stages that share a machine and run the repository's source.
 
-    Every stage keeps as many threads as there are cores: convolutions add in another order with
-    another number of threads, and what comes out must be what `dvc repro` alone gives.
+    A stage's threads do not depend on how many others run: what is added in parts adds up in
+    another order with another number of threads, and what comes out must be what `dvc repro` alone
+    gives.
     """
     return {
         # TensorFlow otherwise gives all of a GPU's memory to the first that asks.

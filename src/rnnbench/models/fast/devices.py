@@ -5,10 +5,11 @@ import keras
 from rnnbench.models.cudnn import loops_of, reason_against_cudnn
 from rnnbench.models.fast.convolutions import convolve_with_one_filter
 from rnnbench.models.fast.layers import (
+    CONVOLUTIONAL,
     accelerate_loop,
     has_one_simple_filter,
-    reason_against,
     reason_of_size,
+    reason_on_cpu,
     unroll_loop,
 )
 from rnnbench.models.fast.optimizer import compile_updates
@@ -25,10 +26,7 @@ def accelerate_on_cpu(layer: keras.Layer, batch_size: int) -> None:
     trained = getattr(layer, "optimizer", None) is not None
     small = trained and _is_small(layer, batch_size)
     for part in layer._flatten_layers():
-        if isinstance(part, keras.layers.Bidirectional):  # one direction a core
-            _accelerate_loop_on_cpu(part.forward_layer, batch_size, whole=True)
-            _accelerate_loop_on_cpu(part.backward_layer, batch_size, whole=True)
-        elif isinstance(part, keras.layers.RNN):
+        if isinstance(part, keras.layers.RNN):
             _accelerate_loop_on_cpu(part, batch_size, whole=small)
         elif isinstance(part, keras.layers.Conv3D) and has_one_simple_filter(part):
             part.convolution_op = convolve_with_one_filter
@@ -67,7 +65,7 @@ def _accelerate_loop_on_cpu(loop: keras.layers.RNN, batch_size: int, *, whole: b
 def _is_small(model: keras.Model, batch_size: int) -> bool:
     """Whether a step is so small that one compiled function computes it fastest."""
     loops = loops_of(model)
-    reasons = [reason_against(loop) or reason_of_size(loop, batch_size) for loop in loops]
+    reasons = [reason_on_cpu(loop, batch_size) for loop in loops]
     suited = all(map(_suits_xla, model._flatten_layers()))
     examples = max(batch_size, DEFAULT_EXAMPLES)
     small = model.count_params() * examples <= SMALL_STEP
@@ -81,6 +79,7 @@ def _suits_xla(layer: keras.Layer) -> bool:
     layer in `TimeDistributed` once for each step.
     """
     drops = getattr(layer, "dropout", hasattr(layer, "seed_generator"))
-    slow = hasattr(layer, "convolution_op") or layer.compute_dtype == "bfloat16"
+    convolves = hasattr(layer, "convolution_op") or isinstance(layer, CONVOLUTIONAL)
+    slow = convolves or layer.compute_dtype == "bfloat16"
     distributed = isinstance(layer, keras.layers.TimeDistributed)
     return not (drops or slow or (distributed and not is_dense_at_every_step(layer)))

@@ -1,6 +1,7 @@
 """Which layers run the compiled loop, and how their arrays go in and come out."""
 
 import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,12 +32,12 @@ RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.laye
 CONVOLUTIONAL = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
 CHANNELS_OF_A_BLOCK = 16
 MOST_PLACES = 27  # of a kernel with one filter; each takes an array as large as the images
-# From here on Keras's loop is as fast on a CPU, or faster in a process with one thread: what a step
-# multiplies fills a core by itself (`benchmarks/growth.py`).
+# From here on Keras's loop is as fast on a CPU, or faster: what a step multiplies fills a core by
+# itself (`benchmarks/growth.py`).
 LARGE_STATE_OF_SIMPLE_RNN = 2**13  # examples · units
 MANY_EXAMPLES = {keras.layers.LSTMCell: 256, keras.layers.GRUCell: 1024}
-# Then a step of one layer can run beside one of the next where the loop is unrolled: 1.0 to 1.2
-# times as fast. Tracing takes 10 to 20 ms a step and layer.
+# Then a step of one layer can run beside one of the next where the loop is unrolled: 1.0 to 1.4
+# times as fast, small layers most. Tracing takes 10 to 20 ms a step and layer.
 MOST_UNROLLED = 50  # steps
 # Below, a second loop costs more than it saves, whatever the batch.
 WORTH_CUTTING = 5_000  # entries of the kernels
@@ -47,7 +48,7 @@ def accelerate_loop(layer: keras.layers.RNN, batch_size: int, *, whole: bool) ->
     if _is_accelerated(layer) or reason_against(layer) is not None:
         return
     if isinstance(layer, CONVOLUTIONAL):
-        layer.inner_loop = partial(_loop_over_frames, layer)
+        layer.inner_loop = partial(_loop_over_frames, layer, whole)
     else:
         layer.inner_loop = partial(_inner_loop, layer, batch_size, whole)
 
@@ -81,6 +82,11 @@ def reason_against(layer: keras.layers.RNN) -> str | None:
     if any(getattr(cell, "dropout", 0) for cell in cells[1:]):
         return "dropout between stacked cells"
     return next(filter(None, map(_reason_of_cell, cells)), None)
+
+
+def reason_on_cpu(layer: keras.layers.RNN, batch_size: int) -> str | None:
+    """Return why a CPU runs Keras's loop for a layer; None where it runs the compiled one."""
+    return reason_against(layer) or reason_of_size(layer, batch_size)
 
 
 def reason_of_size(layer: keras.layers.RNN, batch_size: int) -> str | None:
@@ -150,10 +156,9 @@ def _inner_loop(
 ) -> tuple[Any, Any, Any]:
     """Do what `RNN.inner_loop` does: last output, outputs (batch, steps, units), last states.
 
-    A batch that need not stay whole is cut in two where that is worth it: TensorFlow runs what does
-    not depend on each other on different cores, and XLA's loop uses one. A smaller batch, as the
-    last of an epoch is, is filled up with zeros first: XLA would compile the loop anew for its
-    size, which takes seconds.
+    A batch that need not stay whole is cut in two where that is worth it: XLA's loop uses one core.
+    A smaller batch, as the last of an epoch is, is filled up: XLA would compile the loop anew for
+    its size, which takes seconds.
     """
     mask = keras.tree.flatten(mask)[0] if mask is not None else None
     if layer.go_backwards:
@@ -162,21 +167,33 @@ def _inner_loop(
     cell = _cells(layer)[0]
     if training and cell.dropout:
         sequences *= cell.get_dropout_mask(sequences[:, 0, :])[:, None, :]
-    examples = tf.shape(sequences)[0]
-    batch = tf.maximum(examples, batch_size)
     arrays = [sequences, *([] if mask is None else [mask]), *keras.tree.flatten(initial_state)]
-    filled = [_filled_up(array, batch - examples) for array in arrays]
-    whole = whole or _entries(layer) < WORTH_CUTTING
-    sizes = [batch] if whole else [(batch + 1) // 2, batch // 2]
-    parts = []
-    for part in zip(*(tf.split(array, sizes) for array in filled), strict=True):
-        part_mask, states = (None, part[1:]) if mask is None else (part[1], part[2:])
+
+    def run(sequences: Any, *others: Any) -> tuple[Any, Any, Any]:
+        part_mask, states = (None, others) if mask is None else (others[0], others[1:])
         states = keras.tree.pack_sequence_as(initial_state, states)
-        parts.append(_run(layer, part[0], part_mask, states))
-    last, outputs, ends = keras.tree.map_structure(
-        lambda *cut: _first(tf.concat(cut, axis=0), examples), *parts
-    )
+        return _run(layer, sequences, part_mask, states)
+
+    whole = whole or _entries(layer) < WORTH_CUTTING
+    last, outputs, ends = _in_parts(run, arrays, batch_size, whole)
     return last, outputs, ends
+
+
+def _in_parts(compute: Callable[..., Any], arrays: Sequence[Any], fewest: int, whole: bool) -> Any:
+    """Return what `compute` makes of a batch's arrays, of each half by itself unless `whole`.
+
+    TensorFlow runs what does not depend on each other on different cores. A batch is filled up
+    with zeros to the fewest examples that XLA is to compile for, and to equal halves.
+    """
+    count = 1 if whole else 2
+    examples = tf.shape(arrays[0])[0]
+    batch = tf.maximum(examples, fewest)
+    missing = batch + batch % count - examples
+    parts = zip(*(tf.split(_filled_up(array, missing), count) for array in arrays), strict=True)
+    computed = [compute(*part) for part in parts]
+    return keras.tree.map_structure(
+        lambda *cut: _first(tf.concat(cut, axis=0), examples), *computed
+    )
 
 
 def _unrolled_if_short(
@@ -206,6 +223,7 @@ def _entries(layer: keras.layers.RNN) -> int:
 
 def _loop_over_frames(
     layer: keras.layers.RNN,
+    whole: bool,
     sequences: Any,
     initial_state: Any,
     mask: Any,
@@ -220,9 +238,13 @@ def _loop_over_frames(
     if layer.go_backwards:
         sequences = tf.reverse(sequences, [1])
     activations = _compilable_activations(layer.cell)
-    return recur_over_frames(
-        layer.cell, activations, sequences, initial_state, layer.return_sequences
-    )
+
+    def run(sequences: Any, *states: Any) -> tuple[Any, Any, Any]:
+        return recur_over_frames(layer.cell, activations, sequences, states, layer.return_sequences)
+
+    arrays = [sequences, *initial_state]
+    last, outputs, ends = _in_parts(run, arrays, 1, whole)
+    return last, outputs, ends
 
 
 def _filled_up(array: Any, missing: Any) -> Any:
