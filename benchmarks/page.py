@@ -46,7 +46,8 @@ HEAD = """# How fast
 Written by `python benchmarks/page.py` from what `make bench` measures.
 """
 LAYERS_TEXT = """\
-Medians over rounds in which every way trained in turn; quartiles are those of the ratio within a
+Medians over rounds in which every way trained in turn, rnnbench with `accelerate` and `share_cores`
+as the pipeline does, all others as they are by default; quartiles are those of the ratio within a
 round. "Products alone" is what the step's products with the recurrent layers' kernels would take at
 the rate of a large float32 matrix product, {rates} billion operations a second as the machine was
 when a row was measured. So "stock / products" is how many times as fast as stock Keras a step could
@@ -65,8 +66,8 @@ One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but
 says. Up to parameters · examples = {small:,} XLA compiles the whole step. Where a step
 multiplies much at once Keras's own loop is as fast, and `accelerate` leaves it: SimpleRNN from
 examples · units = {numbers:,} on, LSTM from {lstm:,} and GRU from {gru:,} examples. Up to
-{unrolled} steps it is unrolled; here there are more, and both lines are of the same loop. On large
-batches ours can be slower there all the same; the cause is not found yet.
+{unrolled} steps it is unrolled; here there are more, and what the lines differ by is that rnnbench
+lets an operation have half of the cores (`share_cores`), as two run at once.
 """
 
 

@@ -314,6 +314,23 @@ def test_training_on_frames_goes_the_same_way(jit_compile: bool) -> None:
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
 
 
+def test_batches_of_any_size_train_a_small_model_of_frames_the_same_way() -> None:
+    pixels = np.random.default_rng(5).random((4, STEPS, 8, 8, 1)).astype("float32")
+    losses: list[list[float]] = []
+    for way in ("stock", "accelerated"):
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential(
+            [keras.Input(pixels.shape[1:]), L.ConvLSTM2D(3, 3, padding="same"), L.Flatten()]
+        )
+        model.compile("sgd", "mse", jit_compile=False)
+        if way == "accelerated":
+            accelerate(model)
+        sizes = (3, 1, 4, 2)
+        batches = [(pixels[:size], np.ones((size, 192))) for size in sizes]
+        losses.append([model.train_on_batch(*batch) for batch in batches])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+
+
 def small_model() -> Any:
     keras.utils.set_random_seed(3)
     model = keras.Sequential(
