@@ -67,7 +67,8 @@ says. Up to parameters · examples = {small:,} XLA compiles the whole step. Wher
 multiplies much at once Keras's own loop is as fast, and `accelerate` leaves it: SimpleRNN from
 examples · units = {numbers:,} on, LSTM from {lstm:,} and GRU from {gru:,} examples. Up to
 {unrolled} steps it is unrolled; here there are more, and what the lines differ by is that rnnbench
-lets an operation have half of the cores (`share_cores`), as two run at once.
+lets an operation have half of the cores (`share_cores`), as two run at once. Where the rule begins
+to hold ours can be slower than stock all the same.
 """
 
 
