@@ -12,12 +12,12 @@ import tensorflow as tf
 from rnnbench.models.build import computing_in
 from rnnbench.models.fast import accelerate
 from rnnbench.models.fast.devices import accelerate_on_gpu
-from rnnbench.models.fast.layers import WORTH_CUTTING, reason_against
+from rnnbench.models.fast.layers import DEFAULT_EXAMPLES, WORTH_CUTTING, reason_against
 
 L = keras.layers
 BATCH, STEPS, FEATURES = 3, 6, 4
 # Few leave a batch whole, many make it worth cutting in two.
-WIDTHS = pytest.mark.parametrize("features", [FEATURES, WORTH_CUTTING // 5])
+WIDTHS = pytest.mark.parametrize("features", [FEATURES, WORTH_CUTTING // (5 * DEFAULT_EXAMPLES)])
 BATCH_SIZE = 8  # of training
 Make = Callable[..., Any]
 FORMS: dict[str, Make] = {
@@ -345,6 +345,12 @@ def small_model() -> Any:
     return model
 
 
+def model_of_words(form: str) -> Any:
+    keras.utils.set_random_seed(3)
+    layers = [L.Embedding(20, 8), FORMS[form](), L.Dense(1, activation="sigmoid")]
+    return keras.Sequential([keras.Input((STEPS,), dtype="int32"), *layers])
+
+
 def train(model: Any, **options: Any) -> list[float]:
     model.compile("adam", "binary_crossentropy", **options)
     return fit(model)
@@ -367,6 +373,14 @@ def test_training_with_masks_dropout_and_a_last_batch_that_is_smaller_goes_the_s
         stock, ours = small_model(), accelerate(small_model(), BATCH_SIZE)
     losses = [train(model, jit_compile=jit_compile) for model in (stock, ours)]
     np.testing.assert_allclose(losses[1], losses[0], rtol=relative)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_loops_that_a_gpu_runs_beside_an_embedding_train_the_same_way(form: str) -> None:
+    stock, ours = model_of_words(form), model_of_words(form)
+    accelerate_on_gpu(ours, BATCH_SIZE)
+    losses = [train(model, jit_compile=False) for model in (stock, ours)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])

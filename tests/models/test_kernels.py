@@ -37,7 +37,7 @@ def test_keras_s_own_loop_is_a_graph_loop_and_nothing_is_said_of_layers_without_
         (lambda: L.SimpleRNN(4, name="memory"), "XLA step"),
         (lambda: L.Bidirectional(L.GRU(4), name="memory"), "XLA step"),
         (lambda: L.RNN([L.LSTMCell(4), L.GRUCell(4)], name="memory"), "XLA step"),
-        (lambda: L.LSTM(200, name="memory"), "XLA loop"),
+        (lambda: L.LSTM(300, name="memory"), "XLA loop"),
         (lambda: L.LSTM(4, dropout=0.1, name="memory"), "XLA loop"),
         (lambda: L.LSTM(4, dtype="mixed_bfloat16", name="memory"), "XLA loop"),
     ],
@@ -111,8 +111,9 @@ def test_a_layer_that_is_not_faster_keeps_its_loop_and_says_why() -> None:
 @pytest.mark.parametrize(
     ("layer", "batch_size", "kernel"),
     [
-        (lambda: L.SimpleRNN(256, name="memory"), 8, "XLA loop"),
-        (lambda: L.SimpleRNN(256, name="memory"), 64, "unrolled"),
+        (lambda: L.SimpleRNN(256, name="memory"), 64, "XLA step"),
+        (lambda: L.SimpleRNN(600, name="memory"), 64, "XLA loop"),
+        (lambda: L.SimpleRNN(256, name="memory"), 128, "unrolled"),
         (lambda: L.SimpleRNN(32, name="memory"), 128, "XLA step"),
         (lambda: L.SimpleRNN(32, name="memory"), 256, "unrolled"),
         (lambda: L.LSTM(4, name="memory"), 128, "XLA step"),

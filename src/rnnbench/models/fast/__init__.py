@@ -23,8 +23,9 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     configuration and saved file stay those of Keras; results differ by rounding. A layer that the
     compiled loop does not compute keeps Keras's (`layers.reason_against`), and so does, on a CPU,
     one for whose large steps it is as fast (`layers.reason_of_size`); there short sequences have it
-    unrolled. Call it before the model is traced, which is when it first computes; `share_cores`,
-    before anything is computed, makes a CPU faster still.
+    unrolled. Call it before the model is traced, which is when it first computes; and on a CPU,
+    before anything is computed, `share_cores`: parts of a batch that run at once then do not wait
+    for each other's threads.
 
     Of a model that was compiled, a CPU gets the optimizer's updates compiled too, and of a small
     one the whole training step; of a larger one XLA would make one loop on one core. On a GPU, what

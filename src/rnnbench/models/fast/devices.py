@@ -1,5 +1,7 @@
 """What of a layer or a model is compiled: on a CPU, and on a GPU."""
 
+import math
+
 import keras
 
 from rnnbench.models.cudnn import loops_of, reason_against_cudnn
@@ -7,6 +9,7 @@ from rnnbench.models.fast.convolutions import convolve_with_one_filter
 from rnnbench.models.fast.layers import (
     CONVOLUTIONAL,
     accelerate_loop,
+    at_least_usual,
     has_one_simple_filter,
     reason_of_size,
     reason_on_cpu,
@@ -16,9 +19,8 @@ from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.time_distributed import is_dense_at_every_step
 from rnnbench.models.fast.training_step import compile_training_step
 
-# Up to here starting operations takes longer than computing them (`benchmarks/growth.py`).
-SMALL_STEP = 2**21  # parameters · examples
-DEFAULT_EXAMPLES = 32  # of a batch of `fit`; also where fewer are announced
+# Up to here one core that only computes is faster than two that also start operations.
+SMALL_STEP = 2**26  # parameters · examples · steps
 
 
 def accelerate_on_cpu(layer: keras.Layer, batch_size: int) -> None:
@@ -67,9 +69,15 @@ def _is_small(model: keras.Model, batch_size: int) -> bool:
     loops = loops_of(model)
     reasons = [reason_on_cpu(loop, batch_size) for loop in loops]
     suited = all(map(_suits_xla, model._flatten_layers()))
-    examples = max(batch_size, DEFAULT_EXAMPLES)
-    small = model.count_params() * examples <= SMALL_STEP
-    return bool(loops) and not any(reasons) and suited and small
+    work = model.count_params() * at_least_usual(batch_size) * _longest(model)
+    return bool(loops) and not any(reasons) and suited and work <= SMALL_STEP
+
+
+def _longest(model: keras.Model) -> float:
+    """Return the steps of the longest sequence that a model reads; infinity if it says none."""
+    inputs = getattr(model, "inputs", None) or []  # of a subclass, none
+    lengths = [array.shape[1] for array in inputs if len(array.shape) > 1]
+    return math.inf if None in lengths else max(lengths, default=math.inf)
 
 
 def _suits_xla(layer: keras.Layer) -> bool:

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from rnnbench.models.fast.convolutions import recur_over_frames
+from rnnbench.models.fast.cores import PARTS_AT_ONCE
 from rnnbench.models.fast.loop import pass_forward, recur
 from rnnbench.models.fast.loop_in_16_bits import pass_forward_in_16_bits
 from rnnbench.models.fast.steps import (
@@ -34,13 +35,18 @@ CHANNELS_OF_A_BLOCK = 16
 MOST_PLACES = 27  # of a kernel with one filter; each takes an array as large as the images
 # From here on Keras's loop is as fast on a CPU, or faster: what a step multiplies fills a core by
 # itself (`benchmarks/growth.py`).
+MANY_EXAMPLES = {
+    keras.layers.SimpleRNNCell: 128,
+    keras.layers.LSTMCell: 256,
+    keras.layers.GRUCell: 1024,
+}
 LARGE_STATE_OF_SIMPLE_RNN = 2**13  # examples · units
-MANY_EXAMPLES = {keras.layers.LSTMCell: 256, keras.layers.GRUCell: 1024}
 # Then a step of one layer can run beside one of the next where the loop is unrolled: 1.0 to 1.4
 # times as fast, small layers most. Tracing takes 10 to 20 ms a step and layer.
 MOST_UNROLLED = 50  # steps
-# Below, a second loop costs more than it saves, whatever the batch.
-WORTH_CUTTING = 5_000  # entries of the kernels
+# Below, a second loop costs more than it saves.
+WORTH_CUTTING = 80_000  # entries of the kernels · examples
+DEFAULT_EXAMPLES = 32  # of a batch of `fit`; also where fewer are announced
 
 
 def accelerate_loop(layer: keras.layers.RNN, batch_size: int, *, whole: bool) -> None:
@@ -139,10 +145,15 @@ def _reason_of_convolution(layer: keras.Layer) -> str | None:
     return next((what for what, holds in plain.items() if not holds), None)
 
 
+def at_least_usual(batch_size: int) -> int:
+    """Return how many examples to expect where `batch_size` are announced."""
+    return max(batch_size, DEFAULT_EXAMPLES)
+
+
 def _has_large_steps(cell: keras.Layer, batch_size: int) -> bool:
-    if isinstance(cell, keras.layers.SimpleRNNCell):
-        return bool(batch_size * cell.units >= LARGE_STATE_OF_SIMPLE_RNN)
-    return batch_size >= MANY_EXAMPLES.get(type(cell), math.inf)
+    simple = isinstance(cell, keras.layers.SimpleRNNCell)
+    large = not simple or batch_size * cell.units >= LARGE_STATE_OF_SIMPLE_RNN
+    return bool(large and batch_size >= MANY_EXAMPLES.get(type(cell), math.inf))
 
 
 def _inner_loop(
@@ -174,21 +185,21 @@ def _inner_loop(
         states = keras.tree.pack_sequence_as(initial_state, states)
         return _run(layer, sequences, part_mask, states)
 
-    whole = whole or _entries(layer) < WORTH_CUTTING
+    whole = whole or _entries(layer) * at_least_usual(batch_size) < WORTH_CUTTING
     last, outputs, ends = _in_parts(run, arrays, batch_size, whole)
     return last, outputs, ends
 
 
 def _in_parts(compute: Callable[..., Any], arrays: Sequence[Any], fewest: int, whole: bool) -> Any:
-    """Return what `compute` makes of a batch's arrays, of each half by itself unless `whole`.
+    """Return what `compute` makes of a batch's arrays, of each part by itself unless `whole`.
 
     TensorFlow runs what does not depend on each other on different cores. A batch is filled up
-    with zeros to the fewest examples that XLA is to compile for, and to equal halves.
+    with zeros to the fewest examples that XLA is to compile for, and to equal parts.
     """
-    count = 1 if whole else 2
+    count = 1 if whole else PARTS_AT_ONCE
     examples = tf.shape(arrays[0])[0]
     batch = tf.maximum(examples, fewest)
-    missing = batch + batch % count - examples
+    missing = batch + -batch % count - examples
     parts = zip(*(tf.split(_filled_up(array, missing), count) for array in arrays), strict=True)
     computed = [compute(*part) for part in parts]
     return keras.tree.map_structure(

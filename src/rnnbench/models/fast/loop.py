@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from rnnbench.models.fast.steps import Pairs, Steps, Tensors, bias_gradient
 
+SECOND_LOOP = 100  # from here on it numbers its arrays
+
 
 class Pass(NamedTuple):
     """What a pass forward was given, and what it left for the one backward."""
@@ -119,7 +121,7 @@ def _backward(
 ) -> tuple[Any, list[Any], list[Any], list[Any]]:
     """Return the gradients of the inputs, the projection, the weights and the initial states."""
     of_x, pairs, others, first = run_backward(steps, made, of_hidden, ends)
-    of_inputs = tf.einsum("fg,tgb->tfb", projection[0], of_x)
+    of_inputs = _inputs_gradient(projection[0], of_x)
     of_kernel = _kernel_gradient(inputs, of_x)
     of_weights = [tf.concat([_kernel_gradient(*pair) for pair in pairs], axis=1), *others]
     return of_inputs, [of_kernel, bias_gradient(of_x)], of_weights, first
@@ -192,14 +194,39 @@ def run_backward(
     return *steps.collect(factors, kept, before), first
 
 
+def _inputs_gradient(kernel: Any, of_sums: Any) -> Any:
+    """Return the gradient of inputs from that of what their kernel made of them, step by step.
+
+    For one product of all steps, XLA would turn all that is multiplied, and multiply it slower.
+    """
+    count = tf.shape(of_sums)[0]
+
+    def body(step: Any, arrays: Any) -> Any:
+        return step + 1, _write(arrays, step, [tf.matmul(kernel, of_sums[step])])
+
+    arrays = _arrays(count, [tf.matmul(kernel, of_sums[0])], number=SECOND_LOOP)
+    _, arrays = tf.while_loop(lambda step, _: step < count, body, (0, arrays))
+    return arrays[0].stack()
+
+
 def _kernel_gradient(factors: Any, of_sums: Any) -> Any:
     """Return the gradient of a kernel that factors, (steps, units, batch), were multiplied by."""
     return tf.einsum("tub,tgb->ug", factors, of_sums)
 
 
-def _arrays(count: Any, values: Any) -> list[Any]:
-    """Return an array over the steps for each of a step's values."""
-    return [tf.TensorArray(value.dtype, count) for value in keras.tree.flatten(values)]
+def _arrays(count: Any, values: Any, number: int = 1) -> list[Any]:
+    """Return an array over the steps for each of a step's values.
+
+    What one holds at first, `number` and those that follow, is overwritten. If two of a compiled
+    function held the same, XLA would fill one and copy it; the thread that copied then goes on with
+    the loop, and there may be but one such thread for all loops that could run at once.
+    """
+    return [
+        tf.TensorArray(value.dtype, count).unstack(
+            tf.fill(tf.concat([[count], tf.shape(value)], 0), tf.cast(number, value.dtype))
+        )
+        for number, value in enumerate(keras.tree.flatten(values), number)
+    ]
 
 
 def _write(arrays: list[Any], step: Any, values: list[Any]) -> list[Any]:

@@ -216,7 +216,7 @@ class GRUResetBeforeSteps:
         """Keep the gradients of the sums."""
         to_z, to_candidate, keep, to_r, reset = factors
         hidden = gradients[0]
-        rows = 2 * hidden.shape[0]
+        rows = 2 * weights[0].shape[0]
         total_h = hidden * to_candidate
         shown = tf.matmul(weights[0][:, rows:], total_h)
         total = tf.concat([hidden * to_z, shown * to_r], axis=0)
