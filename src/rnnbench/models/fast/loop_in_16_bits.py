@@ -26,10 +26,13 @@ def pass_forward_in_16_bits(
     kernel, bias = projection
     factors = _flat(inputs)
     projected = _unflat(tf.matmul(kernel, factors, transpose_a=True), inputs)
+    # Not where XLA compiles: if much can begin at once, it hands the loop to another thread.
+    bias, weights, states = keras.tree.map_structure(in_32_bits, (bias, weights, states))
     after, saved = _forward(steps, projected, bias, mask, weights, states)
     made = Pass(mask, weights, states, after, saved)
 
     def backward(of_hidden: Any, ends: list[Any]) -> Any:
+        ends = [in_32_bits(end) for end in ends]
         of_x, of_bias, pairs, others, first = _backward(steps, made, of_hidden, ends)
         of_inputs = tf.transpose(_unflat(tf.matmul(kernel, of_x), inputs), (1, 0, 2))
         of_kernel = tf.matmul(factors, of_x, transpose_b=True)
@@ -44,7 +47,6 @@ def _forward(
     steps: Steps, projected: Any, bias: Any, mask: Any, weights: list[Any], states: list[Any]
 ) -> tuple[list[Any], list[Any]]:
     """Return what `run_forward` does."""
-    bias, weights, states = keras.tree.map_structure(in_32_bits, (bias, weights, states))
 
     def project(step: Any) -> Any:
         return in_32_bits(projected[:, step]) + bias
@@ -57,9 +59,6 @@ def _backward(
     steps: Steps, made: Pass, of_hidden: Any, ends: list[Any]
 ) -> tuple[Any, Any, Pairs, list[Any], list[Any]]:
     """Return what `run_backward` does, flat in 16 bits, with the bias's gradient after x's."""
-    given = (made.weights, made.states, ends)
-    weights, states, ends = keras.tree.map_structure(in_32_bits, given)
-    made = made._replace(weights=weights, states=states)
     of_hidden = None if of_hidden is None else in_32_bits(of_hidden)
     of_x, pairs, others, first = run_backward(steps, made, of_hidden, ends)
     of_bias = _in_16_bits(bias_gradient(of_x))
