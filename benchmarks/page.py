@@ -56,19 +56,18 @@ in float32 gets further on this machine. PyTorch has no layer for some rows, and
 convolutions.
 
 {table}
-SimpleRNN(256) keeps Keras's own loop, unrolled. Beside a model with `mixed_bfloat16` stock Keras in
-float32 takes turns too; "products alone" are those of float32, and 16 bits can fall below them.
+Beside a model with `mixed_bfloat16` stock Keras in float32 takes turns too; "products alone" are
+those of float32, and 16 bits can fall below them.
 """
 GROWTH = """\
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
 
 One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but for what the axis
-says. Up to parameters · examples = {small:,} XLA compiles the whole step. Where a step
-multiplies much at once Keras's own loop is as fast, and `accelerate` leaves it: SimpleRNN from
+says. Up to parameters · examples · steps = {small:,} XLA compiles the whole step. Where a batch is
+large Keras's own loop is as fast, and `accelerate` leaves it: SimpleRNN from {simple:,} examples and
 examples · units = {numbers:,} on, LSTM from {lstm:,} and GRU from {gru:,} examples. Up to
 {unrolled} steps it is unrolled; here there are more, and what the lines differ by is that rnnbench
-lets an operation have half of the cores (`share_cores`), as two run at once. Where the rule begins
-to hold ours can be slower than stock all the same.
+lets an operation have half of the cores (`share_cores`), as two run at once.
 """
 
 
@@ -268,6 +267,7 @@ def growth(_: pd.DataFrame) -> str:
     return GROWTH.format(
         small=SMALL_STEP,
         numbers=LARGE_STATE_OF_SIMPLE_RNN,
+        simple=MANY_EXAMPLES[keras.layers.SimpleRNNCell],
         unrolled=MOST_UNROLLED,
         lstm=MANY_EXAMPLES[keras.layers.LSTMCell],
         gru=MANY_EXAMPLES[keras.layers.GRUCell],
