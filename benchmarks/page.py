@@ -63,11 +63,11 @@ GROWTH = """\
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
 
 One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but for what the axis
-says. Up to parameters · examples · steps = {small:,} XLA compiles the whole step. Where a batch is
-large Keras's own loop is as fast, and `accelerate` leaves it: SimpleRNN from {simple:,} examples and
-examples · units = {numbers:,} on, LSTM from {lstm:,} and GRU from {gru:,} examples. Up to
-{unrolled} steps it is unrolled; here there are more, and what the lines differ by is that rnnbench
-lets an operation have half of the cores (`share_cores`), as two run at once.
+says. Up to parameters · examples · steps = {small:,} XLA compiles the whole step. Where a batch
+is large Keras's own loop is as fast, and `accelerate` leaves it: SimpleRNN from {simple:,}
+examples and examples · units = {numbers:,} on, LSTM from {lstm:,} and GRU from {gru:,} examples.
+Up to {unrolled} steps it is unrolled; here there are more, and what the lines differ by is that
+rnnbench lets an operation have half of the cores (`share_cores`), as two run at once.
 """
 
 
@@ -228,7 +228,8 @@ def draw_growth(table: pd.DataFrame) -> Figure:
         panel.minorticks_off()
         panel.grid(alpha=0.3)
     axes[0].set_ylabel("milliseconds a step")
-    axes[0].legend(fontsize="small")
+    lines, titles = axes[0].get_legend_handles_labels()
+    figure.legend(lines, titles, loc="outside lower center", ncols=len(LAYERS), fontsize="small")
     return figure
 
 
