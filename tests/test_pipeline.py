@@ -205,9 +205,7 @@ def test_comparisons_say_which_kernel_ran(pipeline: Pipeline) -> None:
         return dict(zip(table["experiment"], table["kernel"], strict=True))
 
     # A small budget does not earn back what compiling takes: `shrink` leaves Keras its loops.
-    assert kernels("digit-rows")["mnist-gru"] == "graph loop (not accelerated)"
-    large = "graph loop (Keras's loop is as fast for steps as large)"
-    assert kernels("digit-rows")["mnist-simple-rnn"] == large
+    assert set(kernels("digit-rows").values()) == {"graph loop (not accelerated)"}
     assert kernels("first-look")["moving-mnist-conv-lstm"] == "graph loop (not accelerated)"
 
 
