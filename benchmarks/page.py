@@ -19,7 +19,7 @@ from rnnbench.data.batches import MOST_IN_MEMORY
 from rnnbench.evaluation.figures import save_figure
 from rnnbench.files import write_text
 from rnnbench.models.fast.devices import SMALL_STEP
-from rnnbench.models.fast.layers import LARGE_STATE_OF_SIMPLE_RNN, MANY_EXAMPLES, MOST_UNROLLED
+from rnnbench.models.fast.rules import LARGE_STATE_OF_SIMPLE_RNN, MANY_EXAMPLES, MOST_UNROLLED
 from rnnbench.reporting.tables import Column, as_text, to_markdown
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -12,7 +12,7 @@ import tensorflow as tf
 from rnnbench.models.build import computing_in
 from rnnbench.models.fast import accelerate
 from rnnbench.models.fast.devices import accelerate_on_gpu
-from rnnbench.models.fast.layers import DEFAULT_EXAMPLES, WORTH_CUTTING, reason_against
+from rnnbench.models.fast.rules import DEFAULT_EXAMPLES, WORTH_CUTTING, reason_against
 
 L = keras.layers
 BATCH, STEPS, FEATURES = 3, 6, 4

@@ -121,14 +121,14 @@ def test_a_layer_that_is_not_faster_keeps_its_loop_and_says_why() -> None:
         (lambda: L.Bidirectional(L.GRU(4), name="memory"), 1024, "unrolled"),
     ],
 )
-def test_with_steps_for_which_keras_s_loop_is_as_fast_it_is_kept_and_unrolled(
+def test_where_batches_are_so_large_that_keras_s_loop_is_as_fast_it_is_kept_and_unrolled(
     layer: Any, batch_size: int, kernel: str
 ) -> None:
     built = accelerate(compiled(keras.Input((6, 8)), layer()), batch_size)
     found = recurrent_kernels(built, batch_size)["memory"]
     assert found["kernel"] == kernel
     if kernel == "unrolled":
-        assert found["reason"] == "Keras's loop is as fast for steps as large"
+        assert found["reason"] == "Keras's loop is as fast for batches as large"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import keras
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.models.cudnn import loops_of, reason_against_cudnn
+from rnnbench.models.fast.rules import reason_on_cpu
 
 CUDNN, XLA_LOOP, GRAPH_LOOP, UNROLLED = "cuDNN", "XLA loop", "graph loop", "unrolled"
 XLA_STEP = "XLA step"  # the loop, and all else of a training step
@@ -131,8 +132,6 @@ def _compiles_inside(loop: Any) -> bool:
 def _reason(layer: keras.Layer, kernel: str, batch_size: int) -> str | None:
     """Return why a faster kernel does not run, in the words of what refused it."""
     import tensorflow as tf
-
-    from rnnbench.models.fast.layers import reason_on_cpu
 
     if kernel in (CUDNN, XLA_STEP, XLA_LOOP, XLA_GATES):
         return None

@@ -20,12 +20,13 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     loop and convolutions, of which it then needs one where it had two, and gets compiled gates; a
     Conv3D with one filter, which makes frames of its states, becomes one matrix product, and so
     does a Dense layer in `TimeDistributed`, of which Keras makes one a step. Class, weights,
-    configuration and saved file stay those of Keras; results differ by rounding. A layer that the
-    compiled loop does not compute keeps Keras's (`layers.reason_against`), and so does, on a CPU,
-    one for whose large steps it is as fast (`layers.reason_of_size`); there short sequences have it
-    unrolled. Call it before the model is traced, which is when it first computes; and on a CPU,
-    before anything is computed, `share_cores`: parts of a batch that run at once then do not wait
-    for each other's threads.
+    configuration and saved file stay those of Keras; results differ by rounding.
+
+    A layer that the compiled loop does not compute keeps Keras's (`rules.reason_against`), and so
+    does, on a CPU, one for whose large batches it is as fast (`rules.reason_of_size`); there short
+    sequences have it unrolled. Call it before the model is traced, which is when it first computes;
+    and on a CPU, before anything is computed, `share_cores`: parts of a batch that run at once then
+    do not wait for each other's threads.
 
     Of a model that was compiled, a CPU gets the optimizer's updates compiled too, and of a small
     one the whole training step; of a larger one XLA would make one loop on one core. On a GPU, what

@@ -6,16 +6,15 @@ import keras
 
 from rnnbench.models.cudnn import loops_of, reason_against_cudnn
 from rnnbench.models.fast.convolutions import convolve_with_one_filter
-from rnnbench.models.fast.layers import (
+from rnnbench.models.fast.layers import accelerate_loop, unroll_loop
+from rnnbench.models.fast.optimizer import compile_updates
+from rnnbench.models.fast.rules import (
     CONVOLUTIONAL,
-    accelerate_loop,
     at_least_usual,
     has_one_simple_filter,
     reason_of_size,
     reason_on_cpu,
-    unroll_loop,
 )
-from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.time_distributed import is_dense_at_every_step
 from rnnbench.models.fast.training_step import compile_training_step
 

@@ -1,6 +1,5 @@
-"""Which layers run the compiled loop, and how their arrays go in and come out."""
+"""Keras's layers with the compiled loop: how their arrays go in and come out."""
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +11,14 @@ from rnnbench.models.fast.convolutions import recur_over_frames
 from rnnbench.models.fast.cores import PARTS_AT_ONCE
 from rnnbench.models.fast.loop import pass_forward, recur
 from rnnbench.models.fast.loop_in_16_bits import pass_forward_in_16_bits
+from rnnbench.models.fast.rules import (
+    CONVOLUTIONAL,
+    MOST_UNROLLED,
+    activations_of,
+    cells_of,
+    is_worth_cutting,
+    reason_against,
+)
 from rnnbench.models.fast.steps import (
     GRUResetBeforeSteps,
     GRUSteps,
@@ -20,33 +27,6 @@ from rnnbench.models.fast.steps import (
     Steps,
     logistic,
 )
-
-# Not these: softmax and its kind, where an output depends on other units.
-ELEMENTWISE = frozenset(
-    getattr(keras.activations, name)
-    for name in (
-        *("elu", "exponential", "gelu", "hard_sigmoid", "hard_tanh", "leaky_relu", "linear"),
-        *("mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh"),
-    )
-)
-RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
-CONVOLUTIONAL = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
-CHANNELS_OF_A_BLOCK = 16
-MOST_PLACES = 27  # of a kernel with one filter; each takes an array as large as the images
-# From here on Keras's loop is as fast on a CPU, or faster: what a step multiplies fills a core by
-# itself (`benchmarks/growth.py`).
-MANY_EXAMPLES = {
-    keras.layers.SimpleRNNCell: 128,
-    keras.layers.LSTMCell: 256,
-    keras.layers.GRUCell: 1024,
-}
-LARGE_STATE_OF_SIMPLE_RNN = 2**13  # examples · units
-# Then a step of one layer can run beside one of the next where the loop is unrolled: 1.0 to 1.4
-# times as fast, small layers most. Tracing takes 10 to 20 ms a step and layer.
-MOST_UNROLLED = 50  # steps
-# Below, a second loop costs more than it saves.
-WORTH_CUTTING = 80_000  # entries of the kernels · examples
-DEFAULT_EXAMPLES = 32  # of a batch of `fit`; also where fewer are announced
 
 
 def accelerate_loop(layer: keras.layers.RNN, batch_size: int, *, whole: bool) -> None:
@@ -69,93 +49,6 @@ def _is_accelerated(layer: keras.layers.RNN) -> bool:
     return isinstance(layer.inner_loop, partial)
 
 
-def has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
-    """Whether a convolution is one that `convolve_with_one_filter` computes faster."""
-    one = layer.filters == 1 and layer.groups == 1
-    small = math.prod(layer.kernel_size) <= MOST_PLACES
-    return one and small and _reason_of_convolution(layer) is None
-
-
-def reason_against(layer: keras.layers.RNN) -> str | None:
-    """Return what of a layer the compiled loop does not compute; None if it computes all."""
-    if layer.compute_dtype == "float16":
-        return "computes in float16"
-    if isinstance(layer, CONVOLUTIONAL):
-        return _reason_of_frames(layer)
-    if layer.unroll:
-        return "unroll=True"
-    cells = _cells(layer)
-    if any(getattr(cell, "dropout", 0) for cell in cells[1:]):
-        return "dropout between stacked cells"
-    return next(filter(None, map(_reason_of_cell, cells)), None)
-
-
-def reason_on_cpu(layer: keras.layers.RNN, batch_size: int) -> str | None:
-    """Return why a CPU runs Keras's loop for a layer; None where it runs the compiled one."""
-    return reason_against(layer) or reason_of_size(layer, batch_size)
-
-
-def reason_of_size(layer: keras.layers.RNN, batch_size: int) -> str | None:
-    """Return why a CPU computes a layer as fast in Keras's loop; None where it does not."""
-    large = not isinstance(layer, CONVOLUTIONAL) and any(
-        _has_large_steps(cell, batch_size) for cell in _cells(layer)
-    )
-    return "Keras's loop is as fast for steps as large" if large else None
-
-
-def _reason_of_cell(cell: keras.Layer) -> str | None:
-    if type(cell) not in RECURRENT_CELLS:
-        return f"no compiled loop for {type(cell).__name__}"
-    if cell.recurrent_dropout:
-        return "recurrent dropout"
-    if cell.dropout and getattr(cell, "implementation", 2) == 1:
-        return "dropout of each gate by itself (implementation=1)"
-    return _reason_of_activations(cell)
-
-
-def _reason_of_activations(cell: keras.Layer) -> str | None:
-    for activation in _activations(cell):
-        if activation not in ELEMENTWISE:
-            return f"activation {getattr(activation, '__name__', activation)}"
-    return None
-
-
-def _reason_of_frames(layer: keras.layers.RNN) -> str | None:
-    cell = layer.cell
-    if cell.dropout or cell.recurrent_dropout:
-        return "dropout"
-    if cell.built and not _fit_beside_the_state(cell.kernel.shape[-2], cell.filters):
-        return "channels of a frame that do not fit into the state's last block of 16"
-    return _reason_of_activations(cell) or _reason_of_convolution(cell)
-
-
-def _fit_beside_the_state(channels: int, filters: int) -> bool:
-    """Whether a frame's channels and one of ones cost nothing where convolutions fill up to 16."""
-    blocks = math.ceil(filters / CHANNELS_OF_A_BLOCK)
-    return filters + channels + 1 <= blocks * CHANNELS_OF_A_BLOCK
-
-
-def _reason_of_convolution(layer: keras.Layer) -> str | None:
-    plain = {
-        "strides": set(layer.strides) == {1},
-        "dilation": set(layer.dilation_rate) == {1},
-        f"padding {layer.padding}": layer.padding == "same",
-        "channels first": layer.data_format == "channels_last",
-    }
-    return next((what for what, holds in plain.items() if not holds), None)
-
-
-def at_least_usual(batch_size: int) -> int:
-    """Return how many examples to expect where `batch_size` are announced."""
-    return max(batch_size, DEFAULT_EXAMPLES)
-
-
-def _has_large_steps(cell: keras.Layer, batch_size: int) -> bool:
-    simple = isinstance(cell, keras.layers.SimpleRNNCell)
-    large = not simple or batch_size * cell.units >= LARGE_STATE_OF_SIMPLE_RNN
-    return bool(large and batch_size >= MANY_EXAMPLES.get(type(cell), math.inf))
-
-
 def _inner_loop(
     layer: keras.layers.RNN,
     batch_size: int,
@@ -175,7 +68,7 @@ def _inner_loop(
     if layer.go_backwards:
         sequences = tf.reverse(sequences, [1])
         mask = None if mask is None else tf.reverse(mask, [1])
-    cell = _cells(layer)[0]
+    cell = cells_of(layer)[0]
     if training and cell.dropout:
         sequences *= cell.get_dropout_mask(sequences[:, 0, :])[:, None, :]
     arrays = [sequences, *([] if mask is None else [mask]), *keras.tree.flatten(initial_state)]
@@ -185,7 +78,7 @@ def _inner_loop(
         states = keras.tree.pack_sequence_as(initial_state, states)
         return _run(layer, sequences, part_mask, states)
 
-    whole = whole or _entries(layer) * at_least_usual(batch_size) < WORTH_CUTTING
+    whole = whole or not is_worth_cutting(layer, batch_size)
     last, outputs, ends = _in_parts(run, arrays, batch_size, whole)
     return last, outputs, ends
 
@@ -224,12 +117,6 @@ def _unrolled_if_short(
         return type(layer).inner_loop(layer, sequences, initial_state, mask, training)
     finally:
         layer.unroll = False
-
-
-def _entries(layer: keras.layers.RNN) -> int:
-    """Return how many numbers the kernels of all cells hold."""
-    kernels = [kernel for cell in _cells(layer) for kernel in (cell.kernel, cell.recurrent_kernel)]
-    return sum(math.prod(kernel.shape) for kernel in kernels)
 
 
 def _loop_over_frames(
@@ -276,7 +163,7 @@ def _run(
 ) -> tuple[Any, Any, Any]:
     """Do what `_inner_loop` does with a part of a batch."""
     by_step = None if mask is None else tf.transpose(tf.cast(mask, tf.bool))[:, None, :]
-    cells = _cells(layer)
+    cells = cells_of(layer)
     states = list(initial_state) if len(cells) > 1 else [initial_state]
     in_16_bits = sequences.dtype == tf.bfloat16
     forward = pass_forward_in_16_bits if in_16_bits else pass_forward
@@ -358,20 +245,9 @@ def _steps(cell: keras.Layer) -> Steps:
 def _compilable_activations(cell: keras.Layer) -> list[Any]:
     return [
         logistic if activation is keras.activations.sigmoid else activation
-        for activation in _activations(cell)
+        for activation in activations_of(cell)
     ]
-
-
-def _activations(cell: keras.Layer) -> list[Any]:
-    if isinstance(cell, keras.layers.SimpleRNNCell):
-        return [cell.activation]
-    return [cell.activation, cell.recurrent_activation]
 
 
 def _resets_after(cell: keras.Layer) -> bool:
     return isinstance(cell, keras.layers.GRUCell) and bool(cell.reset_after)
-
-
-def _cells(layer: keras.layers.RNN) -> list[keras.Layer]:
-    cell = layer.cell
-    return list(cell.cells) if isinstance(cell, keras.layers.StackedRNNCells) else [cell]

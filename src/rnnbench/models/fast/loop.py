@@ -204,7 +204,7 @@ def _inputs_gradient(kernel: Any, of_sums: Any) -> Any:
     def body(step: Any, arrays: Any) -> Any:
         return step + 1, _write(arrays, step, [tf.matmul(kernel, of_sums[step])])
 
-    arrays = _arrays(count, [tf.matmul(kernel, of_sums[0])], number=SECOND_LOOP)
+    arrays = _arrays(count, [tf.matmul(kernel, of_sums[0])], SECOND_LOOP)
     _, arrays = tf.while_loop(lambda step, _: step < count, body, (0, arrays))
     return arrays[0].stack()
 
@@ -214,18 +214,18 @@ def _kernel_gradient(factors: Any, of_sums: Any) -> Any:
     return tf.einsum("tub,tgb->ug", factors, of_sums)
 
 
-def _arrays(count: Any, values: Any, number: int = 1) -> list[Any]:
+def _arrays(count: Any, values: Any, first: int = 1) -> list[Any]:
     """Return an array over the steps for each of a step's values.
 
-    What one holds at first, `number` and those that follow, is overwritten. If two of a compiled
-    function held the same, XLA would fill one and copy it; the thread that copied then goes on with
-    the loop, and there may be but one such thread for all loops that could run at once.
+    What one holds at first, its number, is overwritten. If two of a compiled function held the
+    same, XLA would fill one and copy it; the thread that copied then goes on with the loop, and
+    there may be but one such thread for all loops that could run at once.
     """
     return [
         tf.TensorArray(value.dtype, count).unstack(
             tf.fill(tf.concat([[count], tf.shape(value)], 0), tf.cast(number, value.dtype))
         )
-        for number, value in enumerate(keras.tree.flatten(values), number)
+        for number, value in enumerate(keras.tree.flatten(values), first)
     ]
 
 

@@ -1,0 +1,140 @@
+"""Which layers the compiled loop computes, and for which of them it is the faster one on a CPU."""
+
+import math
+from typing import Any
+
+import keras
+
+# Not these: softmax and its kind, where an output depends on other units.
+ELEMENTWISE = frozenset(
+    getattr(keras.activations, name)
+    for name in (
+        *("elu", "exponential", "gelu", "hard_sigmoid", "hard_tanh", "leaky_relu", "linear"),
+        *("mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh"),
+    )
+)
+RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
+CONVOLUTIONAL = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
+CHANNELS_OF_A_BLOCK = 16
+MOST_PLACES = 27  # of a kernel with one filter; each takes an array as large as the images
+# From here on Keras's loop is as fast on a CPU, or faster: what a step multiplies fills a core by
+# itself (`benchmarks/growth.py`).
+MANY_EXAMPLES = {
+    keras.layers.SimpleRNNCell: 128,
+    keras.layers.LSTMCell: 256,
+    keras.layers.GRUCell: 1024,
+}
+LARGE_STATE_OF_SIMPLE_RNN = 2**13  # examples · units
+# Then a step of one layer can run beside one of the next where the loop is unrolled: 1.0 to 1.4
+# times as fast, small layers most. Tracing takes 10 to 20 ms a step and layer.
+MOST_UNROLLED = 50  # steps
+# Below, a second loop costs more than it saves.
+WORTH_CUTTING = 80_000  # entries of the kernels · examples
+DEFAULT_EXAMPLES = 32  # of a batch of `fit`; also where fewer are announced
+
+
+def reason_against(layer: keras.layers.RNN) -> str | None:
+    """Return what of a layer the compiled loop does not compute; None if it computes all."""
+    if layer.compute_dtype == "float16":
+        return "computes in float16"
+    if isinstance(layer, CONVOLUTIONAL):
+        return _reason_of_frames(layer)
+    if layer.unroll:
+        return "unroll=True"
+    cells = cells_of(layer)
+    if any(getattr(cell, "dropout", 0) for cell in cells[1:]):
+        return "dropout between stacked cells"
+    return next(filter(None, map(_reason_of_cell, cells)), None)
+
+
+def reason_on_cpu(layer: keras.layers.RNN, batch_size: int) -> str | None:
+    """Return why a CPU runs Keras's loop for a layer; None where it runs the compiled one."""
+    return reason_against(layer) or reason_of_size(layer, batch_size)
+
+
+def reason_of_size(layer: keras.layers.RNN, batch_size: int) -> str | None:
+    """Return why a CPU computes a layer as fast in Keras's loop; None where it does not."""
+    large = not isinstance(layer, CONVOLUTIONAL) and any(
+        _has_large_batch(cell, batch_size) for cell in cells_of(layer)
+    )
+    return "Keras's loop is as fast for batches as large" if large else None
+
+
+def has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
+    """Whether a convolution is one that `convolve_with_one_filter` computes faster."""
+    one = layer.filters == 1 and layer.groups == 1
+    small = math.prod(layer.kernel_size) <= MOST_PLACES
+    return one and small and _reason_of_convolution(layer) is None
+
+
+def is_worth_cutting(layer: keras.layers.RNN, batch_size: int) -> bool:
+    """Whether a CPU computes a batch faster in parts that run at once."""
+    kernels = [(cell.kernel, cell.recurrent_kernel) for cell in cells_of(layer)]
+    entries: int = sum(math.prod(kernel.shape) for pair in kernels for kernel in pair)
+    return entries * at_least_usual(batch_size) >= WORTH_CUTTING
+
+
+def at_least_usual(batch_size: int) -> int:
+    """Return how many examples to expect where `batch_size` are announced."""
+    return max(batch_size, DEFAULT_EXAMPLES)
+
+
+def cells_of(layer: keras.layers.RNN) -> list[keras.Layer]:
+    """Return the cells of a layer in the order in which a step runs them."""
+    cell = layer.cell
+    return list(cell.cells) if isinstance(cell, keras.layers.StackedRNNCells) else [cell]
+
+
+def activations_of(cell: keras.Layer) -> list[Any]:
+    """Return a cell's activation and, of a gated one, that of its gates."""
+    if isinstance(cell, keras.layers.SimpleRNNCell):
+        return [cell.activation]
+    return [cell.activation, cell.recurrent_activation]
+
+
+def _has_large_batch(cell: keras.Layer, batch_size: int) -> bool:
+    simple = isinstance(cell, keras.layers.SimpleRNNCell)
+    large = not simple or batch_size * cell.units >= LARGE_STATE_OF_SIMPLE_RNN
+    return bool(large and batch_size >= MANY_EXAMPLES.get(type(cell), math.inf))
+
+
+def _reason_of_cell(cell: keras.Layer) -> str | None:
+    if type(cell) not in RECURRENT_CELLS:
+        return f"no compiled loop for {type(cell).__name__}"
+    if cell.recurrent_dropout:
+        return "recurrent dropout"
+    if cell.dropout and getattr(cell, "implementation", 2) == 1:
+        return "dropout of each gate by itself (implementation=1)"
+    return _reason_of_activations(cell)
+
+
+def _reason_of_activations(cell: keras.Layer) -> str | None:
+    for activation in activations_of(cell):
+        if activation not in ELEMENTWISE:
+            return f"activation {getattr(activation, '__name__', activation)}"
+    return None
+
+
+def _reason_of_frames(layer: keras.layers.RNN) -> str | None:
+    cell = layer.cell
+    if cell.dropout or cell.recurrent_dropout:
+        return "dropout"
+    if cell.built and not _fit_beside_the_state(cell.kernel.shape[-2], cell.filters):
+        return "channels of a frame that do not fit into the state's last block of 16"
+    return _reason_of_activations(cell) or _reason_of_convolution(cell)
+
+
+def _fit_beside_the_state(channels: int, filters: int) -> bool:
+    """Whether a frame's channels and one of ones cost nothing where convolutions fill up to 16."""
+    blocks = math.ceil(filters / CHANNELS_OF_A_BLOCK)
+    return filters + channels + 1 <= blocks * CHANNELS_OF_A_BLOCK
+
+
+def _reason_of_convolution(layer: keras.Layer) -> str | None:
+    plain = {
+        "strides": set(layer.strides) == {1},
+        "dilation": set(layer.dilation_rate) == {1},
+        f"padding {layer.padding}": layer.padding == "same",
+        "channels first": layer.data_format == "channels_last",
+    }
+    return next((what for what, holds in plain.items() if not holds), None)
