@@ -51,7 +51,11 @@ def small(changed: Callable[..., Params]) -> Params:
 
 
 def train(
-    params: Params, seed: int, tracker: Tracker | None = None, validation: bool = True
+    params: Params,
+    seed: int,
+    tracker: Tracker | None = None,
+    validation: bool = True,
+    earlier: keras.Model | None = None,
 ) -> Trained:
     experiment = params.experiments[EXPERIMENT]
     return train_run(
@@ -62,6 +66,7 @@ def train(
         tracker or RecordingTracker(),
         deterministic=params.deterministic,
         compiled_loops=params.compiled_loops,
+        earlier=earlier,
     )
 
 
@@ -71,6 +76,22 @@ def test_the_same_seed_repeats_exactly_and_another_does_not(small: Params) -> No
     for left, right in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
     assert first.history != other.history
+
+
+@pytest.mark.parametrize("compiled_loops", [True, False])
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_model_that_another_seed_trained_ends_as_one_of_its_own_does(
+    small: Params, changed: Callable[..., Params], optimizer: str, compiled_loops: bool
+) -> None:
+    changed("recipes", "digit-rows", EXPERIMENT, "training", optimizer=optimizer)
+    params = changed(compiled_loops=compiled_loops)
+    model = train(params, 1).model
+    again, alone = train(params, 2, earlier=model), train(params, 2)
+    assert again.model is model
+    assert again.history == alone.history
+    assert again.kernels == alone.kernels
+    for left, right in zip(again.model.get_weights(), alone.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
 
 
 def test_each_epoch_is_logged_when_it_ends(small: Params) -> None:

@@ -105,6 +105,22 @@ def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
     return OPTIMIZERS[training.optimizer](rate)
 
 
+def reset(model: keras.Model, new: keras.Model) -> None:
+    """Give a trained model the state of one that was just built from the same parameters.
+
+    Weights, what draws dropout, and the optimizer begin as those of `new`; what was traced and
+    compiled for `model` stays.
+    """
+    new.optimizer.build(new.trainable_variables)
+    _assign(model.variables, new.variables)
+    _assign(model.optimizer.variables, new.optimizer.variables)
+
+
+def _assign(variables: list[keras.Variable], values: list[keras.Variable]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
 def count_parameters(model: keras.Model) -> dict[str, int]:
     """Count each layer's parameters, those that are not trained included."""
     return {layer.name: int(layer.count_params()) for layer in model.layers}

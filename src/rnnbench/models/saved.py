@@ -6,8 +6,10 @@ import keras
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Save a model."""
-    model.save(path)
+    """Save a model without the optimizer's state, which prediction does not need."""
+    bare = type(model).from_config(model.get_config())
+    bare.set_weights(model.get_weights())
+    bare.save(path)
 
 
 def load_model(path: Path) -> keras.Model:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -60,19 +61,27 @@ def train_experiment(
     common = _common_record(name, params, data)
     histories: list[dict[str, float]] = []
     timings: dict[str, Any] = {}
+    model = None  # all seeds share what is traced and compiled for the first
     with atomic_folder(runs / experiment.suite / name) as folder:
         for seed in experiment.seeds:
             print(f"{name}: seed {seed}, {len(data.train):,} training examples", flush=True)
             record = {**common, "seed": seed, "run_id": new_identifier()}
             record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-            trained = _run(record, params, data, folder / seed_folder(seed))
+            trained = _run(record, params, data, folder / seed_folder(seed), model)
+            model = trained.model
             histories += [{"seed": seed, **metrics} for metrics in trained.history]
             timings[seed_folder(seed)] = trained.timing
     _write_table(results / experiment.suite / name / HISTORY_FILE, histories)
     write_json(results / experiment.suite / name / TIMING_FILE, timings)
 
 
-def _run(record: dict[str, Any], params: Params, data: TrainingData, folder: Path) -> Trained:
+def _run(
+    record: dict[str, Any],
+    params: Params,
+    data: TrainingData,
+    folder: Path,
+    earlier: keras.Model | None,
+) -> Trained:
     """Train with one seed; the files are whole before MLflow is told of them."""
     experiment = params.experiments[record["experiment"]]
     tracker = Tracker(record)
@@ -85,6 +94,7 @@ def _run(record: dict[str, Any], params: Params, data: TrainingData, folder: Pat
             tracker,
             deterministic=params.deterministic,
             compiled_loops=params.compiled_loops,
+            earlier=earlier,
         )
         record["layer_parameters"] = trained.layer_parameters
         record["kernels"] = trained.kernels

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnbench.data.batches import Batches, keras_input, scaled
 from rnnbench.data.prepared import TrainingData
-from rnnbench.models.build import build_model, count_parameters
+from rnnbench.models.build import build_model, count_parameters, reset
 from rnnbench.models.fast import accelerate
 from rnnbench.models.kernels import recurrent_kernels, require_masks_fit
 from rnnbench.params import AnyView, Experiment, TextView
@@ -30,7 +30,7 @@ class Trained:
     Attributes
     ----------
     model : keras.Model
-        After the last epoch, without optimizer.
+        After the last epoch; `earlier` for another seed.
     history : list of dict
         An entry an epoch: `epoch` from 1, `loss`, `validation_loss`, ….
     timing : dict
@@ -87,6 +87,7 @@ def train_run(
     *,
     deterministic: bool,
     compiled_loops: bool,
+    earlier: keras.Model | None = None,
 ) -> Trained:
     """Train an experiment's model with one seed.
 
@@ -104,6 +105,9 @@ def train_run(
         Whether operations must repeat exactly.
     compiled_loops : bool
         Whether recurrent layers run the compiled loop where it applies.
+    earlier : keras.Model, optional
+        What the same experiment left with another seed. It is trained anew, with what is traced and
+        compiled for it, and ends as a model of its own would, to the last bit.
 
     Returns
     -------
@@ -120,13 +124,7 @@ def train_run(
     recipe = experiment.training
     train, validation = data.train, data.validation
     begun = time.perf_counter()
-    model = build_model(
-        experiment, view, train.inputs.shape[1:], train.targets.shape[1:], len(data.class_names)
-    )
-    if has_gpu() and isinstance(view, TextView):
-        require_masks_fit(model, view.padding, experiment.view)
-    if compiled_loops:
-        accelerate(model, recipe.batch_size)
+    model = _begin(experiment, view, data, earlier, compiled_loops=compiled_loops)
     build_seconds = time.perf_counter() - begun
     batches = Batches(train, recipe.batch_size, shuffle_seed=seed)
     held_out = keras_input(Batches(validation, recipe.batch_size)) if validation else None
@@ -144,7 +142,7 @@ def train_run(
     _require_finite_loss(report.history)
     timed = timing.summary(len(train))
     return Trained(
-        without_optimizer(model),
+        model,
         report.history,
         {
             "build_seconds": build_seconds,
@@ -160,11 +158,31 @@ def train_run(
     )
 
 
-def without_optimizer(model: keras.Model) -> keras.Model:
-    """Return the same model without the optimizer's state, which prediction does not need."""
-    bare = type(model).from_config(model.get_config())
-    bare.set_weights(model.get_weights())
-    return bare
+def _begin(
+    experiment: Experiment,
+    view: AnyView,
+    data: TrainingData,
+    earlier: keras.Model | None,
+    *,
+    compiled_loops: bool,
+) -> keras.Model:
+    """Return a model in the state that the seed gives it: a new one, or the earlier one reset."""
+    examples = data.train
+    model = build_model(
+        experiment,
+        view,
+        examples.inputs.shape[1:],
+        examples.targets.shape[1:],
+        len(data.class_names),
+    )
+    if earlier is not None:
+        reset(earlier, model)
+        return earlier
+    if has_gpu() and isinstance(view, TextView):
+        require_masks_fit(model, view.padding, experiment.view)
+    if compiled_loops:
+        accelerate(model, experiment.training.batch_size)
+    return model
 
 
 def _require_finite_loss(history: list[dict[str, float]]) -> None:
