@@ -111,11 +111,19 @@ def test_a_suite_of_lengths_is_drawn_and_told_by_length(params: Params, tmp_path
     folder = tmp_path / "results"
     for steps, loss in ((20, 0.001), (50, 0.15)):
         run = {"loss": loss, "correct": 0.5, "mean_absolute_error": 0.1, "always_one_loss": 1 / 6}
-        write_result(folder, "adding", f"adding-{steps}-simple-rnn", runs=[run])
-    table = (compare("adding", params, folder, tmp_path / "out") / "table.md").read_text()
-    assert "| adding-20-simple-rnn | 1,010 | 20 | 0.0010 | 0.1667 | 0.500 |" in table
-    assert "| adding-50-simple-rnn | 1,010 | 50 | 0.1500 | 0.1667 | 0.500 |" in table
-    assert (tmp_path / "out" / "adding" / "comparison.png").exists()
+        runs = [run, {**run, "loss": 3 * loss}]
+        write_result(folder, "adding", f"adding-{steps}-simple-rnn", runs=runs)
+    written = compare("adding", params, folder, tmp_path / "out")
+    for_people = (written / "table.md").read_text()
+    assert (
+        "| adding-20-simple-rnn | 1,010 | 20 | 0.00200 | 0.00141 | 0.1667 | 0.500 |" in for_people
+    )
+    assert (
+        "| adding-50-simple-rnn | 1,010 | 50 | 0.30000 | 0.21213 | 0.1667 | 0.500 |" in for_people
+    )
+    row = pd.read_csv(written / "table.csv").set_index("experiment").loc["adding-50-simple-rnn"]
+    assert (row["lowest_loss"], row["highest_loss"]) == pytest.approx((0.15, 0.45))
+    assert (written / "comparison.png").exists()
 
 
 def test_the_same_results_draw_the_same_figure(

@@ -6,6 +6,8 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 MARKERS = "os^vDPX*"
+# Of the axis's length: so far bars of one model stand from those of the next.
+ASIDE = 0.008
 
 
 def draw_comparison(table: pd.DataFrame, title: str) -> Figure:
@@ -29,8 +31,11 @@ def _draw_by_length(table: pd.DataFrame, title: str) -> Figure:
     copies = table["memoryless_accuracy"].notna().any()
     score, baseline = ("accuracy", "memoryless_accuracy") if copies else ("loss", "baseline_loss")
     figure, axis = plt.subplots(figsize=(8.4, 5.6), layout="constrained")
-    for (model, group), marker in zip(table.groupby("model", sort=False), MARKERS, strict=False):
-        axis.plot(group["length"], group[score], f"{marker}-", label=model)
+    models = list(table.groupby("model", sort=False))
+    for number, ((model, group), marker) in enumerate(zip(models, MARKERS, strict=False)):
+        aside = (number - (len(models) - 1) / 2) * ASIDE * np.ptp(table["length"])
+        beyond = [group[score] - group[f"lowest_{score}"], group[f"highest_{score}"] - group[score]]
+        axis.errorbar(group["length"] + aside, group[score], beyond, fmt=f"{marker}-", label=model)
     known = table.drop_duplicates("length")
     axis.plot(known["length"], known[baseline], "k--", label="without memory")
     if copies:
@@ -39,7 +44,13 @@ def _draw_by_length(table: pd.DataFrame, title: str) -> Figure:
         axis.set(xlabel="steps of a sequence", ylabel="mean squared error", yscale="log")
     axis.set_xticks(sorted(table["length"].unique()))
     axis.grid(alpha=0.3)
-    axis.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    axis.legend(
+        title="points: mean over seeds, bars: lowest to highest",
+        fontsize="small",
+        title_fontsize="small",
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.12),
+    )
     figure.suptitle(title)
     return figure
 

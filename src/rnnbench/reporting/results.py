@@ -100,6 +100,11 @@ class Result:
         values = self._values(name)
         return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
+    def extremes(self, name: str) -> tuple[float, float]:
+        """Return the lowest and the highest value of a seed; not numbers where there is none."""
+        values = self._values(name) or [float("nan")]
+        return min(values), max(values)
+
     def time(self, *path: str) -> float:
         """Return the mean over seeds of a time that training measured.
 
@@ -257,6 +262,8 @@ def tabulate(results: list[Result]) -> pd.DataFrame:
 
 def _row(result: Result) -> dict[str, Any]:
     reported = result.reported
+    lowest_accuracy, highest_accuracy = result.extremes("accuracy")
+    lowest_loss, highest_loss = result.extremes("loss")
     return {
         "experiment": result.name,
         "model": result.model,
@@ -266,6 +273,8 @@ def _row(result: Result) -> dict[str, Any]:
         "parameters": result.parameters,
         "accuracy": result.metric("accuracy"),
         "accuracy_spread": result.spread("accuracy"),
+        "lowest_accuracy": lowest_accuracy,
+        "highest_accuracy": highest_accuracy,
         "reported_accuracy": _number(reported.accuracy),
         "accuracy_with_words": result.metric("accuracy_with_words"),
         "majority_class_accuracy": result.metric("majority_class_accuracy"),
@@ -275,6 +284,9 @@ def _row(result: Result) -> dict[str, Any]:
         "mean_absolute_error": result.metric("mean_absolute_error"),
         "macro_f1": result.metric("macro_f1"),
         "loss": result.metric("loss"),
+        "loss_spread": result.spread("loss"),
+        "lowest_loss": lowest_loss,
+        "highest_loss": highest_loss,
         "baseline_loss": _first_number(
             result.metric(f"{name}_loss") for name in ("always_one", "memoryless")
         ),

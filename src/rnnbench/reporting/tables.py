@@ -37,9 +37,10 @@ _NAME = (
     Column("experiment", "experiment"),
     Column("parameters", "parameters", ",d"),
 )
+_ACCURACY_SPREAD = Column("accuracy_spread", "sd over seeds", ".4f")
 _ACCURACY = (
     Column("accuracy", "test accuracy", ".4f"),
-    Column("accuracy_spread", "sd over seeds", ".4f"),
+    _ACCURACY_SPREAD,
     Column("reported_accuracy", "reported accuracy", ".4f"),
     Column("difference", "difference", "+.4f"),
     Column("majority_class_accuracy", "majority class", ".4f"),
@@ -53,13 +54,15 @@ _FRAME_ERRORS = (
 )
 _SUMS = (
     Column("length", "steps", ".0f"),
-    Column("loss", "test MSE", ".4f"),
+    Column("loss", "test MSE", ".5f"),
+    Column("loss_spread", "sd over seeds", ".5f"),
     Column("baseline_loss", "MSE of always 1", ".4f"),
     Column("correct", "within 0.04", ".3f"),
 )
 _COPIES = (
     Column("length", "delay", ".0f"),
     Column("accuracy", "symbols right", ".4f"),
+    _ACCURACY_SPREAD,
     Column("memoryless_accuracy", "by chance", ".4f"),
     Column("sequence_accuracy", "sequences right", ".4f"),
     Column("loss", "test loss", ".4f"),
