@@ -55,6 +55,7 @@ bench: environment  ## time training steps and the notebooks, with nothing besid
 	python benchmarks/matrix.py
 	python benchmarks/growth.py
 	python benchmarks/side_by_side.py
+	python benchmarks/seeds.py
 	python benchmarks/input.py
 	python benchmarks/measuring.py
 	python benchmarks/end_to_end.py

@@ -107,6 +107,19 @@ SECTIONS = {
             Column("examples_per_second", "examples/s", ",.0f"),
         ),
     ),
+    "seeds": Section(
+        "Three seeds",
+        "The whole `train` stage with one seed and with three: the second and the third use what\n"
+        "is imported, traced and compiled for the first.",
+        (
+            Column("experiment", "experiment"),
+            Column("one", "one seed, s", ".1f"),
+            Column("three", "three seeds, s", ".1f"),
+            Column("ratio", "three / one", ".2f"),
+            Column("lower_quartile", "lower quartile", ".2f"),
+            Column("upper_quartile", "upper quartile", ".2f"),
+        ),
+    ),
     "input": Section(
         "Fetching batches",
         "Milliseconds of a step of a model that computes next to nothing, on arrays of the real\n"
