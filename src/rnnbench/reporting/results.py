@@ -123,29 +123,35 @@ class Result:
                 values.append(np.median(value))
         return float(np.mean(values)) if values else float("nan")
 
-    def until_target(self, spent: str) -> float:
-        """Return the mean over seeds of what all epochs took until the target was reached.
+    @property
+    def seconds_to_target(self) -> float:
+        """Return the mean over seeds of the epochs' seconds until the target was reached.
 
-        Parameters
-        ----------
-        spent : str
-            A list of `timing.json`, an entry an epoch: `epoch_seconds`, which leaves out
-            validation, or `gpu_epoch_energy_joules`.
+        Without validation, and without compiling, which one seed does for all. Not a number without
+        a target, or if a seed did not reach it.
+        """
+        return self._until_target("epoch_seconds", once="compile_seconds")
 
-        Returns
-        -------
-        float
-            Not a number without a target, if a seed did not reach it, or if it was not measured.
+    @property
+    def joules_to_target(self) -> float:
+        """Return what `seconds_to_target` does, of the GPU's energy, compiling included."""
+        return self._until_target("gpu_epoch_energy_joules")
+
+    def _until_target(self, spent: str, once: str | None = None) -> float:
+        """Return the mean over seeds of what epochs spent until the target, less what but one did.
+
+        `spent` names a list of `timing.json`, an entry an epoch, and `once` a number there. Not a
+        number if it was not measured.
         """
         if self.target is None or self.target.metric not in self._history:
             return float("nan")
         sums = []
         for seed, history in self._history.groupby("seed"):
             reached = history["epoch"][history[self.target.metric].map(self.target.is_reached_by)]
-            each = self.timing[seed_folder(int(str(seed)))].get(spent)
-            if each is None or reached.empty:
+            timing = self.timing[seed_folder(int(str(seed)))]
+            if spent not in timing or reached.empty:
                 return float("nan")
-            sums.append(sum(each[: int(reached.iloc[0])]))
+            sums.append(sum(timing[spent][: int(reached.iloc[0])]) - timing.get(once, 0.0))
         return float(np.mean(sums))
 
     def last_epoch(self, name: str) -> float:
@@ -308,8 +314,8 @@ def _row(result: Result) -> dict[str, Any]:
         "step_milliseconds_p95": result.time("step_milliseconds", "p95"),
         "reported_step_milliseconds": reported.step_milliseconds or "",
         "target": str(result.target or ""),
-        "seconds_to_target": result.until_target("epoch_seconds"),
-        "joules_to_target": result.until_target("gpu_epoch_energy_joules"),
+        "seconds_to_target": result.seconds_to_target,
+        "joules_to_target": result.joules_to_target,
         "examples_per_second": result.time("examples_per_second"),
         "kernel": result.kernel,
         "remark": reported.remark or "",
