@@ -1,6 +1,8 @@
 """What the repository's own files promise: locks, stages, and who may see the test split."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,27 @@ def test_every_stage_depends_on_its_own_script(stages: dict[str, Any]) -> None:
     for name, stage in stages.items():
         assert f"stages/{name}.py" in stage["deps"]
         assert stage["cmd"].startswith(f"python stages/{name}.py")
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "compare", "layers", "report"])
+def test_a_stage_depends_on_every_module_that_decides_what_it_writes(
+    name: str, stages: dict[str, Any], root: Path
+) -> None:
+    script = (root / "stages" / f"{name}.py").read_text()
+    imports = re.findall(r"^ *(from rnnbench\S* import .+)$", script, flags=re.M)
+    say = "import sys; print(*(module for module in sys.modules if module.startswith('rnnbench.')))"
+    command = [sys.executable, "-c", "\n".join([*imports, say])]
+    imported = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    deciding = [
+        f"src/{module.replace('.', '/')}"
+        for module in imported
+        if module.count(".") > 1 and not module.startswith("rnnbench.tracking")
+    ]
+    assert deciding
+    named = tuple(path.removesuffix(".py") for path in stages[name]["deps"])
+    # Of the back end a stage needs that there is one.
+    not_named = {path for path in deciding if not path.startswith(named)}
+    assert not_named <= {"src/rnnbench/models/backend"}
 
 
 def test_no_stage_depends_on_how_files_are_downloaded_or_tracked(stages: dict[str, Any]) -> None:
