@@ -73,6 +73,22 @@ def test_a_stage_that_is_killed_has_failed(warm: dict[str, str], tmp_path: Path)
     assert run(script, folder=tmp_path, environment=warm).returncode == 1
 
 
+def test_the_warm_process_ends_when_who_started_it_is_killed(root: Path) -> None:
+    script = (
+        "import pathlib, time; from rnnbench.repro.warm.server import warm_python\n"
+        f"with warm_python(pathlib.Path({str(root)!r}), ['decimal']) as environment:\n"
+        "    print(environment['RNNBENCH_WARM_SOCKET'], flush=True); time.sleep(60)"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    address = Path(starter.stdout.readline().strip())
+    assert address.exists()
+    starter.kill()
+    # It holds the same standard output, which ends with it.
+    assert starter.communicate(timeout=30)[0] == ""
+    assert not address.parent.exists()
+
+
 def test_without_a_warm_process_python_is_what_it_was(root: Path, tmp_path: Path) -> None:
     with warm_python(root, ["decimal"]) as environment:
         ended = {**os.environ, **environment, "RNNBENCH_WARM_SOCKET": str(tmp_path / "gone")}

@@ -4,6 +4,8 @@ import importlib
 import json
 import os
 import runpy
+import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -66,7 +68,9 @@ def warm_python(root: Path, modules: Sequence[str] = MODULES) -> Iterator[dict[s
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
         address = Path(folder) / "socket"
         command = [sys.executable, "-m", "rnnbench.repro.warm.server", str(address), *modules]
-        with subprocess.Popen(command, cwd=root, env=stage_environment(root)) as process:  # noqa: S603
+        with subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, cwd=root, env=stage_environment(root)
+        ) as process:
             try:
                 _wait_for(address, process)
                 stand_in = _write_stand_in(Path(folder) / "bin")
@@ -92,7 +96,11 @@ def _write_stand_in(folder: Path) -> Path:
 
 
 def serve(address: str, modules: Sequence[str]) -> None:
-    """Import modules, then fork a child for each stage that connects, until terminated."""
+    """Import modules, then fork a child for each stage that connects.
+
+    Until terminated, or until standard input ends: who started this and holds its other end was
+    killed then, and cannot clean up.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # stages are interrupted, this is ended after
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     with quiet_import():
@@ -101,12 +109,13 @@ def serve(address: str, modules: Sequence[str]) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(address)
         listener.listen()
-        while True:
+        while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             connection, _ = listener.accept()
             if os.fork() == 0:
                 listener.close()
                 _run_stage(connection)
             connection.close()
+    shutil.rmtree(Path(address).parent, ignore_errors=True)
 
 
 def _run_stage(connection: socket.socket) -> None:
