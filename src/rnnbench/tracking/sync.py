@@ -193,8 +193,7 @@ def _project(run: RecordedRun) -> None:
 
 def _end(run: RecordedRun) -> int:
     """Return when training ended, in milliseconds since 1970."""
-    timing = read_json(run.folder / TIMING_FILE)
-    seconds = sum(timing["epoch_seconds"]) + sum(timing.get("validation_seconds", []))
+    seconds = read_json(run.folder / TIMING_FILE)["training_seconds"]
     return milliseconds(run.record["started_at"]) + int(1000 * seconds)
 
 
