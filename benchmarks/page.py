@@ -168,8 +168,8 @@ SECTIONS = {
     "precision": Section(
         "Scores in 16 bits",
         "On the test split after training on part of the data, all epochs, over the same three\n"
-        "seeds in either precision. A score in 16 bits is as good where its mean lies within what\n"
-        "float32 reaches with one seed or another.",
+        "seeds in either precision. A score in 16 bits is as good where its mean is no worse than\n"
+        "what float32 reaches with one seed or another.",
         (
             Column("experiment", "experiment"),
             Column("precision", "precision"),
