@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -139,11 +139,13 @@ def _require_steps_add_up(way: str, answer: dict[str, Any]) -> None:
         raise RefusedError(f"{way}: {100 * missed:.1f} % of the loop's time is in no step")
 
 
-def summary(milliseconds: dict[str, list[float]]) -> dict[str, float]:
-    """Return each way's median, and median and quartiles of stock over ours within a round."""
-    ratios = np.array(milliseconds[STOCK]) / np.array(milliseconds[ACCELERATED])
+def summary(
+    times: Mapping[str, list[float]], dividend: str = STOCK, divisor: str = ACCELERATED
+) -> dict[str, float]:
+    """Return each way's median, and median and quartiles of two ways' ratio within a round."""
+    ratios = np.array(times[dividend]) / np.array(times[divisor])
     return {
-        **{way: float(np.median(each)) for way, each in milliseconds.items()},
+        **{way: float(np.median(each)) for way, each in times.items()},
         "ratio": float(np.median(ratios)),
         "lower_quartile": float(np.quantile(ratios, 0.25)),
         "upper_quartile": float(np.quantile(ratios, 0.75)),

@@ -23,6 +23,10 @@ from rnnbench.models.fast.rules import LARGE_STATE_OF_SIMPLE_RNN, MANY_EXAMPLES,
 from rnnbench.reporting.tables import Column, as_text, to_markdown
 
 DOCS = Path(__file__).parent.parent / "docs"
+QUARTILES = (
+    Column("lower_quartile", "lower quartile", ".2f"),
+    Column("upper_quartile", "upper quartile", ".2f"),
+)
 COLUMNS = (
     Column("case", "model"),
     Column("stock", "stock Keras", ".1f"),
@@ -33,8 +37,7 @@ COLUMNS = (
     Column("torch", "PyTorch", ".1f"),
     Column("bound", "products alone", ".1f"),
     Column("ratio", "stock / rnnbench", ".2f"),
-    Column("lower_quartile", "lower quartile", ".2f"),
-    Column("upper_quartile", "upper quartile", ".2f"),
+    *QUARTILES,
     Column("ratio_to_float32", "stock in float32 / rnnbench in 16 bits", ".2f"),
     Column("distance", "rnnbench / products", ".1f"),
     Column("limit", "stock / products", ".1f"),
@@ -95,8 +98,7 @@ SECTIONS = {
             Column("stock", "stock Keras, ms", ".1f"),
             Column("accelerated", "rnnbench, ms", ".1f"),
             Column("ratio", "stock / rnnbench", ".2f"),
-            Column("lower_quartile", "lower quartile", ".2f"),
-            Column("upper_quartile", "upper quartile", ".2f"),
+            *QUARTILES,
         ),
     ),
     "jobs": Section(
@@ -116,8 +118,7 @@ SECTIONS = {
             Column("one", "one seed, s", ".1f"),
             Column("three", "three seeds, s", ".1f"),
             Column("ratio", "three / one", ".2f"),
-            Column("lower_quartile", "lower quartile", ".2f"),
-            Column("upper_quartile", "upper quartile", ".2f"),
+            *QUARTILES,
         ),
     ),
     "input": Section(

@@ -74,9 +74,15 @@ def _recipe_in(recipe: Mapping[str, Any], precision: str) -> dict[str, Any]:
 
 def run_pipeline(folder: Path, jobs: int, *stages: str) -> float:
     """Run `rnnbench repro`; return its seconds."""
+    return run_python(folder, "-m", "rnnbench.cli", "repro", "--jobs", str(jobs), *stages)
+
+
+def run_python(folder: Path, *arguments: str, quiet: bool = False) -> float:
+    """Run Python in a clone, on its source and its own tracking store; return the seconds."""
     environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-m", "rnnbench.cli", "repro", "--jobs", str(jobs), *stages]
+    said = subprocess.DEVNULL if quiet else None
+    command = [sys.executable, *arguments]
     begun = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environment, check=True)  # noqa: S603
+    subprocess.run(command, cwd=folder, env=environment, stdout=said, check=True)  # noqa: S603
     return time.perf_counter() - begun
