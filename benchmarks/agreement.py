@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from results import write_csv
-from rnnbench.data.batches import Batches
 from rnnbench.data.prepared import read_split
 from rnnbench.layout import FIT_FOLDER, PREPARED_FOLDER
 from rnnbench.models.backend import import_keras
+from rnnbench.training.batches import Batches
 
 import_keras()
 

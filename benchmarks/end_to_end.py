@@ -31,6 +31,7 @@ from rnnbench.data.prepared import read_training_data
 from rnnbench.demo import write_params
 from rnnbench.files import read_json
 from rnnbench.layout import (
+    EVALUATION_FOLDER,
     FIT_FOLDER,
     METRICS_FILE,
     MODEL_FILE,
@@ -47,8 +48,10 @@ SCRIPTS = Path(__file__).with_name("notebooks")
 NOTEBOOKS = ("first_look", "digit_rows", "sentiment", "long_reviews", "random_labels")
 # Experiments of the notebooks' suites that no notebook trains: RNN(cell), and one of long reviews.
 NOT_IN_NOTEBOOKS = ("-rnn-", "long-stacked")
-SUITES = ("first-look", "digit-rows", "sentiment", "long-reviews", "random-labels")
-SEED = 42
+SUITES = (
+    *("imdb", "reuters", "moving-mnist"),
+    *("digit-rows", "sentiment", "long-reviews", "random-labels"),
+)
 Said = dict[str, dict[str, float]]  # an experiment's test metrics, and the seconds of its training
 
 
@@ -56,8 +59,8 @@ def of_the_notebooks(content: Mapping[str, Any]) -> list[str]:
     """Return the names of the experiments in a params.yaml that the notebooks train."""
     return [
         name
-        for name, placement in content["experiments"].items()
-        if placement["suite"] in SUITES and not any(word in name for word in NOT_IN_NOTEBOOKS)
+        for name, line in content["experiments"].items()
+        if line["suite"] in SUITES and not any(word in name for word in NOT_IN_NOTEBOOKS)
     ]
 
 
@@ -83,13 +86,13 @@ def run_ours(folder: Path, content: Mapping[str, Any], jobs: int) -> tuple[float
     seconds = run_pipeline(folder, jobs)
     print(f"rnnbench repro --jobs {jobs}: {seconds:.0f} s", flush=True)
     return seconds, {
-        name: _said(folder / RESULTS_FOLDER / placement["suite"] / name)
-        for name, placement in content["experiments"].items()
+        name: _said(folder / RESULTS_FOLDER / line["suite"] / name)
+        for name, line in content["experiments"].items()
     }
 
 
 def _said(results: Path) -> dict[str, float]:
-    runs = read_json(results / TIMING_FILE)
+    runs = read_json(results / EVALUATION_FOLDER / TIMING_FILE)
     training = sum(run["training_seconds"] for run in runs.values())
     return {**read_json(results / METRICS_FILE), "training": training}
 
@@ -102,7 +105,7 @@ def operations_of_trainings(folder: Path) -> dict[str, float]:
 
 def _operations(folder: Path, name: str, experiment: Experiment) -> float:
     data = read_training_data(folder / PREPARED_FOLDER / experiment.view / FIT_FOLDER)
-    run = folder / RUNS_FOLDER / experiment.suite / name / seed_folder(SEED)
+    run = folder / RUNS_FOLDER / experiment.suite / name / seed_folder(experiment.seeds[0])
     validated = len(data.validation) if data.validation else 0
     of_epoch = operations(load_model(run / MODEL_FILE), len(data.train), validated)
     return experiment.training.epochs * of_epoch
@@ -127,7 +130,7 @@ def main(share: int, jobs: int) -> None:
     """Measure all and write the files."""
     rate = matrix_rate()
     with scratch_clone() as (folder, content):
-        chosen = smaller(content, of_the_notebooks(content), [SEED], share)
+        chosen = smaller(content, of_the_notebooks(content), 1, share)
         ours, of_ours = run_ours(folder, chosen, jobs)
         write_csv("overhead", measure_overhead(folder))
         counted = operations_of_trainings(folder)

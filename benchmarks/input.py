@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 
 from results import write_csv
-from rnnbench.data.batches import BYTE_MAXIMUM, Batches, as_targets, keras_input, scaled
 from rnnbench.data.prepared import Split, read_split, write_split
 from rnnbench.models.backend import import_keras
+from rnnbench.models.inputs import BYTE_MAXIMUM, as_targets, scaled
+from rnnbench.training.batches import Batches, keras_input
 
 import_keras()
 

@@ -24,12 +24,13 @@ import_keras()
 
 import keras  # noqa: E402 - after its chatter was held back
 
-from rnnbench.data.batches import Batches, as_targets, keras_input, scaled  # noqa: E402
 from rnnbench.data.prepared import Split, read_training_data  # noqa: E402
 from rnnbench.layout import FIT_FOLDER, PREPARED_FOLDER  # noqa: E402
 from rnnbench.models.build import build_model  # noqa: E402
 from rnnbench.models.fast import accelerate, share_cores  # noqa: E402
+from rnnbench.models.inputs import as_targets, scaled  # noqa: E402
 from rnnbench.params import PARAMS_FILE, load_params  # noqa: E402
+from rnnbench.training.batches import Batches, keras_input  # noqa: E402
 from rnnbench.training.timing import TimingCallback  # noqa: E402
 
 L = keras.layers
@@ -94,17 +95,15 @@ def of_case(case: Case, way: str) -> tuple[Any, Split, int]:
 
 def of_matrix(case: OfMatrix) -> tuple[Any, Split, int]:
     """Return an experiment's compiled model, some of its data, and the examples of a batch."""
-    params = load_params(Path(case.folder) / PARAMS_FILE)
-    experiment = params.experiments[case.experiment]
+    experiment = load_params(Path(case.folder) / PARAMS_FILE).experiments[case.experiment]
     data = read_training_data(Path(case.folder) / PREPARED_FOLDER / experiment.view / FIT_FOLDER)
     batch_size = experiment.training.batch_size
     missing = -len(data.train) % batch_size  # in the last batch
     chosen = np.arange(case.batches * batch_size - missing) % len(data.train)
     split = Split(data.train.inputs[chosen], data.train.targets[chosen])
     keras.utils.set_random_seed(1)
-    shapes = split.inputs.shape[1:], split.targets.shape[1:]
-    view = params.views[experiment.view]
-    return build_model(experiment, view, *shapes, len(data.class_names)), split, batch_size
+    model = build_model(experiment.layers, experiment.training, data.manifest)
+    return model, split, batch_size
 
 
 def loss(case: Case) -> str:

@@ -29,9 +29,9 @@ import_keras()
 import keras  # noqa: E402 - after its chatter was held back
 from keras_steps import build, loss  # noqa: E402
 
-from rnnbench.data.batches import Batches, keras_input  # noqa: E402
 from rnnbench.data.prepared import Split  # noqa: E402
 from rnnbench.models.fast import accelerate  # noqa: E402
+from rnnbench.training.batches import Batches, keras_input  # noqa: E402
 from rnnbench.training.devices import DeviceUsage  # noqa: E402
 from rnnbench.training.load import MachineLoad  # noqa: E402
 from rnnbench.training.timing import TimingCallback  # noqa: E402

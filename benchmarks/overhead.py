@@ -1,23 +1,31 @@
-"""What a run costs beside its training, from what `rnnbench repro` and training wrote down.
+"""What a run costs beside its training, and what DVC costs by itself.
 
     python benchmarks/overhead.py [REPOSITORY]
 
 Writes `results/overhead.csv`: for each experiment that `rnnbench repro` trained last, its stage's
-seconds, those of its epochs and validations, the rest for each run, and the peak memory.
+seconds, those of its epochs and validations, the rest for each run, and the peak memory. Writes
+`results/dvc.csv`: the seconds of `dvc status` and of `dvc repro` where every stage is up to date,
+and by how much a stage takes longer when DVC runs it than its command alone.
 """
 
+import statistics
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 import pandas as pd
+from scratch_clone import run_python
 
 from results import write_csv
 from rnnbench.files import read_json
-from rnnbench.layout import RESULTS_FOLDER, TIMING_FILE
+from rnnbench.layout import EVALUATION_FOLDER, RESULTS_FOLDER, TIMING_FILE
 from rnnbench.params import load_params
 from rnnbench.repro.reproduce import SECONDS_FILE
+
+ROUNDS = 3
+CHEAP_STAGES = ("members", "layers")  # each is `python stages/STAGE.py`
 
 
 def measure_overhead(repository: Path) -> pd.DataFrame:
@@ -25,7 +33,8 @@ def measure_overhead(repository: Path) -> pd.DataFrame:
     seconds = read_json(repository / SECONDS_FILE)
     rows = []
     for name, experiment in load_params(repository / "params.yaml").experiments.items():
-        path = repository / RESULTS_FOLDER / experiment.suite / name / TIMING_FILE
+        results = repository / RESULTS_FOLDER / experiment.suite / name
+        path = results / EVALUATION_FOLDER / TIMING_FILE
         if f"train@{name}" not in seconds or not path.exists():
             continue
         runs = list(read_json(path).values())
@@ -48,10 +57,50 @@ def _training_seconds(run: Mapping[str, Any]) -> float:
     return float(run["training_seconds"]) - float(run.get("compile_seconds", 0.0))
 
 
+def measure_dvc(repository: Path) -> pd.DataFrame:
+    """Return DVC's seconds in a repository, medians over rounds.
+
+    Raises
+    ------
+    ClickException
+        If a stage is out of date.
+    """
+
+    def dvc(*arguments: str) -> float:
+        return run_python(repository, "-m", "dvc", *arguments, quiet=True)
+
+    def share_of(stage: str) -> float:
+        alone = run_python(repository, f"stages/{stage}.py", quiet=True)
+        return dvc("repro", "--force", "--single-item", stage) - alone
+
+    try:
+        status = [dvc("status", "--quiet") for _ in range(ROUNDS)]
+    except subprocess.CalledProcessError as error:
+        raise click.ClickException("a stage is out of date: run `dvc repro` first") from error
+    measured = {
+        "dvc status": status,
+        "dvc repro, nothing to do": [dvc("repro") for _ in range(ROUNDS)],
+        **{
+            f"DVC's share of the stage {stage}": [share_of(stage) for _ in range(ROUNDS)]
+            for stage in CHEAP_STAGES
+        },
+    }
+    return pd.DataFrame(
+        [{"what": what, "seconds": statistics.median(each)} for what, each in measured.items()]
+    )
+
+
 @click.command()
-@click.argument("repository", default=".", type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "repository",
+    default=".",
+    type=click.Path(exists=True, resolve_path=True, path_type=Path),
+)
 def main(repository: Path) -> None:
-    """Measure the REPOSITORY's last runs, by default those of the working directory."""
+    """Measure the REPOSITORY, by default the working directory, and its last runs."""
+    dvc = measure_dvc(repository)
+    write_csv("dvc", dvc)
+    print(dvc.to_string(index=False))
     table = measure_overhead(repository)
     write_csv("overhead", table)
     worst = table.sort_values("overhead").iloc[-1]

@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from scratch_clone import FOR_16_BITS
 
 from results import FOLDER, read_csv
-from rnnbench.data.batches import MOST_IN_MEMORY
-from rnnbench.evaluation.figures import save_figure
+from rnnbench.figures import save_figure
 from rnnbench.files import write_text
 from rnnbench.models.fast.devices import SMALL_STEP
 from rnnbench.models.fast.rules import LARGE_STATE_OF_SIMPLE_RNN, MANY_EXAMPLES, MOST_UNROLLED
-from rnnbench.reporting.tables import Column, as_text, to_markdown
+from rnnbench.tables import Column, as_text, to_markdown
+from rnnbench.training.batches import MOST_IN_MEMORY
 
 DOCS = Path(__file__).parent.parent / "docs"
 QUARTILES = (
@@ -148,6 +148,13 @@ SECTIONS = {
             Column("overhead", "the rest, a run, s", ".1f"),
             Column("memory", "peak memory, MB", ",.0f"),
         ),
+    ),
+    "dvc": Section(
+        "What DVC costs by itself",
+        "`dvc status` and `dvc repro` with every stage up to date; and by how much\n"
+        "`dvc repro --force --single-item STAGE` takes longer than the stage's command alone.\n"
+        "Medians of three.",
+        (Column("what", "what"), Column("seconds", "s", ".1f")),
     ),
     "measuring": Section(
         "What measuring costs",

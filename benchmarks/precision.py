@@ -18,10 +18,10 @@ from scratch_clone import FOR_16_BITS, in_precision, run_pipeline, scratch_clone
 from results import update_csv, write_csv
 from rnnbench.demo import write_params
 from rnnbench.files import read_json
-from rnnbench.layout import RESULTS_FOLDER, SCORES_FILE
+from rnnbench.layout import EVALUATION_FOLDER, RESULTS_FOLDER, SCORES_FILE
 
 PRECISIONS = ("float32", MIXED)
-SEEDS = (42, 43, 44)
+SEEDS = 3
 
 
 def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dict[str, Any]]:
@@ -29,8 +29,8 @@ def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dic
     rows = []
     for name in content["experiments"]:
         measure = FOR_16_BITS[name]
-        suite = content["experiments"][name]["suite"]
-        runs = read_json(folder / RESULTS_FOLDER / suite / name / SCORES_FILE)["runs"]
+        results = folder / RESULTS_FOLDER / content["experiments"][name]["suite"] / name
+        runs = read_json(results / EVALUATION_FOLDER / SCORES_FILE)["runs"]
         values = [run[measure] for run in runs.values()]
         extent = {"lowest": min(values), "mean": np.mean(values), "highest": max(values)}
         rows.append({"experiment": name, "measure": measure, "precision": precision, **extent})
@@ -54,7 +54,7 @@ def main(experiments: tuple[str, ...], share: int, jobs: int) -> None:
             run_pipeline(folder, jobs)
             rows += scores(folder, chosen, precision)
     table = pd.DataFrame(rows).sort_values(["experiment", "precision"])
-    table = table.assign(share=share, seeds=len(SEEDS))
+    table = table.assign(share=share, seeds=SEEDS)
     if experiments:
         update_csv("precision", table, key="experiment")
     else:

@@ -32,16 +32,14 @@ def scratch_clone() -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def smaller(
-    content: Mapping[str, Any], names: Collection[str], seeds: Collection[int], share: int
+    content: Mapping[str, Any], names: Collection[str], seeds: int, share: int
 ) -> dict[str, Any]:
-    """Leave of a params.yaml some experiments, with some seeds and 1/share of the data."""
+    """Leave of a params.yaml some experiments, with so many seeds and 1/share of the data."""
     kept = only(content, names)
     return {
         **kept,
-        "templates": {},
         "experiments": {
-            name: {**placement, "seeds": list(seeds)}
-            for name, placement in kept["experiments"].items()
+            name: {**line, "seeds": seeds} for name, line in kept["experiments"].items()
         },
         "views": {
             name: {**view, "train_examples": _examples(view) // share}
@@ -51,25 +49,18 @@ def smaller(
 
 
 def _examples(view: Mapping[str, Any]) -> int:
-    return int(view["train_examples"] or TRAINING_EXAMPLES[view["dataset"]])
+    return int(view.get("train_examples") or TRAINING_EXAMPLES[view["dataset"]])
 
 
 def in_precision(
     content: Mapping[str, Any], names: Collection[str], precision: str
 ) -> dict[str, Any]:
     """Return the content of a params.yaml with some experiments trained in a precision."""
-    recipes = {
-        suite: {
-            name: _recipe_in(recipe, precision) if name in names else recipe
-            for name, recipe in members.items()
-        }
-        for suite, members in content["recipes"].items()
+    experiments = {
+        name: {**line, "precision": precision} if name in names else line
+        for name, line in content["experiments"].items()
     }
-    return {**content, "recipes": recipes}
-
-
-def _recipe_in(recipe: Mapping[str, Any], precision: str) -> dict[str, Any]:
-    return {**recipe, "training": {**recipe["training"], "precision": precision}}
+    return {**content, "experiments": experiments}
 
 
 def run_pipeline(folder: Path, jobs: int, *stages: str) -> float:

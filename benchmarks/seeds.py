@@ -19,11 +19,11 @@ from rnnbench.demo import write_params
 
 # Of small ones most of the time is what the first seed alone needs; of the last it is training.
 EXPERIMENTS = ("adding-20-gru", "copying-15-lstm", "adding-100-lstm", "sentiment-gru")
-SEEDS = {"one": (42,), "three": (42, 43, 44)}
+SEEDS = {"one": 1, "three": 3}
 
 
-def train(folder: Path, content: Mapping[str, Any], name: str, seeds: tuple[int, ...]) -> float:
-    """Run an experiment's train stage with some seeds; return its seconds."""
+def train(folder: Path, content: Mapping[str, Any], name: str, seeds: int) -> float:
+    """Run an experiment's train stage with so many seeds; return its seconds."""
     write_params(smaller(content, [name], seeds, share=1), folder / "params.yaml")
     return run_python(folder, "stages/train.py", name, quiet=True)
 

@@ -1,10 +1,12 @@
 """Stage `compare@SUITE`: put a suite's experiments into one table."""
 
 import click
+import own_source  # noqa: F401
 
+from rnnbench.comparison.compare import compare
+from rnnbench.comparison.literature import load_literature
 from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
-from rnnbench.reporting.compare import compare
 
 
 @click.command()
@@ -12,7 +14,7 @@ from rnnbench.reporting.compare import compare
 @reports_errors
 def main(suite: str) -> None:
     """Compare the experiments of `suite` into comparisons/."""
-    compare(suite, load_params())
+    compare(suite, load_params().suites[suite], load_literature().suite(suite))
 
 
 if __name__ == "__main__":

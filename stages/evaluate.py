@@ -1,21 +1,22 @@
 """Stage `evaluate@EXPERIMENT`: score one experiment's runs on the test split."""
 
 import click
+import own_source  # noqa: F401
 
 from rnnbench.errors import reports_errors
 from rnnbench.models.backend import import_keras
-from rnnbench.params import load_params
 
 
 @click.command()
-@click.argument("experiment")
+@click.argument("experiment", metavar="SUITE/EXPERIMENT")
+@click.argument("view")
 @reports_errors
-def main(experiment: str) -> None:
-    """Evaluate `experiment` into results/."""
+def main(experiment: str, view: str) -> None:
+    """Evaluate the runs of an experiment on the test split of its view into results/."""
     import_keras()
     from rnnbench.evaluation.experiment import evaluate_experiment
 
-    evaluate_experiment(experiment, load_params())
+    evaluate_experiment(experiment, view)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Stage `fetch@DATASET`: bring a data set onto this machine."""
 
 import click
+import own_source  # noqa: F401
 
-from rnnbench.data.sources import fetch
+from rnnbench.data.fetch import fetch
 from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
 

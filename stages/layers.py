@@ -1,6 +1,7 @@
 """Stage `layers`: tabulate the shapes, states and parameters of every recurrent layer."""
 
 import click
+import own_source  # noqa: F401
 
 from rnnbench.errors import reports_errors
 from rnnbench.models.backend import import_keras
@@ -12,9 +13,9 @@ from rnnbench.params import load_params
 def main() -> None:
     """Write the table of layers into comparisons/layers/."""
     import_keras()
-    from rnnbench.reporting.layers import write_layers
+    from rnnbench.models.layer_table import write_layer_table
 
-    write_layers(load_params())
+    write_layer_table(load_params().layer_table)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Stage `prepare@VIEW`: make a data set ready for training."""
 
 import click
+import own_source  # noqa: F401
 
-from rnnbench.data.views import prepare
+from rnnbench.data.prepare import prepare
 from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
 

@@ -1,6 +1,7 @@
 """Stage `train@EXPERIMENT`: train one experiment, a run for each seed."""
 
 import click
+import own_source  # noqa: F401
 
 from rnnbench.errors import reports_errors
 from rnnbench.models.backend import import_keras

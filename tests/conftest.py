@@ -56,10 +56,9 @@ def workspace(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     write_view(tmp_path / "data" / "prepared" / "mnist-rows")
-    changed("experiments", NAME, seeds=SEEDS)
-    changed("recipes", "digit-rows", NAME, "training", epochs=1)
-    small = {"type": "gru", "units": 8, "return_sequences": True}
-    return tmp_path, changed("recipes", "digit-rows", NAME, "model", layer_1=small)
+    changed(first_seed=SEEDS[0])
+    changed("experiments", NAME, epochs=1, seeds=len(SEEDS))
+    return tmp_path, changed("models", "digits-gru", layer_1={"type": "gru", "units": 8})
 
 
 @pytest.fixture

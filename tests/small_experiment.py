@@ -1,11 +1,11 @@
 """An experiment that trains in seconds: its name, its seeds and the data it reads."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rnnbench.data.prepared import Split, write_manifest, write_split
+from rnnbench.data.prepared import Manifest, Split, write_manifest, write_split
+from rnnbench.files import write_json
 
 NAME = "mnist-gru"
 SEEDS = [1, 2]
@@ -18,17 +18,18 @@ def write_view(folder: Path) -> None:
         labels = (np.arange(size) % 10).astype(np.uint8)
         images = generator.integers(0, 256, (size, 28, 28), dtype=np.uint8)
         (folder / part).mkdir(parents=True)
-        facts = write_split(folder / part, name, Split(images, labels))
-        facts["class_counts"] = np.bincount(labels).tolist()
-        manifest: dict[str, Any] = {
-            "view": "mnist-rows",
-            "dataset": "mnist",
-            "route": "local",
-            "sources": ["mnist.npz"],
-            "licence": "CC BY-SA 3.0",
-            "citation": "LeCun",
-            "class_names": [str(digit) for digit in range(10)],
-            "splits": {name: facts},
-            "test_examples_also_in_training": 0,
-        }
+        split = write_split(folder / part, name, Split(images, labels))
+        split["class_counts"] = np.bincount(labels).tolist()
+        manifest = Manifest(
+            view="mnist-rows",
+            dataset="mnist",
+            task="classification",
+            parameters={"dataset": "mnist", "validation_fraction": 0.0},
+            class_names=[str(digit) for digit in range(10)],
+            vocabulary_size=None,
+            splits={name: split},
+            facts={} if part == "fit" else {"test_examples_also_in_training": 0},
+        )
         write_manifest(folder / part, manifest)
+    origin = {"route": "upstream", "sources": {}, "licence": "CC BY-SA 3.0", "citation": "LeCun"}
+    write_json(folder / "test" / "origin.json", origin)

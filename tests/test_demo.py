@@ -32,7 +32,7 @@ def test_a_smaller_budget_keeps_every_name(params_content: dict[str, Any]) -> No
     assert list(small.suites) == list(full.suites)
     assert small.datasets == full.datasets
     for name, experiment in small.experiments.items():
-        assert experiment.model == full.experiments[name].model
+        assert experiment.layers == full.experiments[name].layers
         assert experiment.training.epochs == 1
         assert experiment.training.learning_rate == full.experiments[name].training.learning_rate
     for view in small.views.values():
@@ -57,7 +57,7 @@ def test_laying_out_again_brings_changes_and_keeps_results(repository: Path) -> 
     kept.touch()
     path = repository / "params.yaml"
     content = YAML(typ="safe").load(path.read_text())
-    content["experiments"]["mnist-gru"]["seeds"] = [7]
+    content["first_seed"] = 7
     with path.open("w") as stream:
         YAML().dump(content, stream)
     (repository / "stages" / "new.py").touch()
@@ -71,5 +71,5 @@ def test_laying_out_again_brings_changes_and_keeps_results(repository: Path) -> 
 def test_layers_keep_their_order_in_the_smaller_file(repository: Path) -> None:
     lay_out(repository, repository / "demo")
     small = YAML(typ="safe").load((repository / "demo" / "params.yaml").read_text())
-    layers = small["recipes"]["digit-rows"]["mnist-lstm"]["model"]
-    assert list(layers) == [f"layer_{number}" for number in range(1, 6)]
+    layers = small["models"]["digits-lstm"]
+    assert list(layers) == [f"layer_{number}" for number in range(1, 5)]

@@ -10,19 +10,33 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from rnnbench.cli import main
+from rnnbench.data.prepared import write_manifest
 from rnnbench.files import write_json
 from rnnbench.models.build import build_model
 from rnnbench.models.saved import save_model
 from rnnbench.params import Params
+from tests.tasks.manifests import make_manifest
 
 WORDS = ["the", "movie", "excellent", "dull"]
-SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
-    "sentiment-gru": ((200,), (), 2),
-    "reuters-lstm": ((200,), (), 46),
-    "mnist-gru": ((28, 28), (), 10),
-    "moving-mnist-conv-lstm": ((10, 64, 64, 1), (10, 64, 64, 1), 0),
-    "adding-20-gru": ((20, 2), (1,), 0),
-    "copying-5-gru": ((15, 6), (15,), 6),
+TEXTS: dict[str, Any] = {
+    "dtype": "int32",
+    "parameters": {"sequence_length": 200, "padding": "pre", "truncation": "pre"},
+}
+FRAMES = (10, 64, 64, 1)
+MANIFESTS = {
+    "sentiment-gru": make_manifest(
+        "classification", (200,), (), classes=2, vocabulary_size=8_000, **TEXTS
+    ),
+    "reuters-lstm": make_manifest(
+        "classification", (200,), (), classes=46, vocabulary_size=10_000, **TEXTS
+    ),
+    "mnist-gru": make_manifest("classification", (28, 28), (), classes=10, dtype="uint8"),
+    "moving-mnist-conv-lstm": make_manifest("video", FRAMES, FRAMES, dtype="uint8"),
+    "random-gru": make_manifest("classification", (10, 1), (), classes=2),
+    "adding-20-gru": make_manifest("regression", (20, 2), (1,)),
+    "copying-5-gru": make_manifest(
+        "sequence_labelling", (15, 6), (15,), classes=6, class_names=list("_abcd!")
+    ),
 }
 
 
@@ -31,20 +45,17 @@ def workspace(root: Path, params: Params, tmp_path_factory: pytest.TempPathFacto
     """A folder with params.yaml and runs whose weights are those they began with."""
     folder = tmp_path_factory.mktemp("workspace")
     (folder / "params.yaml").write_bytes((root / "params.yaml").read_bytes())
-    for name, shapes in SHAPES.items():
+    for name, manifest in MANIFESTS.items():
         experiment = params.experiments[name]
         run = folder / "runs" / experiment.suite / name / "seed-42"
         run.mkdir(parents=True)
         keras.utils.set_random_seed(0)
-        view = params.views[experiment.view]
-        save_model(build_model(experiment, view, *shapes), run / "model.keras")
-        parameters = {
-            "view": view.model_dump(),
-            "training": experiment.training.model_dump(),
-        }
-        names = [f"class {index}" for index in range(shapes[2])]
-        write_json(run / "run.json", {"parameters": parameters, "class_names": names})
-        if shapes[0] == (200,):
+        model = build_model(experiment.layers, experiment.training, manifest)
+        save_model(model, run / "model.keras")
+        write_manifest(run, manifest)
+        training = experiment.training.model_dump(exclude_none=True)
+        write_json(run / "run.json", {"parameters": {"training": training}})
+        if manifest.vocabulary_size is not None:
             write_json(run / "vocabulary.json", WORDS)
     return folder
 
@@ -90,11 +101,11 @@ def test_odd_texts_get_an_answer_each() -> None:
     assert answer.exit_code == 0, answer.output
     lines = answer.output.splitlines()
     assert len(lines) == 6
-    assert "(empty)  (no word of it is known" in lines[0]
+    assert "(empty)  (none of its words is known" in lines[0]
     assert "\0" not in answer.output
     assert "\x1b" not in answer.output
-    assert all("no word of it is known" in line for line in lines[:5])
-    assert "no word" not in lines[5]
+    assert all("none of its words is known" in line for line in lines[:5])
+    assert "none of its words" not in lines[5]
 
 
 def test_an_image_of_a_digit_gets_a_digit(tmp_path: Path) -> None:
@@ -102,7 +113,7 @@ def test_an_image_of_a_digit_gets_a_digit(tmp_path: Path) -> None:
     answer = predict("mnist-gru", str(tmp_path / "digit.png"))
     assert answer.exit_code == 0, answer.output
     digit, probability, shown = answer.output.strip().split("  ")
-    assert digit in "0123456789"
+    assert digit in MANIFESTS["mnist-gru"].class_names
     assert 0.1 <= float(probability) <= 1.0
     assert shown.endswith("digit.png")
 
@@ -128,7 +139,18 @@ def test_sequences_of_numbers_are_read_from_an_array(
     one, three = (predict(name, str(tmp_path / file)) for file in ("one.npy", "three.npy"))
     assert len(one.output.split()) == words
     assert three.output == 3 * one.output
-    assert f"sequences of {shape} are wanted" in predict(name, str(tmp_path / "wrong.npy")).output
+    assert f"sequences of {shape} are needed" in predict(name, str(tmp_path / "wrong.npy")).output
+
+
+def test_a_class_of_a_sequence_of_numbers_has_its_name_and_probability(tmp_path: Path) -> None:
+    np.save(tmp_path / "three.npy", np.ones((3, 10, 1)))
+    answer = predict("random-gru", str(tmp_path / "three.npy"))
+    assert answer.exit_code == 0, answer.output
+    for line in answer.output.splitlines():
+        label, probability, shown = line.split("  ")
+        assert label in ("class 0", "class 1")
+        assert 0.5 <= float(probability) <= 1.0
+        assert shown.endswith("three.npy")
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,11 @@ def main() -> None:
 @main.command()
 @reports_errors
 def check() -> None:
-    """Say whether params.yaml can be used, and what is wrong with it."""
+    """Say whether params.yaml and literature.yaml can be used, and what is wrong with them."""
+    from rnnbench.comparison.literature import load_literature
+
     params = load_params()
+    load_literature(params=params)
     click.echo(
         f"params.yaml is fine: {len(params.experiments)} experiments in {len(params.suites)}"
         f" suites on {len(params.views)} views"
@@ -32,19 +35,21 @@ def check() -> None:
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    help="How many stages run side by side; by default as many as the machine carries.",
+    help="How many stages run side by side; by default one per core, at most four.",
 )
 @reports_errors
 def repro(stages: tuple[str, ...], jobs: int | None) -> None:
     """Reproduce the pipeline as `dvc repro` does, several stages at a time.
 
-    STAGES are stages of dvc.yaml, such as train@imdb-lstm, or kinds of them, such as evaluate; what
-    they need is reproduced too. By default it is the whole pipeline.
+    STAGES are stages of dvc.yaml, such as train@imdb-lstm, or kinds of them, such as evaluate; the
+    stages that they need are reproduced too. By default it is the whole pipeline. A stage with
+    `meta: {alone: true}` in dvc.yaml runs with nothing beside it.
     """
     from rnnbench.repro.reproduce import default_jobs, reproduce
     from rnnbench.tracking.store import repository_root
 
-    if not reproduce(repository_root(), load_params(), jobs or default_jobs(), stages):
+    suites = load_params().suites
+    if not reproduce(repository_root(), jobs or default_jobs(), stages, suites):
         sys.exit(1)
 
 
@@ -100,18 +105,18 @@ def predict(
 def layers(sequence_length: int | None, features: int | None, units: int | None) -> None:
     """Show the shapes, states and parameters of every recurrent layer.
 
-    What is not given is taken from `atlas` in params.yaml.
+    What is not given is taken from `layer_table` in params.yaml.
     """
     from rnnbench.models.backend import import_keras
-    from rnnbench.reporting.tables import ATLAS, as_text, print_table
+    from rnnbench.tables import as_text, print_table
 
-    atlas = load_params().atlas
+    sizes = load_params().layer_table
     import_keras()
-    from rnnbench.models.atlas import tabulate_layers
+    from rnnbench.models.layer_table import COLUMNS, tabulate_layers
 
-    steps = sequence_length or atlas.sequence_length
-    x, h = features or atlas.features, units or atlas.units
-    table = as_text(tabulate_layers(steps, x, h), ATLAS)
+    steps = sequence_length or sizes.sequence_length
+    x, h = features or sizes.features, units or sizes.units
+    table = as_text(tabulate_layers(steps, x, h), COLUMNS)
     print_table(table, f"{steps} steps of x = {x} inputs, h = {h} units")
 
 
@@ -180,9 +185,10 @@ def register(experiment: str, alias: str) -> None:
 @reports_errors
 def readme() -> None:
     """Write the numbers of the last run into the README."""
-    from rnnbench.reporting.readme import update_readme
+    from rnnbench.comparison.literature import load_literature
+    from rnnbench.comparison.readme import update_readme
 
-    update_readme(load_params())
+    update_readme(load_params(), load_literature())
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from rnnbench.commands import output_of
+from rnnbench.comparison.findings import read_comparisons
+from rnnbench.comparison.table import readable_tables
 from rnnbench.files import atomic_file, write_text
 from rnnbench.layout import (
     COMPARISONS_FOLDER,
@@ -24,10 +26,8 @@ from rnnbench.layout import (
     RUNS_FOLDER,
 )
 from rnnbench.params import PARAMS_FILE, Params, parse_params
-from rnnbench.reporting.compare import suite_tables
-from rnnbench.reporting.results import read_results
-from rnnbench.reporting.tables import SUMMARY, print_table
 from rnnbench.repro.reproduce import default_jobs, reproduce
+from rnnbench.tables import print_table
 from rnnbench.tracking.store import tracking_uri
 
 DEMO_FOLDER = "demo"
@@ -66,23 +66,21 @@ def shrink(
         name: {**view, **_at_most(frame_examples if "input_frames" in view else examples, view)}
         for name, view in content["views"].items()
     }
-    recipes = {
-        suite: {
-            name: {**recipe, "training": {**recipe["training"], "epochs": 1}}
-            for name, recipe in members.items()
-        }
-        for suite, members in content["recipes"].items()
+    suites = {
+        name: {**suite, "training": {**suite["training"], "epochs": 1}}
+        for name, suite in content["suites"].items()
+    }
+    experiments = {
+        name: {key: value for key, value in line.items() if key != "epochs"}
+        for name, line in content["experiments"].items()
     }
     return {
         **content,
-        "templates": {},
+        "seeds": 1,
         "compiled_loops": False,
-        "experiments": {
-            name: {**placement, "seeds": placement["seeds"][:1]}
-            for name, placement in content["experiments"].items()
-        },
         "views": views,
-        "recipes": recipes,
+        "suites": suites,
+        "experiments": experiments,
     }
 
 
@@ -94,28 +92,14 @@ def only(content: Mapping[str, Any], experiments: Collection[str]) -> dict[str, 
     content : mapping
         The file as read.
     experiments : collection of str
-        Which ones stay, with their views, recipes and suites.
+        Which ones stay, with their views, models and suites.
     """
-    placements = _named(experiments, content["experiments"])
-    views = {placement["view"] for placement in placements.values()}
-    suites = {placement["suite"] for placement in placements.values()}
-    return {
-        **content,
-        "experiments": placements,
-        "views": _named(views, content["views"]),
-        "recipes": {
-            suite: _named(experiments, members)
-            for suite, members in _named(suites, content["recipes"]).items()
-        },
-        "suites": {
-            name: {
-                **suite,
-                "targets": _named(views, suite["targets"]),
-                "reported": _named(experiments, suite["reported"]),
-            }
-            for name, suite in _named(suites, content["suites"]).items()
-        },
+    lines = _named(experiments, content["experiments"])
+    sections = {
+        section: _named({line[key] for line in lines.values()}, content[section])
+        for section, key in (("views", "view"), ("models", "model"), ("suites", "suite"))
     }
+    return {**content, **sections, "experiments": lines}
 
 
 def _named(names: Collection[str], entries: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +107,7 @@ def _named(names: Collection[str], entries: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _at_most(limits: Mapping[str, int], view: Mapping[str, Any]) -> dict[str, int]:
-    return {name: min(limit, view[name] or limit) for name, limit in limits.items()}
+    return {name: min(limit, view.get(name, limit)) for name, limit in limits.items()}
 
 
 def lay_out(root: Path, target: Path) -> Params:
@@ -173,17 +157,16 @@ def run_demo(root: Path, target: Path) -> bool:
     """
     params = lay_out(root, target)
     print(f"running the whole pipeline with a small budget in {target}", flush=True)
-    reproduce(target, params, jobs=default_jobs())
+    reproduce(target, jobs=default_jobs(), suites=params.suites)
     return _say_what_came_out(params, target)
 
 
 def _say_what_came_out(params: Params, target: Path) -> bool:
     missing = []
-    for suite, facts in params.suites.items():
-        results = read_results(params, suite, target / RESULTS_FOLDER)
-        for table in suite_tables(results, SUMMARY):
-            print_table(table, facts.title)
-        missing += [result.name for result in results if result.scores is None]
+    for comparison in read_comparisons(params, target / COMPARISONS_FOLDER):
+        for table in readable_tables(comparison.table, short=True):
+            print_table(table, comparison.title)
+        missing += [found.name for found in comparison.findings if not found.was_run]
     print("These numbers come from a small budget; the README shows those of the full one.\n")
     print(f"report:     {target / REPORT_FOLDER / REPORT_FILE}")
     print(f"MLflow UI:  {_ui_command(target)}")

@@ -93,8 +93,12 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         try:
             yield temporary
             temporary.chmod(0o755)
-            shutil.rmtree(target, ignore_errors=True)
+            # The old folder is there under another name until the new one stands in its place.
+            replaced = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            if target.exists():
+                target.replace(replaced / target.name)
             temporary.replace(target)
+            shutil.rmtree(replaced, ignore_errors=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

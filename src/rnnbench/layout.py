@@ -3,14 +3,14 @@
 from pathlib import Path
 
 # fetch
-RAW_FOLDER = Path("data/raw")  # / DATASET
-PROVENANCE_FILE = "provenance.json"
+RAW_FOLDER = Path("data/raw")  # / DATASET, and DATASET.origin.json beside it
 
 # prepare
 PREPARED_FOLDER = Path("data/prepared")  # / VIEW / fit or test
 FIT_FOLDER = "fit"
 TEST_FOLDER = "test"
 MANIFEST_FILE = "manifest.json"
+ORIGIN_FILE = "origin.json"
 VOCABULARY_FILE = "vocabulary.json"  # of text; also beside a model
 
 # train
@@ -19,22 +19,29 @@ MODEL_FILE = "model.keras"
 RECORD_FILE = "run.json"
 SYSTEM_METRICS_FILE = "system_metrics.csv"
 INPUT_EXAMPLE_FILE = "input_example.npy"
-
-# train and evaluate
-RESULTS_FOLDER = Path("results")  # / SUITE / EXPERIMENT
 HISTORY_FILE = "history.csv"
 TIMING_FILE = "timing.json"
+
+# evaluate
+RESULTS_FOLDER = Path("results")  # / SUITE / EXPERIMENT
 METRICS_FILE = "metrics.json"
+CONFUSION_FILE = "confusion_matrix.csv"
+EVALUATION_FOLDER = "evaluation"  # and in it:
 SCORES_FILE = "scores.json"
 DETAILS_FILE = "details.csv"
-CONFUSION_FILE = "confusion_matrix.csv"
 FIGURES_FOLDER = "figures"
 PREDICTIONS_FOLDER = "predictions"
+
+# members
+MEMBERS_FOLDER = RESULTS_FOLDER / "members"  # / SUITE.json
 
 # compare
 COMPARISONS_FOLDER = Path("comparisons")  # / SUITE
 TABLE_FILE = "table.csv"
 MARKDOWN_FILE = "table.md"
+PAIRS_FILE = "pairs.csv"
+CURVES_FILE = "curves.csv"
+SUMMARY_FILE = "summary.json"
 FIGURE_FILE = "comparison.png"
 
 # layers
@@ -45,6 +52,8 @@ REPORT_FOLDER = Path("report")
 REPORT_FILE = "index.html"
 CLAIMS_FILE = "claims.csv"
 REPRODUCTION_FILE = "reproduction.csv"
+
+LITERATURE_FILE = Path("literature.yaml")
 
 
 def seed_folder(seed: int) -> str:

@@ -3,23 +3,21 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import keras
 import numpy as np
-import numpy.typing as npt
 
-from rnnbench.data import copying
-from rnnbench.data.batches import scaled
-from rnnbench.data.images import read_digit, read_frames, write_frames
+from rnnbench.data.images import read_digit, read_frames
+from rnnbench.data.prepared import Array, Manifest, read_manifest
+from rnnbench.data.text_encoder import TextEncoder
 from rnnbench.errors import RnnbenchError
+from rnnbench.evaluation.trained import load_encoder, load_trained
 from rnnbench.layout import MODEL_FILE, RUNS_FOLDER, seed_folder
-from rnnbench.models.outputs import probabilities_from_outputs
-from rnnbench.models.saved import load_model
-from rnnbench.models.text_classifier import TextClassifier
-from rnnbench.params import CopyingView, Experiment, FramesView, Params, RowsView, TextView
+from rnnbench.params import Experiment, Params
+from rnnbench.tasks.task import TASKS
 
 SHOWN_CHARACTERS = 70
+TEXTS_AT_ONCE = 64
+IMAGE_AXES = 2
 
 
 def predict(
@@ -31,7 +29,7 @@ def predict(
     seed: int | None = None,
     runs: Path = RUNS_FOLDER,
 ) -> Iterator[str]:
-    """Predict and yield a line an input.
+    """Predict and yield a line for each example.
 
     Parameters
     ----------
@@ -55,27 +53,22 @@ def predict(
     RnnbenchError
         If the experiment was not trained or an input cannot be used.
     """
-    experiment = params.experiments[name]
-    run = _run_folder(name, experiment, seed, runs)
-    view = params.views[experiment.view]
-    if isinstance(view, TextView):
-        yield from _predict_texts(run, _texts(inputs, text_file))
-        return
-    if text_file is not None or not inputs:
-        raise RnnbenchError(f"{name} does not read text; give the paths of what it is to look at")
-    model = load_model(run / MODEL_FILE)
-    for path in map(Path, inputs):
-        if isinstance(view, RowsView):
-            yield _predict_digit(model, experiment, path)
-        elif isinstance(view, FramesView):
-            yield _predict_frames(model, view, path, output)
-        else:
-            tokens = copying.tokens(view) if isinstance(view, CopyingView) else ()
-            yield from _predict_array(model, path, tokens)
+    run = _find_run(params.experiments[name], seed, runs)
+    manifest = read_manifest(run)
+    if manifest.vocabulary_size is not None:
+        batches = _encode(load_encoder(run), _texts(inputs, text_file))
+    elif text_file is not None or not inputs:
+        raise RnnbenchError(f"{name} does not read text; give the paths of its inputs")
+    else:
+        batches = _read_files(inputs, manifest)
+    model, task = load_trained(run), TASKS[manifest.task]
+    for given, examples in batches:
+        for shown, outputs in zip(given, model.predict(examples), strict=True):
+            yield task.answer(outputs, model, shown, output)
 
 
-def _run_folder(name: str, experiment: Experiment, seed: int | None, runs: Path) -> Path:
-    chosen = experiment.seeds[0] if seed is None else seed
+def _find_run(experiment: Experiment, seed: int | None, runs: Path) -> Path:
+    name, chosen = experiment.name, experiment.seeds[0] if seed is None else seed
     folder = runs / experiment.suite / name / seed_folder(chosen)
     if not (folder / MODEL_FILE).exists():
         seeds = ", ".join(map(str, experiment.seeds))
@@ -101,53 +94,47 @@ def _texts(inputs: Sequence[str], file: Path | None) -> list[str]:
     return [line.removesuffix("\r") for line in lines]
 
 
-def _predict_texts(run: Path, texts: list[str]) -> Iterator[str]:
-    classifier = TextClassifier.load(run)
-    probabilities = classifier.probabilities(texts)
-    for text, row in zip(texts, probabilities, strict=True):
-        known = classifier.encoder.known_words(text)
-        remark = "" if known else "  (no word of it is known: this says nothing)"
-        yield _answer(classifier.class_names, row, _shown(text)) + remark
+def _encode(encoder: TextEncoder, texts: list[str]) -> Iterator[tuple[list[str], Array]]:
+    """Yield batches of texts: how each is shown, and its ids."""
+    for begin in range(0, len(texts), TEXTS_AT_ONCE):
+        batch = texts[begin : begin + TEXTS_AT_ONCE]
+        unknown = "  (none of its words is known: the answer means nothing)"
+        remarks = ["" if encoder.known_words(text) else unknown for text in batch]
+        shown = [_shown(text) + remark for text, remark in zip(batch, remarks, strict=True)]
+        yield shown, encoder(batch)
 
 
-def _predict_digit(model: keras.Model, experiment: Experiment, path: Path) -> str:
-    outputs = model.predict_on_batch(scaled(read_digit(path)[np.newaxis]))
-    row = probabilities_from_outputs(outputs, experiment.training.from_logits)[0]
-    return _answer([str(digit) for digit in range(len(row))], row, str(path))
+def _read_files(paths: Sequence[str], manifest: Manifest) -> Iterator[tuple[list[str], Array]]:
+    """Yield the examples of each file, all under its name."""
+    for path in paths:
+        examples = _read(Path(path), manifest)
+        yield [path] * len(examples), examples
 
 
-def _predict_frames(model: keras.Model, view: FramesView, path: Path, output: Path) -> str:
-    frames = read_frames(path, view.input_frames)
-    predicted = model.predict_on_batch(scaled(frames[np.newaxis]))[0]
-    write_frames(predicted, output)
-    return f"{output}: {len(predicted)} frames that follow the last {len(frames)} of {path}"
+def _read(path: Path, manifest: Manifest) -> Array:
+    """Read examples in the shape and type of the view's inputs: an image, frames or an array."""
+    wanted = manifest.input_shape
+    if manifest.splits["train"]["inputs"]["dtype"] != "uint8":
+        examples = _read_array(path)
+    elif len(wanted) == IMAGE_AXES:
+        examples = read_digit(path)
+    else:
+        examples = read_frames(path, wanted[0])
+    examples = examples[np.newaxis] if examples.shape == wanted else examples
+    if examples.shape[1:] != wanted:
+        raise RnnbenchError(
+            f"{path} has the shape {examples.shape}; sequences of {wanted} are needed"
+        )
+    return examples
 
 
-def _predict_array(model: keras.Model, path: Path, tokens: Sequence[str]) -> Iterator[str]:
-    """Predict sequences of numbers, shape (steps, features) or (sequences, steps, features)."""
+def _read_array(path: Path) -> Array:
+    """Read numbers, shape (steps, features) or (sequences, steps, features)."""
     try:
-        inputs = np.load(path, allow_pickle=False)
+        numbers: Array = np.load(path, allow_pickle=False).astype(np.float32)
     except (OSError, ValueError) as error:
         raise RnnbenchError(f"{path} is not a .npy file of numbers: {error}") from error
-    wanted = model.input_shape[1:]
-    inputs = inputs[np.newaxis] if inputs.shape == wanted else inputs
-    if inputs.shape[1:] != wanted:
-        raise RnnbenchError(
-            f"{path} has the shape {inputs.shape}; sequences of {wanted} are wanted"
-        )
-    for row in model.predict_on_batch(inputs.astype(np.float32)):
-        yield _shown_outputs(row, tokens)
-
-
-def _shown_outputs(row: npt.NDArray[Any], tokens: Sequence[str]) -> str:
-    if tokens:
-        return " ".join(tokens[index] for index in row.argmax(axis=-1))
-    return " ".join(f"{value:.4f}" for value in row)
-
-
-def _answer(names: Sequence[str], probabilities: npt.NDArray[Any], shown: str) -> str:
-    likeliest = int(probabilities.argmax())
-    return f"{names[likeliest]}  {probabilities[likeliest]:.4f}  {shown}"
+    return numbers
 
 
 def _shown(text: str) -> str:

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnbench.data import adding, copying, random_labels
-from rnnbench.data.prepared import Split, read_split
-from rnnbench.data.sources import SYNTHETIC, fetch
-from rnnbench.data.views import prepare
-from rnnbench.evaluation.classification import cross_entropy
-from rnnbench.params import AddingView, CopyingView, Params, RandomLabelsView
+from rnnbench.data.datasets import adding, copying, random_labels
+from rnnbench.data.fetch import fetch
+from rnnbench.data.prepare import prepare
+from rnnbench.data.prepared import Split, read_manifest, read_split
+from rnnbench.params import Params
 
 COUNTS: dict[str, Any] = {"train_examples": 10, "test_examples": 10, "validation_fraction": 0.0}
 
@@ -24,7 +23,7 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 @pytest.mark.parametrize("length", [2, 3, 50])
 def test_the_sum_is_that_of_the_two_marked_numbers_one_in_each_half(length: int) -> None:
-    view = AddingView(dataset="adding", sequence_length=length, **COUNTS)
+    view = adding.AddingView(dataset="adding", sequence_length=length, **COUNTS)
     split = adding.draw(view, 200, generator())
     values, marks = split.inputs[..., 0], split.inputs[..., 1]
     assert split.inputs.shape == (200, length, 2)
@@ -34,17 +33,16 @@ def test_the_sum_is_that_of_the_two_marked_numbers_one_in_each_half(length: int)
 
 
 def test_always_one_has_the_error_that_is_known() -> None:
-    view = AddingView(dataset="adding", sequence_length=10, **COUNTS)
+    view = adding.AddingView(dataset="adding", sequence_length=10, **COUNTS)
     targets = adding.draw(view, 100_000, generator()).targets
-    assert np.mean((targets - 1.0) ** 2) == pytest.approx(adding.ERROR_OF_THE_MEAN, rel=0.02)
+    assert np.mean((targets - 1.0) ** 2) == pytest.approx(1.0 / 6.0, rel=0.02)
 
 
-VIEW = CopyingView(dataset="copying", alphabet_size=4, copied_symbols=3, delay=5, **COUNTS)
+VIEW = copying.CopyingView(dataset="copying", alphabet_size=4, copied_symbols=3, delay=5, **COUNTS)
 
 
 def test_symbols_come_first_and_are_wanted_after_the_mark() -> None:
     split = copying.draw(VIEW, 100, generator())
-    assert copying.tokens(VIEW) == ("blank", "a", "b", "c", "d", "mark")
     assert split.inputs.shape == (100, 11, 6)
     np.testing.assert_array_equal(split.inputs.sum(axis=-1), 1.0)
     shown = split.inputs.argmax(axis=-1)
@@ -58,17 +56,30 @@ def test_symbols_come_first_and_are_wanted_after_the_mark() -> None:
 
 def test_without_memory_the_loss_is_the_one_that_is_known() -> None:
     targets = copying.draw(VIEW, 1_000, generator()).targets
-    answer = np.zeros((copying.steps(VIEW), 6))
+    answer = np.zeros((targets.shape[1], 6))
     answer[:-3, 0] = 1.0
     answer[-3:, 1:5] = 0.25
-    probabilities = np.tile(answer, (1_000, 1))
-    expected = copying.memoryless_loss(VIEW)
-    assert expected == pytest.approx(3 * math.log(4) / 11)
-    assert cross_entropy(probabilities, targets.ravel()) == pytest.approx(expected, rel=1e-4)
+    likelihood = answer[np.arange(targets.shape[1]), targets]
+    assert -np.log(likelihood).mean() == pytest.approx(3 * math.log(4) / 11)
+
+
+def test_the_manifest_of_a_copying_view_has_what_its_baseline_needs(
+    changed: Callable[..., Params], tmp_path: Path
+) -> None:
+    params = changed("views", "copying-5", train_examples=20, test_examples=10)
+    fetch("copying", params, tmp_path / "raw")
+    view = prepare("copying-5", params, tmp_path / "raw", tmp_path)
+    for folder in ("fit", "test"):
+        manifest = read_manifest(view / folder)
+        assert manifest.class_names == ["blank", "a", "b", "c", "d", "mark"]
+        facts = {"alphabet_size": 4, "copied_symbols": 5, "delay": 5}
+        assert facts.items() <= manifest.facts.items()
 
 
 def test_labels_have_nothing_to_do_with_the_noise() -> None:
-    view = RandomLabelsView(dataset="random_labels", sequence_length=10, features=1, **COUNTS)
+    view = random_labels.RandomLabelsView(
+        dataset="random_labels", sequence_length=10, features=1, **COUNTS
+    )
     split = random_labels.draw(view, 20_000, generator())
     assert split.inputs.shape == (20_000, 10, 1)
     assert 0.0 <= split.inputs.min() <= split.inputs.max() < 1.0
@@ -99,7 +110,6 @@ def test_a_view_is_drawn_from_the_seed_of_its_data_set(
 
 
 def _prepared(view: str, params: Params, folder: Path) -> Split:
-    dataset = params.views[view].dataset
-    assert dataset in SYNTHETIC
-    fetch(dataset, params, folder / "raw")
+    raw = fetch(params.views[view].dataset, params, folder / "raw")
+    assert [path.name for path in raw.iterdir()] == ["seed.json"]
     return read_split(prepare(view, params, folder / "raw", folder / "prepared") / "test", "test")

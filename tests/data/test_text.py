@@ -5,10 +5,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnbench.data.encoding import encode, pad
+from rnnbench.data.encoding import Side, encode, pad
+from rnnbench.data.python_2 import dictionary_order
 from rnnbench.data.ragged import Ragged
 from rnnbench.data.tokens import rank_words, to_ranks, tokenize
-from rnnbench.params import Side
 
 SIDES = st.sampled_from(["pre", "post"])
 
@@ -43,6 +43,12 @@ def test_a_line_break_mark_leaves_br() -> None:
 
 def test_words_are_ranked_by_count_and_then_by_appearance() -> None:
     assert rank_words([["b", "a"], ["a", "c"]]) == {"a": 1, "b": 2, "c": 3}
+
+
+def test_words_of_the_same_count_may_be_ranked_in_python_2_s_order() -> None:
+    # As 64-bit Python 2.7 prints `dict.fromkeys("abcdef")`.
+    assert dictionary_order("abcdef") == ["a", "c", "b", "e", "d", "f"]
+    assert rank_words([["b", "c", "a"], ["b"]], sorted) == {"b": 1, "a": 2, "c": 3}
 
 
 def test_words_without_a_rank_are_skipped() -> None:

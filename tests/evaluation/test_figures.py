@@ -8,25 +8,21 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from rnnbench.evaluation.classification import confusion_table
-from rnnbench.evaluation.figures import (
-    draw_confusion_matrix,
-    draw_frames,
-    draw_horizons,
-    draw_learning_curves,
-    save_figure,
-)
+from rnnbench.evaluation.figures import draw_confusion_matrix, draw_learning_curves
+from rnnbench.figures import save_figure
+from rnnbench.tasks.regression import draw_sums
+from rnnbench.tasks.video import draw_frames, draw_horizons
 
 HISTORY = pd.DataFrame(
+    {"epoch": [1, 2], "loss": [0.9, 0.5], "accuracy": [0.5, 0.8], "validation_loss": [1.0, 0.6]}
+)
+CONFUSIONS = pd.DataFrame(
     {
-        "seed": [1, 1, 2, 2],
-        "epoch": [1, 2, 1, 2],
-        "loss": [0.9, 0.5, 0.8, 0.4],
-        "accuracy": [0.5, 0.8, 0.6, 0.9],
-        "validation_loss": [1.0, 0.6, 0.9, 0.5],
+        "actual": ["negative", "negative", "positive", "positive"],
+        "predicted": ["negative", "positive"] * 2,
+        "count": [90, 10, 20, 80],
     }
 )
-CONFUSIONS = confusion_table(np.array([[90, 10], [20, 80]]), ["negative", "positive"])
 HORIZONS = pd.DataFrame(
     {
         "frames_ahead": [1, 2],
@@ -36,13 +32,15 @@ HORIZONS = pd.DataFrame(
         "copy_last_frame_ssim": [0.6, 0.5],
     }
 )
-FRAMES = np.random.default_rng(0).random((10, 16, 16, 1))
+FRAMES = np.random.default_rng(0).random((5, 16, 16, 1))
+SUMS = np.linspace(0.0, 2.0, 20)
 
 DRAWINGS: dict[str, Callable[[], Figure]] = {
     "learning curves": lambda: draw_learning_curves(HISTORY, "title"),
     "confusion matrix": lambda: draw_confusion_matrix(CONFUSIONS, "title"),
     "horizons": lambda: draw_horizons(HORIZONS, "title"),
-    "frames": lambda: draw_frames(FRAMES, FRAMES, FRAMES, "title"),
+    "frames": lambda: draw_frames({"seen": FRAMES, "predicted": FRAMES}, "title"),
+    "sums": lambda: draw_sums(SUMS, SUMS[::-1], "title"),
 }
 
 
@@ -55,25 +53,14 @@ def test_the_same_content_is_the_same_file(name: str, tmp_path: Path) -> None:
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_learning_curves_have_a_line_a_seed_and_split() -> None:
+def test_learning_curves_have_a_line_for_each_split() -> None:
     loss, accuracy = draw_learning_curves(HISTORY, "title").axes
-    labels = [str(line.get_label()) for line in loss.lines]
-    assert labels == [
-        "training, seed 1",
-        "validation, seed 1",
-        "training, seed 2",
-        "validation, seed 2",
-    ]
+    assert [line.get_label() for line in loss.lines] == ["training", "validation"]
     assert np.asarray(loss.lines[1].get_ydata()).tolist() == [1.0, 0.6]
-    assert len(accuracy.lines) == 2, "no validation accuracy was given"
+    assert len(accuracy.lines) == 1, "no validation accuracy was given"
 
 
 def test_a_confusion_matrix_shows_counts_and_the_classes() -> None:
     axis = draw_confusion_matrix(CONFUSIONS, "title").axes[0]
     assert [text.get_text() for text in axis.texts] == ["90", "10", "20", "80"]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["negative", "positive"]
-
-
-def test_fewer_frames_than_columns_are_drawn_without_complaint() -> None:
-    figure = draw_frames(FRAMES[:2], FRAMES[:2], FRAMES[:2], "title")
-    assert sum(bool(axis.images) for axis in figure.axes) == 6

@@ -4,24 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from rnnbench.errors import RnnbenchError
-from rnnbench.models.build import build_model, build_optimizer, count_parameters
-from rnnbench.params import Experiment, Params
+from rnnbench.models.build import build_model, count_parameters, reset
+from rnnbench.models.optimizers import build_optimizer
+from rnnbench.params import LayerField, Params
+from tests.models.manifests import manifest_of
 
-SHAPES = {
-    "imdb-20k-200": ((200,), (), 2),
-    "imdb-8k-200": ((200,), (), 2),
-    "imdb-10k-500": ((500,), (), 2),
-    "reuters-10k-200": ((200,), (), 46),
-    "mnist-rows": ((28, 28), (), 10),
-    "moving-mnist-1k": ((10, 64, 64, 1), (10, 64, 64, 1), 0),
-    "random-labels-10x1": ((10, 1), (), 2),
-    "random-labels-10x8": ((10, 8), (), 2),
-    **{f"adding-{length}": ((length, 2), (1,), 0) for length in (20, 50, 100)},
-    **{f"copying-{delay}": ((delay + 10, 6), (delay + 10,), 6) for delay in (5, 15, 30)},
-}
+LSTM = {"type": "lstm", "units": 10}
+WORDS = {"type": "embedding", "units": 3}
+CONV_LSTM = {"type": "conv_lstm_2d", "filters": 2, "kernel_size": 3, "padding": "same"}
+
 # As the notebooks print them.
 LAYER_PARAMETERS = {
     "imdb-simple-rnn": [20_000 * 128, 5_152, 33],
@@ -87,10 +83,11 @@ TOTALS = {
 }
 
 
-def build(params: Params, name: str) -> keras.Model:
+def build(params: Params, name: str, **manifest: Any) -> keras.Model:
     experiment = params.experiments[name]
-    shape, target, classes = SHAPES[experiment.view]
-    return build_model(experiment, params.views[experiment.view], shape, target, classes)
+    return build_model(
+        experiment.layers, experiment.training, manifest_of(experiment.view, **manifest)
+    )
 
 
 def test_every_experiment_has_its_expected_parameters(params: Params) -> None:
@@ -106,17 +103,15 @@ def test_layers_have_the_parameters_that_the_recipes_print(name: str, params: Pa
 
 # Epochs, batch size and optimizer of each suite, where an experiment has none of its own.
 BUDGETS = {
-    "first-look": (3, 64, "adam"),
+    "imdb": (3, 64, "adam"),
+    "reuters": (5, 64, "adam"),
+    "moving-mnist": (5, 8, "adam"),
     "digit-rows": (10, 64, "adam"),
     "sentiment": (4, 128, "rmsprop"),
     "long-reviews": (10, 32, "rmsprop"),
     "random-labels": (10, 32, "adam"),
 }
 OWN_BUDGETS = {
-    "reuters-simple-rnn": (5, 64, "adam"),
-    "reuters-gru": (5, 64, "adam"),
-    "reuters-lstm": (5, 64, "adam"),
-    "moving-mnist-conv-lstm": (5, 8, "adam"),
     "sentiment-simple-rnn": (10, 128, "rmsprop"),
     "sentiment-lstm": (5, 128, "rmsprop"),
     "long-lstm": (10, 128, "rmsprop"),
@@ -163,44 +158,123 @@ def test_the_learning_rate_decays_with_the_inverse_of_time(params: Params) -> No
         assert float(optimizer.learning_rate) == pytest.approx(expected, rel=1e-6)
 
 
+def test_layers_are_named_by_their_number_and_the_output_layer_continues_it(
+    params: Params,
+) -> None:
+    model = build(params, "sentiment-stacked-lstm")
+    assert list(count_parameters(model)) == [
+        "layer_1_embedding",
+        "layer_2_spatial_dropout_1d",
+        "layer_3_lstm",
+        "layer_4_lstm",
+        "layer_5_dropout",
+        "layer_6_dense",
+    ]
+
+
+OUTPUTS = {
+    "imdb-lstm": (1, "sigmoid", False),
+    "reuters-lstm": (46, "softmax", False),
+    "mnist-gru": (10, "linear", True),
+    "adding-20-lstm": (1, "linear", False),
+    "copying-5-lstm": (6, "softmax", False),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_the_task_decides_output_layer_and_loss(name: str, params: Params) -> None:
+    model = build(params, name)
+    units, activation, from_logits = OUTPUTS[name]
+    output = model.layers[-1]
+    assert isinstance(output, keras.layers.Dense)
+    assert (output.units, keras.activations.serialize(output.activation)) == (units, activation)
+    assert model.loss.get_config().get("from_logits", False) == from_logits
+
+
+RETURNING_SEQUENCES = {
+    "imdb-lstm": [],
+    "sentiment-bidirectional-lstm": [],
+    "sentiment-stacked-lstm": ["layer_3_lstm"],
+    "long-stacked-simple-rnn": [f"layer_{number}_simple_rnn" for number in (2, 3, 4)],
+    "mnist-lstm": ["layer_1_lstm"],
+    "random-time-distributed-lstm": [],
+    "copying-5-stacked-simple-rnn": ["layer_1_simple_rnn", "layer_2_simple_rnn"],
+    "copying-5-time-distributed-lstm": ["layer_2_lstm"],
+    "moving-mnist-conv-lstm": ["layer_1_conv_lstm_2d"],
+}
+
+
+@pytest.mark.parametrize("name", RETURNING_SEQUENCES)
+def test_a_recurrent_layer_returns_every_step_where_a_later_layer_or_the_targets_need_it(
+    name: str, params: Params
+) -> None:
+    model = build(params, name)
+    returning = [layer.name for layer in model.layers if getattr(layer, "return_sequences", False)]
+    assert returning == RETURNING_SEQUENCES[name]
+
+
+def test_a_layer_that_takes_sequences_alone_makes_the_one_before_it_return_them(
+    params: Params, changed: Callable[..., Params]
+) -> None:
+    dropout = {"type": "spatial_dropout_1d", "rate": 0.1}
+    both = {"type": "bidirectional", "layer": {"type": "gru", "units": 4}}
+    altered = changed("models", lstm={"layer_1": both, "layer_2": dropout, "layer_3": both})
+    model = build(altered, "random-lstm")
+    assert [layer.return_sequences for layer in (model.layers[0], model.layers[2])] == [True, False]
+
+
 @pytest.mark.parametrize(
-    ("experiment", "section", "change", "words"),
+    ("experiment", "layers", "words"),
     [
-        ("reuters-lstm", "layer_3", {"units": 45}, "45 outputs; .* over 46 classes needs 46"),
-        ("mnist-gru", "training", {"from_logits": False}, "activation is linear"),
-        ("imdb-lstm", "layer_3", {"activation": "linear"}, "from_logits is false"),
-        ("imdb-lstm", "layer_2", {"return_sequences": True}, "leave return_sequences out"),
+        ("imdb-lstm", [LSTM], "token ids, which need one embedding, as the first .* has none"),
+        ("imdb-lstm", [LSTM, WORDS], "the model has layer_2"),
+        ("imdb-lstm", [WORDS, WORDS, LSTM], "the model has layer_1, layer_2"),
+        ("mnist-gru", [WORDS, LSTM], "layer_1 is an embedding, .* numbers: remove layer_1"),
+        ("mnist-gru", [{"type": "dense", "units": 3}], "no recurrent layer; add .*, gru, lstm,"),
         (
-            "mnist-lstm",
-            "layer_1",
-            {"return_sequences": False},
-            "the layers do not fit each other",
+            "mnist-gru",
+            [{"type": "conv_lstm_2d", "filters": 1, "kernel_size": 3}],
+            "the layers do not fit each other: .* expected ndim=5",
+        ),
+        (
+            "mnist-gru",
+            [LSTM, {"type": "spatial_dropout_1d", "rate": 0.1}],
+            r"output shape per example is \(28, 10\), the targets .*'mnist-rows' need \(10,\)",
+        ),
+        ("moving-mnist-conv-lstm", [CONV_LSTM], r"is \(10, 64, 64, 2\), .* \(10, 64, 64, 1\)"),
+        (
+            "moving-mnist-conv-lstm",
+            [CONV_LSTM, {"type": "conv_3d", "filters": 1, "kernel_size": 3, "padding": "same"}],
+            "linear",
         ),
     ],
 )
 def test_layers_that_do_not_fit_are_refused_with_the_fix(
-    experiment: str,
-    section: str,
-    change: dict[str, Any],
-    words: str,
-    params_content: dict[str, Any],
-    changed: Callable[..., Params],
+    experiment: str, layers: list[dict[str, Any]], words: str, params: Params
 ) -> None:
-    suite = params_content["experiments"][experiment]["suite"]
-    path = ("recipes", suite, experiment, *(() if section == "training" else ("model",)), section)
-    altered = changed(*path, **change)
-    assert isinstance(altered.experiments[experiment], Experiment)
+    numbered = {f"layer_{number}": layer for number, layer in enumerate(layers, 1)}
+    parsed = TypeAdapter(dict[str, LayerField]).validate_python(numbered)
+    line = params.experiments[experiment]
     with pytest.raises(RnnbenchError, match=words):
-        build(altered, experiment)
+        build_model(parsed, line.training, manifest_of(line.view))
 
 
 def test_in_mixed_precision_layers_compute_in_16_bits_and_weights_and_the_last_layer_keep_32(
-    params: Params, changed: Callable[..., Params]
+    changed: Callable[..., Params],
 ) -> None:
     name = "imdb-rnn-stacked-cells"
-    mixed = changed("recipes", "first-look", name, "training", precision="mixed_bfloat16")
-    shapes = SHAPES["imdb-20k-200"]
-    model = build_model(mixed.experiments[name], mixed.views["imdb-20k-200"], *shapes)
+    model = build(changed("experiments", name, precision="mixed_bfloat16"), name)
     assert [layer.compute_dtype for layer in model.layers] == ["bfloat16", "bfloat16", "float32"]
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_model_that_was_reset_is_as_one_that_was_just_built(params: Params) -> None:
+    keras.utils.set_random_seed(1)
+    trained, new = build(params, "mnist-lstm"), build(params, "mnist-lstm")
+    inputs, labels = np.ones((2, 28, 28), np.float32), np.ones(2)
+    trained.train_on_batch(inputs, labels)
+    reset(trained, new)
+    for one, other in zip(trained.variables, new.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert int(trained.optimizer.iterations.numpy()) == 0

@@ -8,6 +8,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from rnnbench.data.prepared import Manifest, write_manifest
 from rnnbench.files import write_json
 from rnnbench.models.saved import save_model
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, Tracker
@@ -22,7 +23,7 @@ TIMING = {
     "compile_seconds": 1.5,
     "examples_per_second": 640.0,
     "device": "cpu",
-    "unfit": ["other programs used 1.0 of 2 cores"],
+    "timing_warnings": ["other programs used 1.0 of 2 cores"],
 }
 EXAMPLE = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1.0]], dtype=np.float32)
 WORDS = ["the", "movie", "excellent", "dull"]
@@ -34,12 +35,10 @@ def make_record() -> dict[str, Any]:
         "run_id": "a" * 32,
         "experiment_id": "b" * 32,
         "experiment": "imdb-lstm",
-        "suite": "first-look",
+        "suite": "imdb",
         "view": "imdb-20k-200",
         "dataset": "imdb",
-        "data_route": "registry",
         "data_digest": "c" * 32,
-        "citation": "Maas et al. 2011",
         "seed": 42,
         "started_at": "2026-01-02T03:04:05+00:00",
         "stage": "train@imdb-lstm",
@@ -70,16 +69,27 @@ def make_text_run(run: Path, record: dict[str, Any]) -> Path:
     layers = [keras.layers.Embedding(8, 4), keras.layers.GRU(4), keras.layers.Dense(1, "sigmoid")]
     save_model(keras.Sequential([keras.Input((5,), dtype="int32"), *layers]), run / "model.keras")
     write_json(run / "vocabulary.json", WORDS)
-    record["class_names"] = ["negative", "positive"]
     view = {"sequence_length": 5, "padding": "pre", "truncation": "pre"}
-    record["parameters"] = {"view": view, "training": {"from_logits": False}}
+    training = {"from_logits": False, "batch_size": 64}
+    record["parameters"] = {"view": view, "training": training}
+    manifest = Manifest(
+        view="imdb-20k-200",
+        dataset="imdb",
+        task="classification",
+        parameters=view,
+        class_names=["negative", "positive"],
+        vocabulary_size=8,
+        splits={},
+        facts={},
+    )
+    write_manifest(run, manifest)
     write_json(run / "run.json", record)
     return run
 
 
 def runs_of(store: MlflowClient) -> tuple[Run, Run]:
     """The parent and the child."""
-    experiment = store.get_experiment_by_name("first-look")
+    experiment = store.get_experiment_by_name("imdb")
     assert experiment is not None
     found = store.search_runs([experiment.experiment_id])
     assert len(found) == 2

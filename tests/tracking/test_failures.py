@@ -137,7 +137,7 @@ def test_a_server_that_fails_is_left_alone_after_one_warning(
 def test_a_database_that_another_program_keeps_locked_is_left_alone_and_completed_later(
     store: MlflowClient, record: dict[str, Any], run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    create_experiments(["first-look"], run.parent)
+    create_experiments(["imdb"], run.parent)
     with sqlite3.connect(run.parent / "mlflow.db", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
         assert log_with_a_failure(record, run).failed
@@ -174,7 +174,7 @@ def _log_one_of_many(folder: Path, number: int) -> None:
 
 @pytest.mark.slow
 def test_eight_processes_that_log_at_once_lose_nothing(store: MlflowClient, tmp_path: Path) -> None:
-    create_experiments(["first-look"], tmp_path)
+    create_experiments(["imdb"], tmp_path)
     context = processes()
     writers = [
         context.Process(target=_log_one_of_many, args=(tmp_path, number))
@@ -185,7 +185,7 @@ def test_eight_processes_that_log_at_once_lose_nothing(store: MlflowClient, tmp_
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0] * WRITERS
-    experiment = store.get_experiment_by_name("first-look")
+    experiment = store.get_experiment_by_name("imdb")
     assert experiment
     runs = store.search_runs([experiment.experiment_id], f"tags.`{RUN_TAG}` != ''")
     assert len(runs) == WRITERS

@@ -35,9 +35,8 @@ def test_a_run_has_parameters_epochs_timing_tags_data_set_and_parent(
     assert tags["seed"] == "42"
     assert tags["stage"] == "train@imdb-lstm"
     assert tags["git_dirty"] == "False"
-    assert tags["data_route"] == "registry"
     assert tags["timing.device"] == "cpu"
-    assert tags["timing.unfit"] == "other programs used 1.0 of 2 cores"
+    assert tags["timing.warnings"] == "other programs used 1.0 of 2 cores"
     assert tags["kernel.layer_1_gru"] == "graph loop"
     assert tags["reason.layer_1_gru"] == "recurrent dropout"
     assert tags["mlflow.parentRunId"] == parent.info.run_id
@@ -112,10 +111,11 @@ def test_evaluation_finds_the_run_that_training_began(
     figure = tmp_path / "confusion_matrix.png"
     figure.write_bytes(b"png")
     later = Tracker(record)
-    later.log_evaluation({"accuracy": 0.86}, [figure])
+    later.log_evaluation({"accuracy": 0.86}, [figure], "registry")
     later.log_experiment_metrics({"accuracy": 0.86})
     parent, child = runs_of(store)
     assert child.data.metrics["test/accuracy"] == 0.86
+    assert child.data.tags["data_route"] == "registry"
     assert parent.data.metrics["test/accuracy"] == 0.86
     assert parent.info.status == "FINISHED"
     assert [item.path for item in store.list_artifacts(child.info.run_id, "figures")] == [

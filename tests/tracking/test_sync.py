@@ -13,10 +13,9 @@ from mlflow.entities import LoggedModel, Run
 from ruamel.yaml import YAML
 
 from rnnbench.cli import main
-from rnnbench.data.sources import DATASETS, SYNTHETIC
+from rnnbench.data.dataset import DATASETS
 from rnnbench.evaluation.experiment import evaluate_experiment
 from rnnbench.params import parse_params
-from rnnbench.tracking.register import LIMITS_OF_DATA
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, TRAINED_TAG
 from rnnbench.tracking.store import tracking_uri
 from rnnbench.tracking.sync import sync as make_missing
@@ -33,16 +32,15 @@ def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "dvc.yaml").touch()
     write_view(folder / "data" / "prepared" / "mnist-rows")
     content = YAML(typ="safe").load((root / "params.yaml").read_text())
-    content["experiments"][NAME]["seeds"] = SEEDS
-    recipe = content["recipes"]["digit-rows"][NAME]
-    recipe["training"]["epochs"] = 2
-    recipe["model"]["layer_1"]["units"] = 8
+    content["first_seed"] = SEEDS[0]
+    content["experiments"][NAME] |= {"seeds": len(SEEDS), "epochs": 2}
+    content["models"]["digits-gru"]["layer_1"]["units"] = 8
     params = parse_params(content, "params.yaml")
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
         train_experiment(NAME, params)
-        evaluate_experiment(NAME, params)
+        evaluate_experiment(f"digit-rows/{NAME}", "mnist-rows")
     return folder
 
 
@@ -166,11 +164,12 @@ def test_the_run_that_validated_best_is_registered_once_with_alias_and_card(
 
 
 def test_of_every_data_set_it_is_said_what_its_models_cannot_do() -> None:
-    assert set(LIMITS_OF_DATA) == {*DATASETS, *SYNTHETIC}
+    for name, dataset in DATASETS.items():
+        assert dataset.limits.startswith("It"), name
 
 
 def test_a_model_without_test_metrics_is_not_registered(repository: Path) -> None:
-    scores = repository / "results" / "digit-rows" / NAME / "scores.json"
+    scores = repository / "results" / "digit-rows" / NAME / "evaluation" / "scores.json"
     scores.rename(scores.with_name("kept.json"))
     answer = CliRunner().invoke(main, ["register", NAME])
     scores.with_name("kept.json").rename(scores)

@@ -26,7 +26,7 @@ def test_a_gpu_is_named_and_its_utilisation_is_the_mean_of_samples(name: str | b
     assert (summary["gpu_name"], summary["gpu_driver"]) == ("NVIDIA H100", "570.1")
     assert 30.0 < summary["gpu_utilisation_percent"] <= 40.5
     assert summary["gpu_clock_megahertz"] == 1980
-    assert monitor.unfit() == []
+    assert monitor.timing_warnings() == []
 
 
 def test_what_idling_takes_is_subtracted_from_the_energy() -> None:
@@ -59,12 +59,12 @@ def test_the_energy_of_epochs_is_what_the_gpu_takes_beyond_idling_in_their_secon
     assert sum(epochs) < monitor.summary()["gpu_energy_joules"]
 
 
-def test_another_process_on_the_gpu_makes_times_unfit() -> None:
+def test_another_process_on_the_gpu_makes_times_timing_warnings() -> None:
     nvml = RecordedNvml()
     nvml.processes = 3
     with GpuMonitor(nvml) as monitor:
         pass
-    assert monitor.unfit() == ["processes of others on the GPU: 2"]
+    assert monitor.timing_warnings() == ["processes of others on the GPU: 2"]
 
 
 def test_a_gpu_that_counts_no_energy_says_none() -> None:

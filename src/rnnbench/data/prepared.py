@@ -4,7 +4,7 @@
 evaluation alone opens. In each: `SPLIT_inputs.npy`, `SPLIT_targets.npy`, `manifest.json`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,56 @@ class Split:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def part(self, begin: int, end: int) -> "Split":
-        """Return the examples from `begin` to before `end`."""
+    def part(self, begin: int, end: int | None) -> "Split":
+        """Return the examples from `begin` to before `end`, or to the last one."""
         return Split(self.inputs[begin:end], self.targets[begin:end])
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a folder of a view says about its splits.
+
+    Attributes
+    ----------
+    view, dataset : str
+        Names in `params.yaml`.
+    task : str
+        The kind of task, a name in `rnnbench.tasks`.
+    parameters : dict
+        The view's parameters, Keras's defaults included; those that mean "all" are left out.
+    class_names : list of str
+        In the order of the labels; empty where targets are numbers.
+    vocabulary_size : int or None
+        The number of token ids; None where inputs are numbers.
+    splits : dict
+        For each split `examples`, for its `inputs` and `targets` the `shape`, `dtype` and `sha256`,
+        and where targets are classes `class_counts`.
+    facts : dict
+        What else the task or a reader needs to know.
+    """
+
+    view: str
+    dataset: str
+    task: str
+    parameters: dict[str, Any]
+    class_names: list[str]
+    vocabulary_size: int | None
+    splits: dict[str, dict[str, Any]]
+    facts: dict[str, Any]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of the inputs of one example."""
+        return self._shape("inputs")
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """The shape of the targets of one example."""
+        return self._shape("targets")
+
+    def _shape(self, role: str) -> tuple[int, ...]:
+        split = next(iter(self.splits.values()))
+        return tuple(split[role]["shape"][1:])
 
 
 @dataclass(frozen=True)
@@ -51,22 +98,16 @@ class TrainingData:
         To learn from.
     validation : Split or None
         Held out of it, if the view asks for that.
-    manifest : dict
-        What the view says of them: classes, counts, hashes, origin.
+    manifest : Manifest
+        What the view says of them.
     words : list of str or None
         Of text: those that have an id of their own, the most frequent first.
     """
 
     train: Split
     validation: Split | None
-    manifest: dict[str, Any]
+    manifest: Manifest
     words: list[str] | None
-
-    @property
-    def class_names(self) -> list[str]:
-        """Names of the classes, none where targets are numbers."""
-        names: list[str] = self.manifest["class_names"]
-        return names
 
 
 def write_split(folder: Path, name: str, split: Split) -> dict[str, Any]:
@@ -121,18 +162,18 @@ def read_training_data(folder: Path) -> TrainingData:
     vocabulary = folder / VOCABULARY_FILE
     return TrainingData(
         train=read_split(folder, "train"),
-        validation=read_split(folder, "validation") if "validation" in manifest["splits"] else None,
+        validation=read_split(folder, "validation") if "validation" in manifest.splits else None,
         manifest=manifest,
         words=read_json(vocabulary) if vocabulary.exists() else None,
     )
 
 
-def write_manifest(folder: Path, content: dict[str, Any]) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write a folder's `manifest.json`."""
-    write_json(folder / MANIFEST_FILE, content)
+    write_json(folder / MANIFEST_FILE, asdict(manifest))
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """Read a folder's `manifest.json`.
 
     Raises
@@ -141,8 +182,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         If it is missing.
     """
     _require(folder / MANIFEST_FILE)
-    manifest: dict[str, Any] = read_json(folder / MANIFEST_FILE)
-    return manifest
+    return Manifest(**read_json(folder / MANIFEST_FILE))
 
 
 def _require(path: Path) -> None:

@@ -1,17 +1,13 @@
 """From raw text to the ids that a model was trained on."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from rnnbench.data.encoding import INDEX_FROM, START_ID, UNKNOWN_ID, pad
+from rnnbench.data.encoding import INDEX_FROM, START_ID, UNKNOWN_ID, Side, pad
 from rnnbench.data.ragged import Ragged
 from rnnbench.data.tokens import tokenize
-
-if TYPE_CHECKING:
-    from rnnbench.params import Side
 
 
 class TextEncoder:
@@ -28,12 +24,12 @@ class TextEncoder:
     """
 
     def __init__(
-        self, words: Sequence[str], sequence_length: int, padding: "Side", truncation: "Side"
+        self, words: Sequence[str], sequence_length: int, padding: Side, truncation: Side
     ) -> None:
         self._ids = {word: rank + INDEX_FROM for rank, word in enumerate(words, start=1)}
         self._sequence_length = sequence_length
-        self._padding: Side = padding
-        self._truncation: Side = truncation
+        self._padding = padding
+        self._truncation = truncation
 
     def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Encode texts.

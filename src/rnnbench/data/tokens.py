@@ -5,7 +5,7 @@ Source: the documentation of `keras.datasets.imdb` and of Keras's text preproces
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from rnnbench.data.ragged import Ragged
@@ -22,12 +22,24 @@ def tokenize(text: str) -> list[str]:
     return [token for token in text.lower().translate(_TO_SPACES).split(" ") if token]
 
 
-def rank_words(texts: Iterable[list[str]]) -> dict[str, int]:
-    """Rank words by how often they occur, 1 the most frequent, ties in order of appearance."""
+def rank_words(
+    texts: Iterable[list[str]], order: Callable[[Iterable[str]], Iterable[str]] = list
+) -> dict[str, int]:
+    """Rank words by how often they occur, 1 the most frequent.
+
+    Parameters
+    ----------
+    texts : iterable of list of str
+        The tokens of each text.
+    order : callable, default list
+        Orders words that occur equally often; it takes all words in order of appearance, which
+        is the default order.
+    """
     counts: Counter[str] = Counter()
     for tokens in texts:
         counts.update(tokens)
-    return {word: rank for rank, (word, _) in enumerate(counts.most_common(), start=1)}
+    ranked = sorted(order(counts), key=counts.__getitem__, reverse=True)
+    return {word: rank for rank, word in enumerate(ranked, start=1)}
 
 
 def to_ranks(texts: Iterable[list[str]], ranks: dict[str, int]) -> Ragged:

@@ -1,4 +1,4 @@
-"""Evaluating an experiment: every run on the test split, then the mean over seeds."""
+"""Evaluating an experiment: every run on the test split, then the means over seeds."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,18 +9,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rnnbench.data.prepared import read_manifest, read_split
-from rnnbench.evaluation import figures
-from rnnbench.evaluation.scoring import Evaluation, score_model
+from rnnbench.data.prepared import Split, read_manifest, read_split
+from rnnbench.errors import RnnbenchError
+from rnnbench.evaluation.figures import draw_confusion_matrix, draw_learning_curves
+from rnnbench.evaluation.trained import load_trained
+from rnnbench.figures import save_figure
 from rnnbench.files import atomic_file, atomic_folder, read_json, write_json
 from rnnbench.layout import (
     CONFUSION_FILE,
     DETAILS_FILE,
+    EVALUATION_FOLDER,
     FIGURES_FOLDER,
-    FIT_FOLDER,
     HISTORY_FILE,
     METRICS_FILE,
-    MODEL_FILE,
+    ORIGIN_FILE,
     PREDICTIONS_FOLDER,
     PREPARED_FOLDER,
     RECORD_FILE,
@@ -28,126 +30,151 @@ from rnnbench.layout import (
     RUNS_FOLDER,
     SCORES_FILE,
     TEST_FOLDER,
+    TIMING_FILE,
     seed_folder,
 )
-from rnnbench.models.saved import load_model
-from rnnbench.params import Params
+from rnnbench.tasks.task import TASKS, Evaluation, Task, sum_pairs
 from rnnbench.tracking.runs import Tracker
+
+# By the name of a run's folder, in the order of the seeds.
+Evaluations = dict[str, Evaluation]
+Records = dict[str, dict[str, Any]]
 
 
 def evaluate_experiment(
-    name: str,
-    params: Params,
+    experiment: str,
+    view: str,
     prepared: Path = PREPARED_FOLDER,
     runs: Path = RUNS_FOLDER,
     results: Path = RESULTS_FOLDER,
 ) -> dict[str, float]:
     """Evaluate an experiment's runs on the test split.
 
+    A run that diverged is recorded and not scored.
+
     Parameters
     ----------
-    name : str
-        An experiment of `params.yaml`.
-    params : Params
-        The parameters.
+    experiment : str
+        Its suite and its name, `SUITE/EXPERIMENT`: a folder of runs.
+    view : str
+        The view that it was trained on.
     prepared, runs, results : Path
-        Where views and models are, and where results go.
+        Where views and runs are, and where results go.
 
     Returns
     -------
     dict
-        The metrics written to `metrics.json`: means over seeds.
+        The metrics written to `metrics.json`: means over the seeds that were scored, none if all
+        diverged.
+
+    Raises
+    ------
+    RnnbenchError
+        If there are no runs.
     """
-    experiment = params.experiments[name]
-    view = params.views[experiment.view]
-    folder = results / experiment.suite / name
-    test = read_split(prepared / experiment.view / TEST_FOLDER, "test")
-    fit_manifest = read_manifest(prepared / experiment.view / FIT_FOLDER)
-    evaluations: dict[int, Evaluation] = {}
-    trackers: list[Tracker] = []
-    for seed in experiment.seeds:
-        run = runs / experiment.suite / name / seed_folder(seed)
-        model = load_model(run / MODEL_FILE)
-        evaluation = score_model(experiment, view, model, test, fit_manifest)
-        evaluations[seed] = evaluation
-        trackers.append(_track(run, seed, evaluation, folder))
-        print(f"{name}: seed {seed}, test {_shown(evaluation.metrics)}", flush=True)
-    run = runs / experiment.suite / name / seed_folder(experiment.seeds[0])
-    about = _about(prepared / experiment.view, fit_manifest, run)
-    metrics = _write_results(folder, evaluations, {"experiment": name, **about})
-    trackers[-1].log_experiment_metrics(metrics)
+    records = _read_records(runs / experiment)
+    test = read_split(prepared / view / TEST_FOLDER, "test")
+    task = TASKS[read_manifest(prepared / view / TEST_FOLDER).task]
+    evaluations = {
+        name: _evaluate(task, runs / experiment / name, test)
+        for name, record in records.items()
+        if "diverged" not in record
+    }
+    scores = _scores(task, prepared / view, runs / experiment, records, evaluations)
+    metrics = {}
+    if evaluations:
+        means = pd.DataFrame(scores["runs"]).T.mean()
+        metrics = {name: float(means[name]) for name in task.headline}
+    folder = results / experiment
+    with atomic_folder(folder / EVALUATION_FOLDER) as target:
+        write_json(target / SCORES_FILE, scores)
+        _write_evaluations(target, runs / experiment, records, evaluations)
+    confusions = sum_pairs([evaluation.confusions for evaluation in evaluations.values()])
+    _write_table(folder / CONFUSION_FILE, confusions)
+    write_json(folder / METRICS_FILE, metrics)
+    _track(folder / EVALUATION_FOLDER, records, scores, metrics)
     return metrics
 
 
-def _track(run: Path, seed: int, evaluation: Evaluation, folder: Path) -> Tracker:
-    """Draw a run's figures and show them, with its metrics, in MLflow."""
-    history = pd.read_csv(run / HISTORY_FILE).assign(seed=seed)
-    drawings: dict[str, Callable[[str], Figure]] = {
-        "learning_curves": partial(figures.draw_learning_curves, history),
-        **evaluation.drawings,
-    }
-    record = read_json(run / RECORD_FILE)
-    title = f"{record['experiment']}, seed {seed}"
-    with atomic_folder(folder / FIGURES_FOLDER / seed_folder(seed)) as target:
-        for name, draw in drawings.items():
-            figures.save_figure(draw(title), target / f"{name}.png")
-    tracker = Tracker(record)
-    drawn = sorted((folder / FIGURES_FOLDER / seed_folder(seed)).glob("*.png"))
-    tracker.log_evaluation(_all_metrics(evaluation), drawn)
-    return tracker
+def _read_records(folder: Path) -> Records:
+    records = [read_json(path) for path in folder.glob(f"*/{RECORD_FILE}")]
+    if not records:
+        raise RnnbenchError(
+            f"{folder} has no runs; `dvc repro train@{folder.name}` trains the experiment"
+        )
+    records.sort(key=lambda record: int(record["seed"]))
+    return {seed_folder(record["seed"]): record for record in records}
 
 
-def _all_metrics(evaluation: Evaluation) -> dict[str, float]:
-    named = {
-        f"{evaluation.baseline_name}_{name}": value for name, value in evaluation.baseline.items()
-    }
-    return {**evaluation.metrics, **named}
+def _evaluate(task: Task, run: Path, test: Split) -> Evaluation:
+    evaluation = task.evaluate(load_trained(run), test)
+    shown = "  ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
+    print(f"{run.parent.name}: {run.name}, test {shown}", flush=True)
+    return evaluation
 
 
-def _about(view: Path, fit_manifest: dict[str, Any], run: Path) -> dict[str, Any]:
-    """Return what a reader of the scores must know: the model's size and the data's origin."""
-    test_manifest = read_manifest(view / TEST_FOLDER)
-    splits = {**fit_manifest["splits"], **test_manifest["splits"]}
-    facts = ("view", "dataset", "route", "sources", "licence", "citation")
-    record = read_json(run / RECORD_FILE)
+def _scores(
+    task: Task, view: Path, runs: Path, records: Records, evaluations: Evaluations
+) -> dict[str, Any]:
+    """Return all metrics of each run, and what a reader must know about them."""
+    name, first = next(iter(records.items()))
+    fit, test = read_manifest(runs / name), read_manifest(view / TEST_FOLDER)
     return {
-        "layer_parameters": record["layer_parameters"],
-        "kernels": record["kernels"],
-        "environment": record["environment"],
+        "experiment": first["experiment"],
+        "task": task.name,
+        **{key: first[key] for key in ("model", "layer_parameters", "kernels", "environment")},
         "data": {
-            **{name: test_manifest[name] for name in facts},
-            "examples": {name: split["examples"] for name, split in splits.items()},
-            "test_examples_also_in_training": test_manifest["test_examples_also_in_training"],
-            "texts_without_words": {
-                name: lengths["without_words"]
-                for name, lengths in test_manifest.get("lengths", {}).items()
+            "view": test.view,
+            "dataset": test.dataset,
+            "parameters": test.parameters,
+            **read_json(view / TEST_FOLDER / ORIGIN_FILE),
+            "examples": {
+                split: facts["examples"] for split, facts in (fit.splits | test.splits).items()
             },
+            "test_examples_also_in_training": test.facts["test_examples_also_in_training"],
+        },
+        "runs": {
+            name: evaluation.metrics
+            | {f"{task.baseline_name}_{key}": value for key, value in evaluation.baseline.items()}
+            for name, evaluation in evaluations.items()
+        },
+        "diverged": {
+            name: record["diverged"] for name, record in records.items() if "diverged" in record
         },
     }
 
 
-def _write_results(
-    folder: Path, evaluations: dict[int, Evaluation], about: dict[str, Any]
-) -> dict[str, float]:
-    each = {seed_folder(seed): _all_metrics(evaluation) for seed, evaluation in evaluations.items()}
-    metrics = {str(key): float(value) for key, value in pd.DataFrame(each).T.mean().items()}
-    write_json(folder / SCORES_FILE, {**about, "runs": each})
-    _write_table(
-        folder / DETAILS_FILE,
-        pd.concat([run.details.assign(seed=seed) for seed, run in evaluations.items()]),
+def _write_evaluations(
+    folder: Path, runs: Path, records: Records, evaluations: Evaluations
+) -> None:
+    """Write everything but the scores: timing, details, predictions and figures."""
+    write_json(
+        folder / TIMING_FILE, {name: read_json(runs / name / TIMING_FILE) for name in records}
     )
-    pairs = ["actual", "predicted"]
-    confusions = pd.concat([run.confusions for run in evaluations.values()])
+    details = [run.details.assign(seed=records[name]["seed"]) for name, run in evaluations.items()]
     _write_table(
-        folder / CONFUSION_FILE, confusions.groupby(pairs, sort=False, as_index=False).sum()
+        folder / DETAILS_FILE, pd.concat(details) if details else pd.DataFrame(columns=["seed"])
     )
-    with atomic_folder(folder / PREDICTIONS_FOLDER) as predictions:
-        for seed, run in evaluations.items():
-            np.savez_compressed(
-                predictions / f"{seed_folder(seed)}.npz", allow_pickle=False, **run.predictions
-            )
-    write_json(folder / METRICS_FILE, metrics)
-    return metrics
+    (folder / PREDICTIONS_FOLDER).mkdir()
+    for name, evaluation in evaluations.items():
+        np.savez_compressed(
+            folder / PREDICTIONS_FOLDER / f"{name}.npz",
+            allow_pickle=False,
+            **evaluation.predictions,
+        )
+        _draw(folder / FIGURES_FOLDER / name, runs / name, records[name], evaluation)
+
+
+def _draw(folder: Path, run: Path, record: dict[str, Any], evaluation: Evaluation) -> None:
+    drawings: dict[str, Callable[[str], Figure]] = {
+        "learning_curves": partial(draw_learning_curves, pd.read_csv(run / HISTORY_FILE)),
+        **evaluation.drawings,
+    }
+    if len(evaluation.confusions):
+        drawings["confusion_matrix"] = partial(draw_confusion_matrix, evaluation.confusions)
+    for name, draw in drawings.items():
+        title = f"{record['experiment']}, seed {record['seed']}"
+        save_figure(draw(title), folder / f"{name}.png")
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
@@ -155,5 +182,13 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, index=False)
 
 
-def _shown(metrics: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+def _track(
+    folder: Path, records: Records, scores: dict[str, Any], metrics: dict[str, float]
+) -> None:
+    """Log the scores and figures of each run, and the means to their parent."""
+    for name, run_metrics in scores["runs"].items():
+        tracker = Tracker(records[name])
+        figures = sorted((folder / FIGURES_FOLDER / name).glob("*.png"))
+        tracker.log_evaluation(run_metrics, figures, scores["data"]["route"])
+    if metrics:
+        tracker.log_experiment_metrics(metrics)

@@ -1,36 +1,31 @@
-"""From an experiment's parameters to a compiled `keras.Model`."""
+"""From layers and a recipe to a compiled `keras.Model`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 
+from rnnbench.data.prepared import Manifest
 from rnnbench.errors import RnnbenchError
-from rnnbench.models.registry import build_layer
-from rnnbench.params import AnyView, Experiment, TextView, Training
+from rnnbench.models.architecture import complete, require_layers_fit_inputs, returning_sequences
+from rnnbench.models.heads import HEADS
+from rnnbench.models.optimizers import build_optimizer
+from rnnbench.models.variant import VARIANTS, build_layer
+from rnnbench.params import Layer, Training
 
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 
-
-def build_model(
-    experiment: Experiment,
-    view: AnyView,
-    input_shape: tuple[int, ...],
-    target_shape: tuple[int, ...],
-    class_count: int,
-) -> keras.Model:
-    """Build and compile an experiment's model.
+def build_model(layers: Mapping[str, Layer], training: Training, manifest: Manifest) -> keras.Model:
+    """Build and compile a model for a view.
 
     Parameters
     ----------
-    experiment : Experiment
-        Layers and training recipe.
-    view : AnyView
-        Its view; a text view gives the embedding its vocabulary size.
-    input_shape, target_shape : tuple of int
-        Shapes of one example's inputs and targets; the target shape of one class is empty.
-    class_count : int
-        Classes of the targets, 0 where they are numbers.
+    layers : mapping of Layer
+        From input to output, as in `params.yaml`; the view's task adds the output layer.
+    training : Training
+        Optimizer, precision, and whether the outputs are logits.
+    manifest : Manifest
+        The view's: its task, shapes and vocabulary.
 
     Returns
     -------
@@ -40,35 +35,51 @@ def build_model(
     Raises
     ------
     RnnbenchError
-        If the layers do not fit each other, the loss or the classes.
+        If the layers do not fit each other, the inputs or the task.
     """
-    vocabulary_size = view.vocabulary_size if isinstance(view, TextView) else None
-    dtype = "int32" if isinstance(view, TextView) else "float32"
-    layers = _build_layers(experiment, vocabulary_size)
+    require_layers_fit_inputs(layers, manifest)
+    dtype = "float32" if manifest.vocabulary_size is None else "int32"
+    built = _build_layers(layers, training, manifest)
     try:
-        model = keras.Sequential([keras.Input(input_shape, dtype=dtype), *layers])
+        model = keras.Sequential([keras.Input(manifest.input_shape, dtype=dtype), *built])
     except ValueError as error:
         raise RnnbenchError(f"the layers do not fit each other: {error}") from error
-    _require_output_fits(model, experiment.training, target_shape, class_count)
+    head = HEADS[manifest.task]
+    activation = getattr(built[-1], "activation", keras.activations.linear)
+    head.require_fits(
+        model.output_shape[1:],
+        keras.activations.serialize(activation),
+        manifest,
+        training.from_logits,
+    )
     model.compile(
-        optimizer=build_optimizer(experiment.training),
-        loss=build_loss(experiment.training),
-        metrics=["accuracy"] if class_count else [],
+        optimizer=build_optimizer(training),
+        loss=head.loss(manifest, training.from_logits),
+        metrics=head.metrics(manifest, training.from_logits),
     )
     return model
 
 
-def _build_layers(experiment: Experiment, vocabulary_size: int | None) -> list[keras.Layer]:
+def _build_layers(
+    layers: Mapping[str, Layer], training: Training, manifest: Manifest
+) -> list[keras.Layer]:
     """Make the layers in the precision that training asks for, the last one in float32.
 
     A loss of numbers with eight bits would hardly tell one model from the next.
     """
-    last = list(experiment.model)[-1]
-    layers = []
-    for name, layer in experiment.model.items():
-        with computing_in("float32" if name == last else experiment.training.precision):
-            layers.append(build_layer(layer, f"{name}_{layer.type}", vocabulary_size))
-    return layers
+    layers = complete(layers, manifest, training.from_logits)
+    sequences = returning_sequences(layers, manifest)
+    last = list(layers)[-1]
+    built = []
+    for name, layer in layers.items():
+        decided: dict[str, Any] = {}
+        if name in sequences:
+            decided["return_sequences"] = True
+        if VARIANTS[layer.type].takes_ids:
+            decided["vocabulary_size"] = manifest.vocabulary_size
+        with computing_in("float32" if name == last else training.precision):
+            built.append(build_layer(layer, name=f"{name}_{layer.type}", **decided))
+    return built
 
 
 @contextmanager
@@ -80,29 +91,6 @@ def computing_in(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def build_loss(training: Training) -> keras.losses.Loss:
-    """Make the loss that training minimises and evaluation reports."""
-    if training.loss == "binary_crossentropy":
-        return keras.losses.BinaryCrossentropy(from_logits=training.from_logits)
-    if training.loss == "mean_squared_error":
-        return keras.losses.MeanSquaredError()
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=training.from_logits)
-
-
-def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
-    """Make the optimizer.
-
-    The learning rate of step t is `learning_rate / (1 + learning_rate_decay * t)`, which is what
-    the `decay` argument of Keras's older optimizers did.
-    """
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = training.learning_rate
-    if training.learning_rate_decay:
-        rate = keras.optimizers.schedules.InverseTimeDecay(
-            training.learning_rate, decay_steps=1, decay_rate=training.learning_rate_decay
-        )
-    return OPTIMIZERS[training.optimizer](rate)
 
 
 def reset(model: keras.Model, new: keras.Model) -> None:
@@ -124,42 +112,3 @@ def _assign(variables: list[keras.Variable], values: list[keras.Variable]) -> No
 def count_parameters(model: keras.Model) -> dict[str, int]:
     """Count each layer's parameters, those that are not trained included."""
     return {layer.name: int(layer.count_params()) for layer in model.layers}
-
-
-def _require_output_fits(
-    model: keras.Model, training: Training, target_shape: tuple[int, ...], class_count: int
-) -> None:
-    if class_count:
-        _require_an_output_for_each_class(model, training, class_count)
-        target_shape = (*target_shape, model.output_shape[-1])
-    if training.loss != "mean_squared_error":
-        _require_activation_fits(model, training)
-    if model.output_shape[1:] != target_shape:
-        raise RnnbenchError(
-            f"the model puts out {model.output_shape[1:]} an example and {target_shape} is wanted:"
-            " return_sequences of the last recurrent layer decides whether every step puts out"
-            " something, the last layer how much; for one class an example, leave return_sequences"
-            " out"
-        )
-
-
-def _require_an_output_for_each_class(
-    model: keras.Model, training: Training, class_count: int
-) -> None:
-    wanted = 1 if training.loss == "binary_crossentropy" else class_count
-    outputs = model.output_shape[-1]
-    if outputs != wanted:
-        raise RnnbenchError(
-            f"the last layer has {outputs} outputs; {training.loss} over {class_count} classes"
-            f" needs {wanted}"
-        )
-
-
-def _require_activation_fits(model: keras.Model, training: Training) -> None:
-    activation = keras.activations.serialize(model.layers[-1].activation)
-    if training.from_logits != (activation == "linear"):
-        raise RnnbenchError(
-            f"from_logits is {str(training.from_logits).lower()} and the last layer's activation"
-            f" is {activation}: logits come from a linear layer, probabilities from sigmoid or"
-            " softmax"
-        )

@@ -67,6 +67,15 @@ class Layer(Protocol):
         """Run it."""
 
 
+def on_listed_weights(forward: Callable[..., Forward]) -> Callable[..., Forward]:
+    """Let a function take its weights in the list that Keras's `get_weights()` returns."""
+
+    def run(inputs: Array, weights: Sequence[Array], mask: Array | None = None) -> Forward:
+        return forward(inputs, Weights(*weights), mask=mask)
+
+    return run
+
+
 def sigmoid(values: Array) -> Array:
     """Return 1 / (1 + exp(-values)), written so that no exponential overflows."""
     return 0.5 * (1.0 + np.tanh(0.5 * values))

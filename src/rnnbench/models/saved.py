@@ -4,6 +4,8 @@ from pathlib import Path
 
 import keras
 
+from rnnbench.models.variant import CELLS, VARIANTS
+
 
 def save_model(model: keras.Model, path: Path) -> None:
     """Save a model without the optimizer's state, which prediction does not need."""
@@ -14,4 +16,7 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 def load_model(path: Path) -> keras.Model:
     """Load a saved model; code within it would be refused (Keras's safe mode)."""
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    components = (*VARIANTS.values(), *CELLS.values())
+    own = [component.define_class() for component in components if component.define_class]
+    classes = {keras.saving.get_registered_name(each): each for each in own}
+    return keras.saving.load_model(path, custom_objects=classes, compile=False, safe_mode=True)

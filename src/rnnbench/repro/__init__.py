@@ -1,5 +1,5 @@
-"""`dvc repro` that uses the machine: independent stages side by side.
+"""`dvc repro` with several stages at a time on one machine.
 
-DVC runs one stage after another, but several of its processes may work in one repository: while a
-stage's command runs, the repository is not locked. What runs, and what comes out, is DVC's affair.
+Several DVC processes may work in one repository: while the command of a stage runs, the repository
+is not locked. DVC decides which stages run and records them; this package decides when.
 """

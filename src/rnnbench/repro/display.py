@@ -1,7 +1,8 @@
 """What is seen while stages run side by side."""
 
 import time
-from types import TracebackType
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,7 +12,7 @@ from rnnbench.repro.schedule import Schedule
 
 
 class Display:
-    """One live display in a terminal, a line a stage elsewhere; to be used in a `with` block.
+    """One live display in a terminal, one line per stage elsewhere.
 
     Parameters
     ----------
@@ -24,42 +25,33 @@ class Display:
     def __init__(self, schedule: Schedule, jobs: int) -> None:
         self._schedule = schedule
         self._jobs = jobs
-        self._begun = 0
         self._since = time.monotonic()
         self._console = Console(highlight=False)
-        self._live = Live(
+
+    def live(self) -> AbstractContextManager[object]:
+        """Draw while the block runs, where there is a terminal."""
+        if not self._console.is_terminal:
+            return nullcontext()
+        return Live(
             get_renderable=self._draw, console=self._console, refresh_per_second=2, transient=True
         )
 
     def begin(self, stage: str) -> None:
-        """Say that a stage begins, where nothing is drawn live."""
-        self._begun += 1
+        """Show that a stage begins, where nothing is drawn live."""
         if not self._console.is_terminal:
-            self._print(f"[{self._begun}/{len(self._schedule.stages)}] {stage}")
+            begun = self._ended + len(self._schedule.running)
+            self._print(f"[{begun}/{len(self._schedule.stages)}] {stage}")
 
-    def end(self, stage: str, succeeded: bool, output: str) -> None:
-        """Say how long a stage took; show all that a failed one said."""
-        taken = clock(self._schedule.seconds[stage])
+    def end(self, stage: str, seconds: float, succeeded: bool, output: str) -> None:
+        """Show how long a stage took, and the output of a failed one."""
         if not succeeded:
-            self._print(f"{output}{stage} failed after {taken}")
+            self._print(f"{output}{stage} failed after {clock(seconds)}")
         elif self._console.is_terminal:
-            self._print(f"{taken:>8}  {stage}")
+            self._print(f"{clock(seconds):>8}  {stage}")
 
-    def __enter__(self) -> "Display":
-        """Begin to draw."""
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop drawing."""
-        if self._console.is_terminal:
-            self._live.stop()
+    @property
+    def _ended(self) -> int:
+        return len(self._schedule.seconds) + len(self._schedule.failed)
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -73,20 +65,16 @@ class Display:
         return Group(*running, Text(self._summary(now), style="bold"))
 
     def _summary(self, now: float) -> str:
-        done = len(self._schedule.seconds)
-        parts = [
-            f"{done} of {len(self._schedule.stages)} stages in {clock(now - self._since)}",
-        ]
+        stages = len(self._schedule.stages)
+        parts = [f"{self._ended} of {stages} stages in {clock(now - self._since)}"]
         if self._schedule.failed:
             parts.append(f"{len(self._schedule.failed)} failed")
-        remaining = self._schedule.remaining_seconds
-        if remaining is not None:
+        if (remaining := self._schedule.remaining_seconds) is not None:
             parts.append(f"about {clock(remaining / self._jobs)} left")
         return ", ".join(parts)
 
 
 def clock(seconds: float) -> str:
     """Return seconds as `m:ss` or `h:mm:ss`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    text = str(timedelta(seconds=round(seconds)))
+    return text.removeprefix("0:").removeprefix("0")

@@ -1,20 +1,20 @@
 """Which stage runs next."""
 
-import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 
 from rnnbench.repro.gpu import ON_GPU
-from rnnbench.repro.graph import Needs, kind
+from rnnbench.repro.pipeline import kind
 
-# These make tables of what there is: a failed experiment stands in them as not run.
+# They make tables of the results there are: a failed experiment is listed as not run.
 TABLES = ("compare", "layers", "report")
 
 
 @dataclass
 class Schedule:
-    """The stages that have to run, handed out to whoever asks for one.
+    """The order of the stages that have to run; who runs them is not its affair.
 
     Attributes
     ----------
@@ -23,15 +23,18 @@ class Schedule:
     needs : mapping
         What each stage of the pipeline needs.
     past_seconds : mapping
-        How long stages took before, where that is known. The longest is handed out first, so
-        that none is left for the end to wait for.
+        How long stages took before, where that is known. The longest begins first, so that none
+        is left for the end to wait for.
+    alone : collection of str, default ()
+        Stages that run with nothing beside them. They begin when no other stage can.
     most_on_gpu : int, optional
-        How many that compute on the GPU run at a time, at most.
+        How many stages that compute on the GPU run at a time, at most.
     """
 
     stages: Collection[str]
-    needs: Needs
+    needs: Mapping[str, Collection[str]]
     past_seconds: Mapping[str, float]
+    alone: Collection[str] = ()
     most_on_gpu: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)
@@ -39,39 +42,36 @@ class Schedule:
     skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Nothing has begun."""
-        self._waiting = dict.fromkeys(sorted(self.stages))
-        self._changed = threading.Condition()
-        self.stopped = False
+        """No stage has begun."""
+        wanted = sorted(self.stages)
+        self._ready: list[str] = []
+        self._sorter = TopologicalSorter(
+            {stage: [one for one in self.needs[stage] if one in self.stages] for stage in wanted}
+        )
+        self._sorter.prepare()
+        self._advance()
 
-    def next(self) -> str | None:
-        """Wait for a stage that can run and take it; None if there is none left."""
-        with self._changed:
-            while True:
-                self._skip_what_cannot_run()
-                if self.stopped or not self._waiting:
-                    return None
-                ready = [stage for stage in self._waiting if self._can_begin(stage)]
-                if ready:
-                    stage = max(ready, key=lambda one: self.past_seconds.get(one, 0.0))
-                    del self._waiting[stage]
-                    self.running[stage] = time.monotonic()
-                    return stage
-                self._changed.wait()
+    def begin(self) -> str | None:
+        """Take the next stage; None if none can begin beside those that run."""
+        possible = [stage for stage in self._ready if self._can_begin(stage)]
+        if not possible:
+            return None
+        past = self.past_seconds
+        stage = max(possible, key=lambda one: (one not in self.alone, past.get(one, 0.0)))
+        self._ready.remove(stage)
+        self.running[stage] = time.monotonic()
+        return stage
 
-    def end(self, stage: str, succeeded: bool) -> None:
-        """Note how a stage ended."""
-        with self._changed:
-            self.seconds[stage] = time.monotonic() - self.running.pop(stage)
-            if not succeeded:
-                self.failed.append(stage)
-            self._changed.notify_all()
-
-    def stop(self) -> None:
-        """Hand out nothing more."""
-        with self._changed:
-            self.stopped = True
-            self._changed.notify_all()
+    def end(self, stage: str, succeeded: bool) -> float:
+        """Note how a stage ended; return the seconds it took."""
+        seconds = round(time.monotonic() - self.running.pop(stage), 1)
+        if succeeded:
+            self.seconds[stage] = seconds
+        else:
+            self.failed.append(stage)
+        self._sorter.done(stage)
+        self._advance()
+        return seconds
 
     @property
     def remaining_seconds(self) -> float | None:
@@ -80,31 +80,34 @@ class Schedule:
         A stage takes what it took before, or what its kind takes on average.
         """
         known = {**self.past_seconds, **self.seconds}
-        left = [*self._waiting, *self.running]
+        left = set(self.stages) - {*self.seconds, *self.failed, *self.skipped}
         expected = [_expected(stage, known) for stage in left]
         if None in expected:
             return None
-        begun = sum(time.monotonic() - since for since in self.running.values())
+        begun = sum(time.monotonic() - since for since in list(self.running.values()))
         return max(sum(seconds for seconds in expected if seconds is not None) - begun, 0.0)
 
-    def _can_begin(self, stage: str) -> bool:
-        to_come = any(one in self._waiting or one in self.running for one in self.needs[stage])
-        return not to_come and self._has_room(stage)
+    def _advance(self) -> None:
+        """Find the stages whose needs are met; skip those whose needs failed."""
+        while found := self._sorter.get_ready():
+            for stage in found:
+                if self._cannot_run(stage):
+                    self.skipped.append(stage)
+                    self._sorter.done(stage)
+                else:
+                    self._ready.append(stage)
 
-    def _has_room(self, stage: str) -> bool:
+    def _can_begin(self, stage: str) -> bool:
+        if self.running and any(one in self.alone for one in [stage, *self.running]):
+            return False
         if self.most_on_gpu is None or kind(stage) not in ON_GPU:
             return True
         return sum(kind(one) in ON_GPU for one in self.running) < self.most_on_gpu
 
-    def _skip_what_cannot_run(self) -> None:
-        while stuck := [stage for stage in self._waiting if self._cannot_run(stage)]:
-            for stage in stuck:
-                del self._waiting[stage]
-            self.skipped += stuck
-
     def _cannot_run(self, stage: str) -> bool:
-        lost = {*self.failed, *self.skipped}
-        return kind(stage) not in TABLES and bool(lost & self.needs[stage])
+        return kind(stage) not in TABLES and not {*self.failed, *self.skipped}.isdisjoint(
+            self.needs[stage]
+        )
 
 
 def _expected(stage: str, known: Mapping[str, float]) -> float | None:

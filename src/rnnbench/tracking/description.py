@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rnnbench.data.dataset import DATASETS
 from rnnbench.layout import REPORT_FILE, REPORT_FOLDER
 from rnnbench.tracking.identity import repository_url
 
@@ -32,7 +33,8 @@ def _origin(record: Mapping[str, Any]) -> str:
     """Say from what it was made: data, stage, commit; and where it is reported."""
     repository = repository_url()
     commit = record.get("git_commit")
-    made = f"Data: {record['view']} ({record['citation']}). Stage: `{record['stage']}`"
+    citation = DATASETS[record["dataset"]].citation
+    made = f"Data: {record['view']} ({citation}). Stage: `{record['stage']}`"
     if commit:
         address = f"{repository}/commit/{commit}" if repository else None
         changed = ", with changes" if record.get("git_dirty") else ""

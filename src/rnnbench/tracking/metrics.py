@@ -1,5 +1,6 @@
 """What a run's files say in numbers, as MLflow's metrics: names, steps and moments."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -55,13 +56,14 @@ def _of_epochs(history: pd.DataFrame, timing: Mapping[str, Any], begun: int) -> 
     """Return what there is of each epoch, at the moment when it ended."""
     columns = {_name(column): history[column].tolist() for column in history.columns.drop("epoch")}
     for name, values in timing.items():
-        if isinstance(values, list) and name != "unfit":
+        if isinstance(values, list) and name != "timing_warnings":
             columns[f"timing/{name}"] = values
     validation = timing.get("validation_seconds", [0.0] * len(history))
     ends = np.cumsum(np.add(timing["epoch_seconds"], validation))
     for name, values in columns.items():
         for epoch, (value, end) in enumerate(zip(values, ends, strict=True), start=1):
-            yield _metric(name, value, begun + int(1000 * end), epoch)
+            if math.isfinite(value):  # of a diverged run there is nothing to draw
+                yield _metric(name, value, begun + int(1000 * end), epoch)
 
 
 def _of_timing(timing: Mapping[str, Any]) -> "Iterator[Metric]":

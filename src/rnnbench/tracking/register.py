@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 from mlflow import MlflowClient
 
+from rnnbench.data.dataset import DATASETS
+from rnnbench.data.prepared import read_manifest
 from rnnbench.errors import RnnbenchError
 from rnnbench.layout import HISTORY_FILE
 from rnnbench.tracking.runs import RUN_TAG, connect, find_run, model_of
@@ -18,33 +20,6 @@ LIMITS = (
     "It was trained by a fixed recipe to compare layers, not tuned to be the best model for its"
     " task. Scores are those of the test split above; on other data expect less."
 )
-DRAWN_BY_A_RULE = "It knows sequences drawn by one rule, of one length; it is of no other use."
-# And before using one that was trained on a certain data set.
-LIMITS_OF_DATA = {
-    "imdb": (
-        "It knows English film reviews that are clearly for or against, and calls any text one of"
-        " the two. Words outside its vocabulary are all the same to it, and of a long text it reads"
-        " a part."
-    ),
-    "reuters": (
-        "It knows English newswire of 1987 and gives any text one of its topics, two of which have"
-        " more than half of the examples."
-    ),
-    "mnist": (
-        "It knows single handwritten digits, light on dark and centred in 28 x 28 pixels, and calls"
-        " any image a digit."
-    ),
-    "moving_mnist": (
-        "It knows two handwritten digits that move steadily in 64 x 64 pixels and bounce off the"
-        " edges; nothing else that moves."
-    ),
-    "random_labels": (
-        "Its labels were drawn apart from its inputs: it can predict nothing and serves to compare"
-        " the cost of layers."
-    ),
-    "adding": DRAWN_BY_A_RULE,
-    "copying": DRAWN_BY_A_RULE,
-}
 
 
 @dataclass(frozen=True)
@@ -87,7 +62,11 @@ def register(experiment: str, root: Path, alias: str) -> Registered:
     RnnbenchError
         If the experiment has no run here, was not evaluated, or the server lacks the run.
     """
-    runs = [run for run in recorded_runs(root) if run.record["experiment"] == experiment]
+    runs = [
+        run
+        for run in recorded_runs(root)
+        if run.record["experiment"] == experiment and "diverged" not in run.record
+    ]
     if not runs:
         raise RnnbenchError(
             f"there is no run of {experiment!r} here: `dvc repro evaluate@{experiment}` makes one,"
@@ -131,7 +110,8 @@ def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
     record, data = run.record, scores["data"]
     examples = ", ".join(f"{count:,} {split}" for split, count in data["examples"].items())
     rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in run.metrics.items())
-    classes = ", ".join(record["class_names"][:10]) or "numbers, not classes"
+    names = read_manifest(run.folder).class_names
+    classes = ", ".join(names[:10]) or "numbers, not classes"
     commit = record.get("git_commit", "no repository")
     return "\n".join(
         [
@@ -148,7 +128,7 @@ def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
             "|---|---:|",
             rows,
             "",
-            f"**Limits.** {LIMITS} {LIMITS_OF_DATA[data['dataset']]}",
+            f"**Limits.** {LIMITS} {DATASETS[data['dataset']].limits}",
             "",
             f"**Origin.** Stage `{record['stage']}` of commit {commit}, seed {record['seed']},"
             f" run {record['run_id']}.",

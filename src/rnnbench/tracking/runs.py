@@ -14,6 +14,7 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from rnnbench.data.dataset import DATASETS
 from rnnbench.files import read_json
 from rnnbench.layout import RECORD_FILE, TIMING_FILE
 from rnnbench.tracking.description import describe_experiment, describe_run
@@ -41,7 +42,6 @@ TAGS_OF_RECORD = (
     "suite",
     "view",
     "dataset",
-    "data_route",
     "seed",
     "stage",
     "git_commit",
@@ -175,7 +175,7 @@ class Tracker:
         with mlflow.start_run(run_id=self._run_id, log_system_metrics=False):
             if not (run.inputs and run.inputs.dataset_inputs):
                 self._log_dataset()
-            if not model_of(run):
+            if not model_of(run) and "diverged" not in self.record:
                 self._describe_model(log_model(folder, self.record))
         # After the model, on whose page MLflow would show all that was logged before it.
         self._log_missing(run, metrics_of_training(folder, self.record["started_at"]))
@@ -184,9 +184,12 @@ class Tracker:
         self._client.set_tag(self._run_id, TRAINED_TAG, "true")
 
     @_forgiving
-    def log_evaluation(self, metrics: Mapping[str, float], figures: list[Path]) -> None:
-        """Log a run's test metrics and figures."""
+    def log_evaluation(
+        self, metrics: Mapping[str, float], figures: list[Path], data_route: str
+    ) -> None:
+        """Log a run's test metrics and figures, and by which route its data came."""
         self._log_test_metrics(self._run_id, metrics)
+        self._client.set_tag(self._run_id, "data_route", data_route)
         for figure in figures:
             self._client.log_artifact(self._run_id, str(figure), "figures")
 
@@ -206,7 +209,7 @@ class Tracker:
         When, in milliseconds since 1970, is now by default.
         """
         self._client.set_terminated(self._run_id, status, end_time)
-        if status != "FINISHED":
+        if status != "FINISHED" and "diverged" not in self.record:
             self._client.set_terminated(self._parent_id(), status)
 
     @contextmanager
@@ -221,7 +224,7 @@ class Tracker:
         except Exception:
             self.finish("FAILED")
             raise
-        self.finish()
+        self.finish("FAILED" if "diverged" in self.record else "FINISHED")
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -307,10 +310,12 @@ class Tracker:
 
         facts = flatten(timing, "timing", separator=".")
         tags = {name: value for name, value in facts.items() if isinstance(value, str)}
-        tags["timing.unfit"] = "; ".join(timing.get("unfit", []))
+        tags["timing.warnings"] = "; ".join(timing["timing_warnings"])
         for layer, found in self.record["kernels"].items():
             # The kernel and, if it is a slower one, the reason.
             tags |= {f"{name}.{layer}": value for name, value in found.items()}
+        if "diverged" in self.record:
+            tags["diverged"] = self.record["diverged"]
         total = sum(self.record["layer_parameters"].values())
         self._client.log_batch(
             self._run_id,
@@ -344,8 +349,8 @@ class Tracker:
         from mlflow.data.code_dataset_source import CodeDatasetSource
         from mlflow.data.meta_dataset import MetaDataset
 
-        names = ("dataset", "data_route", "citation")
-        source = CodeDatasetSource(tags={name: self.record[name] for name in names})
+        name = self.record["dataset"]
+        source = CodeDatasetSource(tags={"dataset": name, "citation": DATASETS[name].citation})
         dataset = MetaDataset(  # type: ignore[abstract]
             source, name=self.record["view"], digest=self.record["data_digest"]
         )

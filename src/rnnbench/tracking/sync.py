@@ -17,6 +17,7 @@ from rnnbench.commands import output_of
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import read_json
 from rnnbench.layout import (
+    EVALUATION_FOLDER,
     FIGURES_FOLDER,
     METRICS_FILE,
     RECORD_FILE,
@@ -58,7 +59,7 @@ class RecordedRun:
     @cached_property
     def scores(self) -> dict[str, Any] | None:
         """Its experiment's `scores.json`; None if the run was not evaluated."""
-        path = self.results / SCORES_FILE
+        path = self.results / EVALUATION_FOLDER / SCORES_FILE
         scores: dict[str, Any] = read_json(path) if path.exists() else {"runs": {}}
         return scores if self.folder.name in scores["runs"] else None
 
@@ -181,10 +182,12 @@ def _project(run: RecordedRun) -> None:
     tracker.log_training(run.folder)
     end, metrics = _end(run), run.metrics
     if metrics:
-        figures = run.results / FIGURES_FOLDER / run.folder.name
-        tracker.log_evaluation(metrics, sorted(figures.glob("*.png")))
+        assert run.scores
+        figures = run.results / EVALUATION_FOLDER / FIGURES_FOLDER / run.folder.name
+        route = run.scores["data"]["route"]
+        tracker.log_evaluation(metrics, sorted(figures.glob("*.png")), route)
         tracker.log_experiment_metrics(read_json(run.results / METRICS_FILE), end)
-    tracker.finish(end_time=end)
+    tracker.finish("FAILED" if "diverged" in run.record else "FINISHED", end_time=end)
     if tracker.failed:
         raise RnnbenchError(
             f"the tracking server failed at {run.name}; `rnnbench track sync` goes on from there"

@@ -110,9 +110,9 @@ class DeviceUsage:
         """Return the GPU's energy since the block began, idling subtracted; None if not counted."""
         return self._monitor.joules() if self._monitor else None
 
-    def unfit(self) -> list[str]:
+    def timing_warnings(self) -> list[str]:
         """Say what speaks against times taken in the block."""
-        return self._monitor.unfit() if self._monitor else []
+        return self._monitor.timing_warnings() if self._monitor else []
 
     def summary(self) -> dict[str, Any]:
         """Return `device`, the process's peak memory, and of a GPU what `GpuMonitor` says of it.

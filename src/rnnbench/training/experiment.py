@@ -1,5 +1,6 @@
 """An experiment: one run for each seed, and the files that say everything about them."""
 
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,12 +10,13 @@ import keras
 import numpy as np
 import pandas as pd
 
-from rnnbench.data.prepared import TrainingData, read_training_data
+from rnnbench.data.prepared import Manifest, TrainingData, read_training_data
 from rnnbench.files import atomic_file, atomic_folder, text_digest, write_json
 from rnnbench.layout import (
     FIT_FOLDER,
     HISTORY_FILE,
     INPUT_EXAMPLE_FILE,
+    MANIFEST_FILE,
     MODEL_FILE,
     PREPARED_FOLDER,
     RECORD_FILE,
@@ -25,8 +27,9 @@ from rnnbench.layout import (
     VOCABULARY_FILE,
     seed_folder,
 )
+from rnnbench.models.describe import describe_model
 from rnnbench.models.saved import save_model
-from rnnbench.params import Params
+from rnnbench.params import Experiment, Params
 from rnnbench.tracking.identity import dvc_stage, made_from, new_identifier
 from rnnbench.tracking.runs import Tracker
 from rnnbench.training.devices import environment
@@ -42,6 +45,8 @@ def train_experiment(
 ) -> None:
     """Train an experiment once for each seed and write what came out.
 
+    A seed whose loss is not finite is recorded as diverged, and the others go on.
+
     Parameters
     ----------
     name : str
@@ -49,7 +54,8 @@ def train_experiment(
     params : Params
         The parameters.
     prepared, runs, results : Path
-        Where views are, and where models and records, and small results go.
+        Where views are, and where runs and the learning curves go. The folder of a seed appears
+        when it is complete.
 
     Raises
     ------
@@ -57,80 +63,80 @@ def train_experiment(
         If the view is missing or the model does not fit it.
     """
     experiment = params.experiments[name]
-    data = read_training_data(prepared / experiment.view / FIT_FOLDER)
-    common = _common_record(name, params, data)
+    view = prepared / experiment.view / FIT_FOLDER
+    data = read_training_data(view)
+    common = _common_record(experiment, params, data.manifest)
+    folder = runs / experiment.suite / name
+    shutil.rmtree(folder, ignore_errors=True)
     histories: list[dict[str, float]] = []
-    timings: dict[str, Any] = {}
     model = None  # all seeds share what is traced and compiled for the first
-    with atomic_folder(runs / experiment.suite / name) as folder:
-        for seed in experiment.seeds:
-            print(f"{name}: seed {seed}, {len(data.train):,} training examples", flush=True)
-            record = {**common, "seed": seed, "run_id": new_identifier()}
-            record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-            trained = _run(record, params, data, folder / seed_folder(seed), model)
-            model = trained.model
-            histories += [{"seed": seed, **metrics} for metrics in trained.history]
-            timings[seed_folder(seed)] = trained.timing
+    for seed in experiment.seeds:
+        print(f"{name}: seed {seed}, {len(data.train):,} training examples", flush=True)
+        record = {**common, "seed": seed, "run_id": new_identifier()}
+        record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        with atomic_folder(folder / seed_folder(seed)) as run:
+            shutil.copy(view / MANIFEST_FILE, run)
+            if data.words is not None:
+                shutil.copy(view / VOCABULARY_FILE, run)
+            trained = _run(record, experiment, data, run, model)
+        model = trained.model
+        histories += [{"seed": seed, **metrics} for metrics in trained.history]
     _write_table(results / experiment.suite / name / HISTORY_FILE, histories)
-    write_json(results / experiment.suite / name / TIMING_FILE, timings)
 
 
 def _run(
     record: dict[str, Any],
-    params: Params,
+    experiment: Experiment,
     data: TrainingData,
     folder: Path,
     earlier: keras.Model | None,
 ) -> Trained:
-    """Train with one seed; the files are whole before MLflow is told of them."""
-    experiment = params.experiments[record["experiment"]]
+    """Train with one seed; the files are complete before MLflow is told of them."""
     tracker = Tracker(record)
     with tracker.running():
         trained = train_run(
             experiment,
-            params.views[experiment.view],
             data,
             record["seed"],
             tracker,
-            deterministic=params.deterministic,
-            compiled_loops=params.compiled_loops,
+            deterministic=record["parameters"]["deterministic"],
+            compiled_loops=record["parameters"]["compiled_loops"],
             earlier=earlier,
         )
         record["layer_parameters"] = trained.layer_parameters
         record["kernels"] = trained.kernels
-        _save_run(folder, record, trained, data.words)
+        if trained.diverged:
+            record["diverged"] = trained.diverged
+            print(f"  seed {record['seed']} diverged: {trained.diverged}", flush=True)
+        _save_run(folder, record, trained)
         tracker.log_training(folder)
     return trained
 
 
-def _common_record(name: str, params: Params, data: TrainingData) -> dict[str, Any]:
+def _common_record(experiment: Experiment, params: Params, manifest: Manifest) -> dict[str, Any]:
     """Return what identifies every run of an experiment, whatever its seed."""
-    manifest = data.manifest
-    experiment = params.experiments[name]
     hashes = "".join(
         split[role]["sha256"]
-        for split in manifest["splits"].values()
+        for split in manifest.splits.values()
         for role in ("inputs", "targets")
     )
     return {
         "experiment_id": new_identifier(),
-        "experiment": name,
+        "experiment": experiment.name,
         "suite": experiment.suite,
         "view": experiment.view,
-        "dataset": manifest["dataset"],
-        "data_route": manifest["route"],
+        "dataset": manifest.dataset,
+        "model": describe_model(experiment.layers, manifest, experiment.training.from_logits),
         "data_digest": text_digest(hashes),
-        "citation": manifest["citation"],
-        "class_names": data.class_names,
-        "stage": dvc_stage(f"train@{name}"),
+        "stage": dvc_stage(f"train@{experiment.name}"),
         **made_from(),
         "parameters": {
-            "view": params.views[experiment.view].model_dump(),
+            "view": manifest.parameters,
             "model": {
                 layer: options.model_dump(exclude_none=True)
-                for layer, options in experiment.model.items()
+                for layer, options in experiment.layers.items()
             },
-            "training": experiment.training.model_dump(),
+            "training": experiment.training.model_dump(exclude_none=True),
             "deterministic": params.deterministic,
             "compiled_loops": params.compiled_loops,
         },
@@ -138,21 +144,17 @@ def _common_record(name: str, params: Params, data: TrainingData) -> dict[str, A
     }
 
 
-def _save_run(
-    folder: Path, record: dict[str, Any], trained: Trained, words: list[str] | None
-) -> None:
+def _save_run(folder: Path, record: dict[str, Any], trained: Trained) -> None:
     """Write all that is needed to say what the run was, and to predict with its model."""
-    folder.mkdir()
-    begun = time.perf_counter()
-    save_model(trained.model, folder / MODEL_FILE)
-    trained.timing["saving_seconds"] = time.perf_counter() - begun
+    if not trained.diverged:
+        started = time.perf_counter()
+        save_model(trained.model, folder / MODEL_FILE)
+        trained.timing["saving_seconds"] = time.perf_counter() - started
     write_json(folder / RECORD_FILE, record)
     _write_table(folder / HISTORY_FILE, trained.history)
     _write_table(folder / SYSTEM_METRICS_FILE, trained.system_metrics)
     write_json(folder / TIMING_FILE, trained.timing)
     np.save(folder / INPUT_EXAMPLE_FILE, trained.input_example, allow_pickle=False)
-    if words is not None:
-        write_json(folder / VOCABULARY_FILE, words)
 
 
 def _write_table(path: Path, rows: list[dict[str, float]]) -> None:

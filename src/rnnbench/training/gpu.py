@@ -76,7 +76,7 @@ class GpuMonitor:
             facts |= {"gpu_energy_joules": self._used, "gpu_idle_watts": self._idle_watts}
         return facts
 
-    def unfit(self) -> list[str]:
+    def timing_warnings(self) -> list[str]:
         """Say what speaks against the times: another process that computed on the GPU."""
         others = self._most_processes - 1
         return [f"processes of others on the GPU: {others}"] if others > 0 else []

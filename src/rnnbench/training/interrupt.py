@@ -34,6 +34,8 @@ class EndBetweenSteps(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         if self._may_be_interrupted():
             signal.signal(signal.SIGINT, self._before)
+        if kind is None:  # it was asked for after the last step
+            self._end_if_asked()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """End training if it was asked for."""

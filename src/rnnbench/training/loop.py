@@ -7,13 +7,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from rnnbench.data.batches import Batches, keras_input, scaled
 from rnnbench.data.prepared import TrainingData
 from rnnbench.models.build import build_model, count_parameters, reset
 from rnnbench.models.fast import accelerate
+from rnnbench.models.inputs import scaled
 from rnnbench.models.kernels import recurrent_kernels, require_masks_fit
-from rnnbench.params import AnyView, Experiment, TextView
+from rnnbench.params import Experiment
 from rnnbench.tracking.runs import Tracker
+from rnnbench.training.batches import Batches, keras_input
 from rnnbench.training.determinism import seed_everything
 from rnnbench.training.devices import DeviceUsage, has_gpu
 from rnnbench.training.interrupt import EndBetweenSteps
@@ -43,6 +44,8 @@ class Trained:
         What ran each recurrent layer; see `recurrent_kernels`.
     input_example : ndarray
         Inputs as the model takes them.
+    diverged : str or None
+        Why the run has no model to use: when its loss was not finite. None if it was.
     """
 
     model: keras.Model
@@ -52,6 +55,7 @@ class Trained:
     layer_parameters: dict[str, int]
     kernels: dict[str, dict[str, str]]
     input_example: Any
+    diverged: str | None
 
 
 class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
@@ -80,7 +84,6 @@ class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
 
 def train_run(
     experiment: Experiment,
-    view: AnyView,
     data: TrainingData,
     seed: int,
     tracker: Tracker,
@@ -93,10 +96,10 @@ def train_run(
 
     Parameters
     ----------
-    experiment, view
-        What to train on what.
+    experiment : Experiment
+        What to train and how.
     data : TrainingData
-        What training may see.
+        What training may see of its view.
     seed : int
         Decides weights, order and dropout.
     tracker : Tracker
@@ -117,14 +120,12 @@ def train_run(
     ------
     RnnbenchError
         If the layers do not fit each other, the data, or the device.
-    FloatingPointError
-        If the training loss is not finite.
     """
     seed_everything(seed, deterministic)
     recipe = experiment.training
     train, validation = data.train, data.validation
     begun = time.perf_counter()
-    model = _begin(experiment, view, data, earlier, compiled_loops=compiled_loops)
+    model = _begin(experiment, data, earlier, compiled_loops=compiled_loops)
     build_seconds = time.perf_counter() - begun
     batches = Batches(train, recipe.batch_size, shuffle_seed=seed)
     held_out = keras_input(Batches(validation, recipe.batch_size)) if validation else None
@@ -139,7 +140,6 @@ def train_run(
             verbose=0,
             callbacks=[timing, report, keras.callbacks.TerminateOnNaN(), ending],
         )
-    _require_finite_loss(report.history)
     timed = timing.summary(len(train))
     return Trained(
         model,
@@ -147,7 +147,7 @@ def train_run(
         {
             "build_seconds": build_seconds,
             **timed,
-            "unfit": [*timed["unfit"], *usage.unfit()],
+            "timing_warnings": [*timed["timing_warnings"], *usage.timing_warnings()],
             "logging_seconds": report.logging_seconds,
             **usage.summary(),
         },
@@ -155,40 +155,37 @@ def train_run(
         count_parameters(model),
         recurrent_kernels(model, recipe.batch_size),
         scaled(train.inputs[:EXAMPLES_IN_MODEL_SIGNATURE]),
+        _divergence(report.history),
     )
 
 
 def _begin(
     experiment: Experiment,
-    view: AnyView,
     data: TrainingData,
     earlier: keras.Model | None,
     *,
     compiled_loops: bool,
 ) -> keras.Model:
     """Return a model in the state that the seed gives it: a new one, or the earlier one reset."""
-    examples = data.train
-    model = build_model(
-        experiment,
-        view,
-        examples.inputs.shape[1:],
-        examples.targets.shape[1:],
-        len(data.class_names),
-    )
+    manifest = data.manifest
+    model = build_model(experiment.layers, experiment.training, manifest)
     if earlier is not None:
         reset(earlier, model)
         return earlier
-    if has_gpu() and isinstance(view, TextView):
-        require_masks_fit(model, view.padding, experiment.view)
+    padding = manifest.parameters.get("padding")
+    if padding and has_gpu():
+        require_masks_fit(model, padding, experiment.view)
     if compiled_loops:
         accelerate(model, experiment.training.batch_size)
     return model
 
 
-def _require_finite_loss(history: list[dict[str, float]]) -> None:
-    losses = [metrics["loss"] for metrics in history]
-    if not np.all(np.isfinite(losses)):
-        raise FloatingPointError(
-            f"the training loss is not finite: {losses}; lower the learning rate or change the"
-            " activation"
-        )
+def _divergence(history: list[dict[str, float]]) -> str | None:
+    """Say in which epoch the loss was not finite; None if it always was."""
+    for metrics in history:
+        if not np.isfinite(metrics["loss"]):
+            return (
+                f"the training loss is not finite in epoch {metrics['epoch']:.0f}; lower the"
+                " learning rate or change the activation"
+            )
+    return None

@@ -4,7 +4,7 @@ The protocol. A step's clock runs from Keras's `on_train_batch_begin` until its 
 host: a device that works asynchronously has then done the step; fetching its input is part of it.
 Two steps may trace and compile and are kept apart: the first of all, and the last of the first
 epoch, whose batch may be smaller. An epoch's clock stops before validation and before what other
-callbacks do when it ends, logging included. `unfit` says what speaks against believing the times.
+callbacks do when it ends, logging included. `timing_warnings` says what speaks against the times.
 """
 
 import math
@@ -115,7 +115,8 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
             `step_milliseconds` (p50, p95 and p99 of all steps but those that may compile; absent
             with fewer than three), `first_step_seconds`, `compile_seconds` (the two steps that may
             compile less a median one each), `examples_per_second` and `steps_per_second` (without
-            compiling), and `unfit`: a list of what speaks against the times, empty if nothing does.
+            compiling), and `timing_warnings`: what speaks against the times, empty if nothing
+            does.
         """
         may_compile = {0, (self._steps_of_first_epoch or len(self.step_seconds)) - 1}
         steady = [
@@ -131,7 +132,7 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
             "first_step_seconds": self.step_seconds[0],
             "examples_per_second": examples_per_epoch * len(self.epoch_seconds) / spent,
             "steps_per_second": len(self.step_seconds) / spent,
-            "unfit": self._unfit(),
+            "timing_warnings": self._timing_warnings(),
         }
         if steady:
             percentiles = {
@@ -152,7 +153,7 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def _read(self) -> Reading:
         return Reading(time.perf_counter(), time.process_time(), self._joules())
 
-    def _unfit(self) -> list[str]:
+    def _timing_warnings(self) -> list[str]:
         reasons = []
         missed = self.unexplained()
         if missed > STEPS_MAY_MISS:

@@ -12,8 +12,7 @@ WORTH_COMPILING = 100_000
 def compile_updates(optimizer: keras.optimizers.Optimizer) -> None:
     """Let XLA compile the optimizer's own `update_step` for each large variable; once is enough.
 
-    What it computes stays Keras's, down to what becomes of ids that occur several times in a batch:
-    their gradients are added before Adam or RMSprop sees them, and so are their squares.
+    What it computes stays Keras's, repeated ids included.
     """
     stock = type(optimizer).update_step.__get__(optimizer)
 

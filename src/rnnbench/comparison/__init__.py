@@ -1,0 +1,1 @@
+"""Statistics, claims, tables, figures and the report, from what evaluation wrote."""

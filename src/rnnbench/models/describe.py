@@ -1,0 +1,42 @@
+"""Models in one line, in Keras's names."""
+
+from collections.abc import Mapping
+
+from rnnbench.data.prepared import Manifest
+from rnnbench.models.architecture import complete
+from rnnbench.params import Layer
+
+# Options whose value says by itself what it is.
+BARE = ("units", "filters", "rate", "activation")
+
+
+def describe_model(
+    layers: Mapping[str, Layer], manifest: Manifest | None = None, from_logits: bool = False
+) -> str:
+    """Write a model's layers in one line: "Embedding 128 → LSTM 32 → Dense 1 sigmoid".
+
+    Parameters
+    ----------
+    layers : mapping of Layer
+        From `params.yaml`. Options that are absent there are Keras's defaults and not in the line.
+    manifest : Manifest, optional
+        Of the view. With it, the line ends with the output layers.
+    from_logits : bool, default False
+        Whether the model's outputs are before their sigmoid or softmax.
+    """
+    if manifest is not None:
+        layers = complete(layers, manifest, from_logits)
+    return " → ".join(map(_describe, layers.values()))
+
+
+def _describe(layer: Layer) -> str:
+    words, held = [], []
+    for name, value in layer:
+        if isinstance(value, Layer):
+            held.append(value)
+        elif isinstance(value, Mapping):
+            held += value.values()
+        elif name in layer.model_fields_set and name != "type":
+            words.append(str(value) if name in BARE else f"{name}={value}")
+    inside = f"({', '.join(map(_describe, held))})" if held else ""
+    return " ".join([type(layer).__name__ + inside, *words])

@@ -1,0 +1,51 @@
+"""`params.yaml`: what it accepts, and how it is read."""
+
+from rnnbench.params.load import (
+    PARAMS_FILE,
+    Params,
+    load_params,
+    parse_params,
+    read_yaml,
+    validate,
+)
+from rnnbench.params.schema import (
+    CellField,
+    DatasetSettings,
+    Download,
+    Experiment,
+    Fraction,
+    Layer,
+    LayerField,
+    LayerTable,
+    Name,
+    Section,
+    Suite,
+    Target,
+    Training,
+    View,
+    numbered,
+)
+
+__all__ = [
+    "PARAMS_FILE",
+    "CellField",
+    "DatasetSettings",
+    "Download",
+    "Experiment",
+    "Fraction",
+    "Layer",
+    "LayerField",
+    "LayerTable",
+    "Name",
+    "Params",
+    "Section",
+    "Suite",
+    "Target",
+    "Training",
+    "View",
+    "load_params",
+    "numbered",
+    "parse_params",
+    "read_yaml",
+    "validate",
+]

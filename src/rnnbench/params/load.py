@@ -1,0 +1,230 @@
+"""`params.yaml` as typed, validated objects.
+
+The file is the interface: a key that is unknown, misspelt or of the wrong type is an error that
+names the key, the file and what is accepted.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainValidator,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from rnnbench.errors import RnnbenchError
+from rnnbench.params.schema import (
+    DatasetSettings,
+    Download,
+    Experiment,
+    ExperimentLine,
+    Layers,
+    LayerTable,
+    Name,
+    Section,
+    Seed,
+    Suite,
+    Training,
+    View,
+    ViewField,
+)
+from rnnbench.registry import Registry, choices
+
+PARAMS_FILE = Path("params.yaml")
+
+Part = TypeVar("Part", bound=Section)
+
+
+def _datasets(content: Any) -> dict[str, DatasetSettings]:
+    """Validate each data set's parameters by what its module accepts."""
+    from rnnbench.data.dataset import DATASETS
+
+    if not isinstance(content, Mapping):
+        raise ValueError("a mapping of data sets is needed")
+    for name in content:
+        _require_known("data set", name, DATASETS)
+    faults: list[str] = []
+    settings = {}
+    for name, values in content.items():
+        try:
+            settings[name] = DATASETS[name].settings.model_validate(values)
+        except ValidationError as error:
+            faults += [f"{name}.{_describe(fault)}" for fault in error.errors()]
+    if faults:
+        raise ValueError("; ".join(faults))
+    return settings
+
+
+class Params(Section):
+    """The whole file."""
+
+    seeds: PositiveInt
+    first_seed: Seed
+    deterministic: bool
+    compiled_loops: bool
+    download: Download
+    layer_table: LayerTable
+    datasets: Annotated[
+        dict[str, DatasetSettings],
+        PlainValidator(_datasets),
+        AfterValidator(Registry.named("data set")),
+    ]
+    views: Annotated[dict[Name, ViewField], AfterValidator(Registry.named("view"))]
+    models: Annotated[dict[Name, Layers], AfterValidator(Registry.named("model"))]
+    lines: Annotated[dict[Name, ExperimentLine], Field(min_length=1, alias="experiments")]
+    suites: Annotated[dict[Name, Suite], AfterValidator(Registry.named("suite"))]
+
+    @model_validator(mode="after")
+    def _parts_fit_each_other(self) -> "Params":
+        for name, view in self.views.items():
+            _require_known(f"views.{name}.dataset", view.dataset, self.datasets)
+        for name, line in self.lines.items():
+            for key, known in (
+                ("suite", self.suites),
+                ("view", self.views),
+                ("model", self.models),
+            ):
+                _require_known(f"experiments.{name}.{key}", getattr(line, key), known)
+        for name in self.suites:
+            if not self.experiment_names(name):
+                raise ValueError(f"suites.{name} has no experiment; give it one or leave it out")
+        for experiment in self.experiments.values():
+            _require_layers_fit_view(experiment, self.views[experiment.view])
+        return self
+
+    @cached_property
+    def experiments(self) -> Mapping[str, Experiment]:
+        """Every experiment by name, with its layers and its training."""
+        found: Registry[Experiment] = Registry("experiment")
+        found.update({name: self._experiment(name, line) for name, line in self.lines.items()})
+        return found
+
+    def experiment_names(self, suite: str) -> list[str]:
+        """Return the experiments of a suite, in the order of the file."""
+        return [name for name, line in self.lines.items() if line.suite == suite]
+
+    def _experiment(self, name: str, line: ExperimentLine) -> Experiment:
+        training = _with_overrides(name, self.suites[line.suite].training, line.overrides)
+        seeds = range(self.first_seed, self.first_seed + (training.seeds or self.seeds))
+        return Experiment(
+            name,
+            line.suite,
+            line.view,
+            line.model,
+            self.models[line.model],
+            training,
+            list(seeds),
+        )
+
+
+def _with_overrides(name: str, training: Training, overrides: Mapping[str, Any]) -> Training:
+    try:
+        return Training.model_validate({**training.model_dump(), **overrides})
+    except ValidationError as error:
+        faults = [f"experiments.{name}.{_describe(fault)}" for fault in error.errors()]
+        raise ValueError("; ".join(faults)) from error
+
+
+def _require_known(where: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ValueError(f"{where}: {name!r} does not exist; {choices(name, known)}")
+
+
+def _require_layers_fit_view(experiment: Experiment, view: View) -> None:
+    first = experiment.layers["layer_1"]
+    reads_words = "vocabulary_size" in type(view).model_fields
+    if (first.type == "embedding") != reads_words:
+        wanted = "an embedding" if reads_words else "no embedding"
+        raise ValueError(
+            f"experiments.{experiment.name}: view {experiment.view!r} of {view.dataset} needs"
+            f" {wanted} as the first layer of its model; {experiment.model!r} begins with"
+            f" {first.type}"
+        )
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and validate `params.yaml`.
+
+    Parameters
+    ----------
+    path : Path, default "params.yaml"
+        The file, read as DVC reads it (YAML 1.2).
+
+    Returns
+    -------
+    Params
+        The whole file as typed objects.
+
+    Raises
+    ------
+    RnnbenchError
+        If the file is missing, is not YAML or says something that is not accepted. Every
+        fault is named at once.
+    """
+    return parse_params(read_yaml(path), str(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file as DVC reads it.
+
+    Raises
+    ------
+    RnnbenchError
+        If the file is missing or is not YAML.
+    """
+    if not path.exists():
+        raise RnnbenchError(f"{path} does not exist; run the command in the project's root folder")
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise RnnbenchError(f"{path} is not valid YAML: {error}") from error
+
+
+def parse_params(content: Any, source: str) -> Params:
+    """Validate parameters that were read already.
+
+    Parameters
+    ----------
+    content : Any
+        What a YAML file holds.
+    source : str
+        What to call the file in an error.
+
+    Raises
+    ------
+    RnnbenchError
+        If something is not accepted.
+    """
+    return validate(Params, content, source)
+
+
+def validate(section: type[Part], content: Any, source: str) -> Part:
+    """Validate the content of a file; every fault of it is named in one error.
+
+    Raises
+    ------
+    RnnbenchError
+        If something is not accepted.
+    """
+    try:
+        return section.model_validate(content)
+    except ValidationError as error:
+        faults = "\n".join(f"  {_describe(fault)}" for fault in error.errors())
+        raise RnnbenchError(f"{source} cannot be used:\n{faults}") from error
+
+
+def _describe(fault: ErrorDetails) -> str:
+    message = fault["msg"].removeprefix("Value error, ")
+    where = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    if fault["type"] not in ("value_error", "missing"):
+        message += f"; given: {fault['input']!r}"
+    return f"{where}: {message}" if where else message

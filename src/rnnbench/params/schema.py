@@ -1,0 +1,243 @@
+"""The sections of `params.yaml`, one class for each.
+
+What a layer, a cell, a view or a data set accepts stands with its variant or its data set; the file
+looks it up by name, so that a new one is known here without a change.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PositiveFloat,
+    PositiveInt,
+    SerializeAsAny,
+    model_validator,
+)
+
+from rnnbench.registry import choices
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are errors, values are not coerced or changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @classmethod
+    def accepted_keys(cls) -> list[str]:
+        """Return the keys that the section accepts."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_known(cls, values: Any) -> Any:
+        accepted = cls.accepted_keys()
+        for key in values if isinstance(values, Mapping) else ():
+            if key not in accepted:
+                known = choices(str(key), accepted) if accepted else "no key is accepted here"
+                raise ValueError(f"unknown key {key!r}; {known}")
+        return values
+
+
+class Layer(Section):
+    """A layer or a cell of a model; an option that is absent is Keras's default."""
+
+    type: str
+
+
+class View(Section):
+    """What every view has; a limit that is absent means all examples."""
+
+    dataset: str
+    train_examples: PositiveInt | None = None
+    test_examples: PositiveInt | None = None
+    validation_fraction: Fraction = 0.0
+
+
+class DatasetSettings(Section):
+    """The parameters of a data set."""
+
+
+def _layer_options() -> Mapping[str, type[Layer]]:
+    from rnnbench.models.variant import VARIANTS
+
+    return {name: variant.options for name, variant in VARIANTS.items()}
+
+
+def _cell_options() -> Mapping[str, type[Layer]]:
+    from rnnbench.models.variant import CELLS
+
+    return {name: cell.options for name, cell in CELLS.items()}
+
+
+def _view_options() -> Mapping[str, type[View]]:
+    from rnnbench.data.dataset import DATASETS
+
+    return {name: dataset.view for name, dataset in DATASETS.items()}
+
+
+def _chosen_by(
+    key: str, options: Callable[[], Mapping[str, type[Section]]]
+) -> Callable[[Any], Section]:
+    """Return a validator that takes the section's class from one of its keys."""
+
+    def parse(content: Any) -> Section:
+        if isinstance(content, Section):
+            return content
+        known = options()
+        if not isinstance(content, Mapping) or key not in content:
+            raise ValueError(f"the key {key!r} is missing; {choices('', known)}")
+        name = content[key]
+        if name not in known:
+            raise ValueError(f"{key} {name!r} does not exist; {choices(str(name), known)}")
+        return known[name].model_validate(content)
+
+    return parse
+
+
+LayerField = Annotated[SerializeAsAny[Layer], PlainValidator(_chosen_by("type", _layer_options))]
+CellField = Annotated[SerializeAsAny[Layer], PlainValidator(_chosen_by("type", _cell_options))]
+ViewField = Annotated[SerializeAsAny[View], PlainValidator(_chosen_by("dataset", _view_options))]
+
+
+def numbered(kind: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return a validator of mappings whose keys are `kind_1`, `kind_2`, ….
+
+    Numbers, because DVC compares mappings without regard to their order: two layers that change
+    places must change their keys.
+    """
+
+    def check(parts: dict[str, Any]) -> dict[str, Any]:
+        expected = [f"{kind}_{number}" for number in range(1, len(parts) + 1)]
+        if list(parts) != expected:
+            raise ValueError(
+                f"{kind}s are numbered in their order: {', '.join(expected)};"
+                f" given: {', '.join(parts)}"
+            )
+        return parts
+
+    return check
+
+
+Layers = Annotated[dict[str, LayerField], Field(min_length=1), AfterValidator(numbered("layer"))]
+
+
+class Training(Section):
+    """The recipe of a training: optimizer, budget and arithmetic.
+
+    The task of a view decides the loss.
+    """
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    optimizer: Literal["adam", "rmsprop"]
+    learning_rate: PositiveFloat
+    learning_rate_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    repeated_ids: Literal["separate", "summed"] = "separate"
+    epsilon: PositiveFloat = 1e-07
+    epsilon_place: Literal["inside_root", "outside_root"] | None = None
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    from_logits: bool = False
+    seeds: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _adam_adds_epsilon_outside_the_root(self) -> "Training":
+        if self.optimizer == "adam" and self.epsilon_place == "inside_root":
+            raise ValueError(
+                "epsilon_place is inside_root, which only rmsprop has: Adam adds epsilon outside"
+                " the root; leave epsilon_place out"
+            )
+        return self
+
+
+class ExperimentLine(Section):
+    """The names of what an experiment consists of, and keys of its suite's training to override."""
+
+    model_config = ConfigDict(extra="allow")
+
+    suite: Name
+    view: Name
+    model: Name
+
+    @classmethod
+    def accepted_keys(cls) -> list[str]:
+        """Return the section's own keys and those of a training."""
+        return [*super().accepted_keys(), *Training.model_fields]
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The keys of the suite's training that this experiment has otherwise."""
+        return dict(self.model_extra or {})
+
+
+class Target(Section):
+    """A validation metric to reach: an accuracy from below, a loss from above."""
+
+    metric: Literal["validation_accuracy", "validation_loss"]
+    value: PositiveFloat
+
+    def is_reached_by(self, value: float) -> bool:
+        """Whether a value of the metric is as good as the target."""
+        return value >= self.value if self.metric.endswith("accuracy") else value <= self.value
+
+    def __str__(self) -> str:
+        sign = ">=" if self.metric.endswith("accuracy") else "<="
+        return f"{self.metric.replace('_', ' ')} {sign} {self.value:g}"
+
+
+class Suite(Section):
+    """Experiments that belong in one table: its title, their training and a target for them."""
+
+    title: str
+    training: Training
+    target: Target | None = None
+
+
+class Download(Section):
+    """How files are fetched; it does not change what they hold."""
+
+    connect_timeout_seconds: PositiveFloat
+    local_folder: str | None = None
+
+
+class LayerTable(Section):
+    """For which sizes the table of layers gives shapes and numbers of parameters."""
+
+    sequence_length: PositiveInt
+    features: PositiveInt
+    units: PositiveInt
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A view, a model and a training recipe.
+
+    Attributes
+    ----------
+    name, suite, view, model : str
+        Names in `params.yaml`.
+    layers : dict of Layer
+        The model's layers from input to output, keyed `layer_1`, `layer_2`, …; the task adds the
+        output layer.
+    training : Training
+        That of the suite, with the keys that the experiment has otherwise.
+    seeds : list of int
+        One run for each.
+    """
+
+    name: str
+    suite: str
+    view: str
+    model: str
+    layers: dict[str, Layer]
+    training: Training
+    seeds: list[int]

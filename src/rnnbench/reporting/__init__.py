@@ -1,1 +1,0 @@
-"""Tables, figures and the report, from the files that earlier stages wrote."""

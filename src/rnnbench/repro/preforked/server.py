@@ -1,0 +1,165 @@
+"""The process that has imported everything and forks a child for each stage."""
+
+import atexit
+import importlib
+import json
+import os
+import runpy
+import select
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rnnbench.models.backend import quiet_import
+from rnnbench.repro.local import stage_environment
+from rnnbench.repro.preforked import client
+
+# What stages spend seconds to import, the back end first. It includes what these packages import
+# when they are first used. No device is touched, as a fork could not use it.
+MODULES = (
+    "tensorflow",
+    "keras",
+    "mlflow.keras",
+    "mlflow.models.display_utils",
+    "mlflow.pyfunc.scoring_server",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "alembic.command",
+    "git",
+    "matplotlib.backends.backend_agg",
+    "pyarrow.pandas_compat",
+    "scipy.stats",
+    "rnnbench.training.experiment",
+    "rnnbench.evaluation.experiment",
+    "rnnbench.tracking.models",
+)
+MOST_BYTES = 1 << 20
+
+
+@contextmanager
+def preforked_python(root: Path, modules: Sequence[str] = MODULES) -> Iterator[dict[str, str]]:
+    """Start the process; give the environment in which `python` means a fork of it.
+
+    A stage that begins before the modules are imported waits for them. One that begins after a
+    source file of the repository has changed runs in a new interpreter.
+
+    Yields
+    ------
+    dict
+        Variables to add to the environment of a command. There are none outside Linux and with
+        another back end than TensorFlow, which need not survive a fork.
+    """
+    back_end = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if sys.platform != "linux" or back_end != "tensorflow":
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
+        address = f"{folder}/socket"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(address)
+            listener.listen()
+            arguments = [str(os.getpid()), str(listener.fileno()), *modules]
+            process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", __name__, *arguments],
+                cwd=root,
+                env=stage_environment(root),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[listener.fileno()],
+                process_group=0,  # Ctrl-C is for the stages
+            )
+        with process:
+            try:
+                yield {"PATH": f"{_write_stand_in(address)}{os.pathsep}{os.environ['PATH']}"}
+            finally:
+                process.terminate()
+
+
+def _write_stand_in(address: str) -> Path:
+    """Write what runs in place of `python`, and return its folder."""
+    stand_in = Path(address).with_name("python")
+    command = shlex.join([sys.executable, "-IS", client.__file__, address])
+    stand_in.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    stand_in.chmod(0o755)
+    return stand_in.parent
+
+
+def serve(parent: int, listener: socket.socket, modules: Sequence[str]) -> None:
+    """Import modules, then fork a child for each stage that connects.
+
+    It ends when it is terminated, or when the process that started it has been killed.
+    """
+    stage = Stage()
+    atexit.register(stage.end)  # the first to be registered is the last to be called
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    sources = _sources()
+    with quiet_import():
+        for module in modules:
+            importlib.import_module(module)
+    while os.getppid() == parent:
+        if select.select([listener], [], [], 1.0)[0]:
+            connection, _ = listener.accept()
+            if _sources() == sources and os.fork() == 0:
+                listener.close()
+                stage.run(connection)
+            connection.close()
+    shutil.rmtree(Path(listener.getsockname()).parent)
+
+
+def _sources() -> dict[Path, int]:
+    """Return when each source file of the repository in the working directory changed last."""
+    return {path: path.stat().st_ctime_ns for path in Path("src").rglob("*.py")}
+
+
+class Stage:
+    """A fork that runs the script that a client names, as a new interpreter would."""
+
+    connection: socket.socket | None = None
+    code = 0
+
+    def run(self, connection: socket.socket) -> None:
+        """Run the script and end the process."""
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        message, outputs, _, _ = socket.recv_fds(connection, MOST_BYTES, 2)
+        for number, output in enumerate(outputs, start=1):
+            os.dup2(output, number)
+            os.close(output)
+        task = json.loads(message)
+        os.setpgid(0, task["process_group"])  # signals to the stage's command are for it too
+        connection.send(b"accepted")
+        self.connection = connection
+        os.chdir(task["folder"])
+        os.environ.clear()
+        os.environ.update(task["environment"])
+        sys.argv = task["arguments"]
+        self.code = _run_script(sys.argv[0])
+        sys.exit()
+
+    def end(self) -> None:
+        """Answer, and leave out the taking apart of all modules, which takes seconds."""
+        if self.connection:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            self.connection.send(bytes([self.code]))
+            os._exit(self.code)
+
+
+def _run_script(script: str) -> int:
+    sys.path.insert(0, str(Path(script).parent))
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        return end.code & 0xFF if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])), sys.argv[3:])

@@ -1,0 +1,83 @@
+"""Tables for people: which columns, which titles, how many digits."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+
+NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table for people.
+
+    Attributes
+    ----------
+    name : str
+        In the data.
+    title : str
+        In the table's head.
+    style : str, default ""
+        How a number is written, for `format`; empty for text.
+    """
+
+    name: str
+    title: str
+    style: str = ""
+
+
+def as_text(table: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
+    """Return the named columns with titles, every cell as text.
+
+    Columns that have no value in any row are left out.
+    """
+    written: list[tuple[str, list[str]]] = []
+    for column in columns:
+        cells = [_cell(value, column.style) for value in table[column.name]]
+        if any(cell != NOTHING for cell in cells):
+            written.append((column.title, cells))
+    shown = pd.DataFrame({position: cells for position, (_, cells) in enumerate(written)})
+    shown.columns = pd.Index([title for title, _ in written])
+    return shown
+
+
+def to_markdown(shown: pd.DataFrame) -> str:
+    """Write a table of text as Markdown, numbers to the right."""
+    head = "| " + " | ".join(shown.columns) + " |"
+    rule = "|" + "|".join(["---"] + ["---:"] * (len(shown.columns) - 1)) + "|"
+    rows = ["| " + " | ".join(row) + " |" for row in shown.itertuples(index=False)]
+    return "\n".join([head, rule, *rows]) + "\n"
+
+
+def to_terminal(shown: pd.DataFrame, title: str) -> Table:
+    """Lay a table of text out for a terminal, numbers to the right."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for position, name in enumerate(shown.columns):
+        # A narrow terminal may break a title between words, never a number.
+        widest = max(map(len, [*name.split(), *shown.iloc[:, position]]))
+        justify: JustifyMethod = "right" if position else "left"
+        table.add_column(name, justify=justify, min_width=widest)
+    for row in shown.itertuples(index=False):
+        table.add_row(*row)
+    return table
+
+
+def print_table(shown: pd.DataFrame, title: str) -> None:
+    """Print a table of text; the lines are rather long than without a column."""
+    console, table = Console(), to_terminal(shown, title)
+    without_limit = console.options.update_width(sys.maxsize)
+    console.width = max(console.width, console.measure(table, options=without_limit).minimum)
+    console.print(table)
+
+
+def _cell(value: object, style: str) -> str:
+    if value == "" or value is None or (isinstance(value, float) and pd.isna(value)):
+        return NOTHING
+    if style.endswith("d"):
+        return format(value, style) if value else NOTHING
+    return format(value, style)

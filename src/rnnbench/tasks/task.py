@@ -1,0 +1,176 @@
+"""A kind of task: what a model needs for it, and how its answers are scored and shown.
+
+A module of this package defines one kind and adds it to `TASKS`. Nothing else in the project asks
+which kind a task is.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rnnbench.data.prepared import Array, Manifest, Split
+from rnnbench.models.heads import Head
+from rnnbench.registry import Registry
+from rnnbench.tables import Column
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PREDICTION_BATCH = 512  # examples; the outputs equal those of smaller batches and come sooner
+SCORE_ARRAY = "score"  # among the predictions: the task's score of each example
+CONFUSION_COLUMNS = ["actual", "predicted", "count"]
+
+Integers = npt.NDArray[np.integer[Any]]
+Metric = TypeVar("Metric", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Score:
+    """The test metric by which experiments are compared."""
+
+    name: str
+    title: str
+    higher_is_better: bool
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model and what its outputs mean.
+
+    Attributes
+    ----------
+    predict : callable
+        Takes a batch of inputs as they are stored, bytes unscaled, and returns the outputs.
+    manifest : Manifest
+        Of the data that it was trained on.
+    from_logits : bool
+        Whether outputs are before their sigmoid or softmax.
+    batch_size : int
+        Examples per step of its training.
+    """
+
+    predict: Callable[[Array], Array]
+    manifest: Manifest
+    from_logits: bool
+    batch_size: int
+
+    def predict_all(self, inputs: Array) -> Array:
+        """Return the outputs for all inputs, predicted in batches."""
+        begins = range(0, len(inputs), PREDICTION_BATCH)
+        return np.concatenate([self.predict(inputs[at : at + PREDICTION_BATCH]) for at in begins])
+
+
+class Metrics(dict[str, Callable[..., Any]]):
+    """The test metrics of a task by name: functions of its predictions and its targets."""
+
+    def add(self, metric: Metric) -> Metric:
+        """Register a metric under the name of its function; a decorator."""
+        self[metric.__name__] = metric
+        return metric
+
+    def measure(self, *answers: Any) -> dict[str, Any]:
+        """Return the value of every metric."""
+        return {name: metric(*answers) for name, metric in self.items()}
+
+
+@dataclass
+class Evaluation:
+    """The results of one run on the test split.
+
+    Attributes
+    ----------
+    metrics, baseline : dict of float
+        Test metrics of the model, and of the baseline that stands beside it.
+    details : DataFrame
+        One row per class, range of values or frame ahead.
+    confusions : DataFrame
+        One row per pair of classes: actual, predicted, count.
+    predictions : dict of ndarray
+        For statistics. `score` is the task's score of each test example, shape (examples,);
+        without it experiments of the task are not compared in pairs.
+    drawings : dict
+        Figures by name, each a function of its title.
+    """
+
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    details: pd.DataFrame = field(default_factory=pd.DataFrame)
+    confusions: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=CONFUSION_COLUMNS)
+    )
+    predictions: dict[str, Array] = field(default_factory=dict)
+    drawings: "dict[str, Callable[[str], Figure]]" = field(default_factory=dict)
+
+
+class Task(Head):
+    """A kind of task: what a model needs for it, and how it is scored.
+
+    Attributes
+    ----------
+    test_metrics : Metrics
+        What evaluation measures.
+    score : Score
+        The test metric by which experiments are compared.
+    headline : tuple of str
+        The test metrics that `metrics.json` holds.
+    baseline_name : str
+        Prefix of the baseline's metrics, `majority_class` for example.
+    columns, summary : tuple of Column
+        The scores in a full and in a short table: test metrics, METRIC_std, BASELINE_METRIC,
+        reported_METRIC and `length`.
+    length : str or None, default None
+        The view's parameter that says over how many steps a model has to remember.
+    """
+
+    test_metrics: Metrics
+    score: Score
+    headline: tuple[str, ...]
+    baseline_name: str
+    columns: tuple[Column, ...]
+    summary: tuple[Column, ...]
+    length: str | None = None
+
+    @abstractmethod
+    def evaluate(self, model: TrainedModel, test: Split) -> Evaluation:
+        """Score a model on the test split."""
+
+    def answer(self, outputs: Array, model: TrainedModel, given: str, target: Path) -> str:
+        """Return the line that `rnnbench predict` prints for one example: numbers by default.
+
+        Parameters
+        ----------
+        outputs : ndarray
+            The model's outputs for the example.
+        model : TrainedModel
+            Says what they mean.
+        given : str
+            What the example is called.
+        target : Path
+            The file to write to, for an answer that is not text.
+        """
+        return " ".join(f"{value:.4f}" for value in outputs.ravel())
+
+
+TASKS: Registry[Task] = Registry("task", "rnnbench.tasks")
+
+
+def count_pairs(actual: Integers, predicted: Integers, names: list[str]) -> pd.DataFrame:
+    """Count how often each class was taken for each: actual, predicted, count."""
+    pairs = len(names) * actual.astype(np.int64) + predicted
+    counts = np.bincount(pairs, minlength=len(names) ** 2)
+    columns = (np.repeat(names, len(names)), np.tile(names, len(names)), counts)
+    return pd.DataFrame(dict(zip(CONFUSION_COLUMNS, columns, strict=True)))
+
+
+def sum_pairs(counts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Add counts of the same classes; there may be none."""
+    if not counts:
+        return pd.DataFrame(columns=CONFUSION_COLUMNS)
+    pairs = CONFUSION_COLUMNS[:2]
+    return pd.concat(counts).groupby(pairs, sort=False, as_index=False).sum()

@@ -1,0 +1,85 @@
+"""literature.yaml: accepted as it is, and refused with what is wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from rnnbench.comparison.claims import JUDGES
+from rnnbench.comparison.literature import Literature, load_literature
+from rnnbench.errors import RnnbenchError
+from rnnbench.params import Params
+
+
+@pytest.fixture
+def changed(root: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Write literature.yaml with values changed at a path of keys."""
+
+    def change(*keys: str, **values: Any) -> Path:
+        content = YAML(typ="safe").load((root / "literature.yaml").read_text())
+        section = content
+        for key in keys:
+            section = section[key]
+        section.update(values)
+        with (tmp_path / "literature.yaml").open("w") as stream:
+            YAML().dump(content, stream)
+        return tmp_path / "literature.yaml"
+
+    return change
+
+
+def test_the_file_names_experiments_of_params_and_known_judges(root: Path, params: Params) -> None:
+    literature = load_literature(root / "literature.yaml", params)
+    assert all(claim.judge in JUDGES for claim in literature.claims.values())
+    assert all(claim.needs for claim in literature.claims.values())
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "message"),
+    [
+        (
+            ("suites",),
+            {"sentimnt": {"source": "x"}},
+            r"suites: 'sentimnt' does not exist; .*did you mean 'sentiment'",
+        ),
+        (
+            ("suites", "digit-rows", "reported"),
+            {"mnist-gro": {"accuracy": 0.5}},
+            r"suites\.digit-rows\.reported: 'mnist-gro' .*did you mean 'mnist-gru'",
+        ),
+        (
+            ("suites", "digit-rows", "reported"),
+            {"imdb-lstm": {"accuracy": 0.5}},  # of another suite
+            r"suites\.digit-rows\.reported: 'imdb-lstm' does not exist",
+        ),
+        (
+            ("claims", "gated-layers"),
+            {"pairs": {"imdb-gro": "imdb-simple-rnn"}},
+            r"claims\.gated-layers: 'imdb-gro' does not exist; did you mean 'imdb-gru'",
+        ),
+    ],
+)
+def test_a_name_that_params_does_not_know_is_refused(
+    keys: tuple[str, ...],
+    values: dict[str, Any],
+    message: str,
+    changed: Callable[..., Path],
+    params: Params,
+) -> None:
+    path = changed(*keys, **values)
+    with pytest.raises(RnnbenchError, match=message):
+        load_literature(path, params)
+    load_literature(path)  # fewer experiments than the literature knows are no fault
+
+
+def test_a_misspelt_key_is_refused(changed: Callable[..., Path]) -> None:
+    path = changed("suites", "digit-rows", "reported", "mnist-gru", acuracy=0.5)
+    with pytest.raises(RnnbenchError, match=r"'acuracy'; .*did you mean 'accuracy'"):
+        load_literature(path)
+
+
+def test_nothing_is_reported_for_what_the_file_does_not_name() -> None:
+    reported = Literature().suite("toy").reported_of("toy-lstm")
+    assert reported.columns == {}

@@ -1,0 +1,41 @@
+"""Manifests of the views in params.yaml, without their data."""
+
+from typing import Any
+
+from rnnbench.data.prepared import Manifest
+
+# Task, shapes of one example's inputs and targets, number of classes.
+VIEWS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int]] = {
+    "imdb-20k-200": ("classification", (200,), (), 2),
+    "imdb-8k-200": ("classification", (200,), (), 2),
+    "imdb-10k-500": ("classification", (500,), (), 2),
+    "reuters-10k-200": ("classification", (200,), (), 46),
+    "mnist-rows": ("classification", (28, 28), (), 10),
+    "moving-mnist-1k": ("video", (10, 64, 64, 1), (10, 64, 64, 1), 0),
+    "random-labels-10x1": ("classification", (10, 1), (), 2),
+    "random-labels-10x8": ("classification", (10, 8), (), 2),
+    **{f"adding-{steps}": ("regression", (steps, 2), (1,), 0) for steps in (20, 50, 100)},
+    **{
+        f"copying-{delay}": ("sequence_labelling", (delay + 10, 6), (delay + 10,), 6)
+        for delay in (5, 15, 30)
+    },
+}
+WORDS = {"imdb-20k-200": 20_000, "imdb-8k-200": 8_000, "imdb-10k-500": 10_000}
+WORDS["reuters-10k-200"] = 10_000
+
+
+def manifest_of(view: str, **changes: Any) -> Manifest:
+    """Return a manifest that says of a view what a model must know."""
+    task, inputs, targets, classes = VIEWS[view]
+    shapes = {"inputs": {"shape": [1, *inputs]}, "targets": {"shape": [1, *targets]}}
+    facts: dict[str, Any] = {
+        "view": view,
+        "dataset": view.partition("-")[0],
+        "task": task,
+        "parameters": {},
+        "class_names": [str(number) for number in range(classes)],
+        "vocabulary_size": WORDS.get(view),
+        "splits": {"train": shapes},
+        "facts": {},
+    }
+    return Manifest(**{**facts, **changes})
