@@ -113,4 +113,14 @@ sys.path.insert(0, str(Path(sys.argv[0]).parent))
 try:
     runpy.run_path(sys.argv[0], run_name="__main__")
 finally:
-    Path(output).write_text(json.dumps({"files": sorted(files), "keys": sorted(keys)}))
+    # Of source the modules that were imported: a run's record has a digest of every file. Else
+    # files that are there when the stage has ended, not what it wrote under another name.
+    modules = {getattr(module, "__file__", None) for module in sys.modules.values()}
+    imported = {Path(path).relative_to(ROOT) for path in modules if path and str(ROOT) in path}
+    opened = {Path(path) for path in files if not path.startswith("src/") and Path(path).is_file()}
+    read = sorted(
+        path.as_posix()
+        for path in imported | opened
+        if not any(part[0] == "." for part in path.parts)
+    )
+    Path(output).write_text(json.dumps({"files": read, "keys": sorted(keys)}))

@@ -65,7 +65,7 @@ def test_a_server_that_dies_in_mid_training_and_comes_back_misses_nothing_after_
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder, _ = workspace
-    params = changed("recipes", "digit-rows", NAME, "training", epochs=2)
+    params = changed("experiments", NAME, epochs=2)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     log_epoch = Tracker.log_epoch
 

@@ -1,6 +1,6 @@
 """An experiment's files: each seed's folder is complete by itself, whatever the others do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -46,22 +46,24 @@ def test_a_run_has_a_folder_with_all_that_predicting_and_comparing_need(
 
 
 @pytest.fixture
-def second_seed_diverges(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As if the loss of the second seed had not been finite."""
+def diverging(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The seeds whose loss is to count as not finite."""
+    seeds: set[int] = set()
 
-    def diverging(*arguments: object, **options: object) -> Trained:
+    def train(*arguments: object, **options: object) -> Trained:
         trained = train_run(*arguments, **options)  # type: ignore[arg-type]
-        if arguments[2] == 2:
+        if arguments[2] in seeds:
             object.__setattr__(trained, "diverged", "the training loss is not finite in epoch 1")
         return trained
 
-    monkeypatch.setattr("rnnbench.training.experiment.train_run", diverging)
-    yield
+    monkeypatch.setattr("rnnbench.training.experiment.train_run", train)
+    return seeds
 
 
 def test_a_seed_that_diverges_is_its_result_and_the_others_stand(
-    workspace: tuple[Path, Params], second_seed_diverges: None
+    workspace: tuple[Path, Params], diverging: set[int]
 ) -> None:
+    diverging.add(2)
     train_experiment(NAME, workspace[1])
     assert files(RUNS / "seed-1") == COMPLETE
     assert files(RUNS / "seed-2") == COMPLETE - {"model.keras"}
@@ -74,10 +76,10 @@ def test_a_seed_that_diverges_is_its_result_and_the_others_stand(
 
 
 def test_where_every_seed_diverges_the_experiment_is_recorded_without_scores(
-    workspace: tuple[Path, Params], changed: Callable[..., Params]
+    workspace: tuple[Path, Params], diverging: set[int]
 ) -> None:
-    params = changed("experiments", NAME, learning_rate=1e30, learning_rate_decay=0.0)
-    train_experiment(NAME, params)
+    diverging.update((1, 2))
+    train_experiment(NAME, workspace[1])
     assert evaluate_experiment(f"digit-rows/{NAME}", "mnist-rows") == {}
     assert read_json(RESULTS / "metrics.json") == {}
 

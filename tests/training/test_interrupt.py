@@ -57,9 +57,12 @@ def test_an_interrupt_after_the_last_step_is_not_lost() -> None:
 
 
 def test_a_second_interrupt_is_not_held_back() -> None:
-    with EndBetweenSteps(), pytest.raises(KeyboardInterrupt):
+    reached_the_end = False
+    with pytest.raises(KeyboardInterrupt), EndBetweenSteps():
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
+        reached_the_end = True
+    assert not reached_the_end
 
 
 def test_afterwards_ctrl_c_is_what_it_was() -> None:
