@@ -75,24 +75,20 @@ def test_every_override_changes_its_value_and_no_other_line(tmp_path: Path) -> N
 
 
 def lines_beside(text: str, key: str) -> list[str]:
-    """All lines but those of the entry that holds the key; an entry may take two lines."""
-    *parents, last = key.split(".")
+    """All lines but those of the entry that holds the key; an entry in braces may take more."""
     lines = text.splitlines()
-    begin, depth = 0, 0
-    for part in [*parents, last]:
-        found = next(
-            (
-                number
-                for number in range(begin, len(lines))
-                if lines[number].startswith(f"{' ' * depth}{part}:")
-            ),
-            None,
+    begin, indent = 0, ""
+    for part in key.split("."):
+        begin = next(
+            number
+            for number in range(begin, len(lines))
+            if lines[number].startswith(f"{indent}{part}:")
         )
-        if found is None:  # the entry stands on one line, in braces
+        indent += "  "
+        if "{" in lines[begin]:
             break
-        begin, depth = found, depth + 2
     end = begin + 1
-    while end < len(lines) and "}" not in "".join(lines[begin:end]) and "{" in lines[begin]:
+    while "".join(lines[begin:end]).count("{") > "".join(lines[begin:end]).count("}"):
         end += 1
     return [*lines[:begin], *lines[end:]]
 
