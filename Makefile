@@ -52,7 +52,6 @@ test: test-environment  ## lint, types and all tests
 
 bench: environment  ## time training steps and the notebooks, with nothing beside: over two hours
 	python benchmarks/recurrent_layers.py
-	python benchmarks/matrix.py
 	python benchmarks/growth.py
 	python benchmarks/side_by_side.py
 	python benchmarks/seeds.py

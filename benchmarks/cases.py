@@ -1,4 +1,4 @@
-"""What is measured: models of the notebooks as plain facts, for any framework; experiments."""
+"""What is measured: models of the notebooks as plain facts, for any framework."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +9,6 @@ import numpy as np
 STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH = "stock", "jit_compile", "accelerated", "jax", "torch"
 STOCK_IN_FLOAT32 = "stock_in_float32"  # beside a case in 16 bits
 MIXED = "mixed_bfloat16"
-# Over whose first steps losses must agree; later ones show how sensitive training is to rounding.
-COMPARED_STEPS = 4
 VOCABULARY = 20_000
 WORD_FEATURES = 128
 ROW_FEATURES = 28
@@ -77,26 +75,6 @@ class Case:
             return rows, generator.integers(0, DIGITS, count)
         frames = generator.random((count, self.steps, FRAME, FRAME, 1)) < 0.1  # noqa: PLR2004
         return frames.astype(np.float32), frames[:, ::-1].astype(np.float32)
-
-
-@dataclass(frozen=True)
-class OfMatrix:
-    """An experiment of a `params.yaml`, on the first of its own examples.
-
-    Attributes
-    ----------
-    experiment : str
-        Its name.
-    folder : str
-        Where the `params.yaml` is, and its data prepared.
-    batches : int
-        How many, of which the last is as small as the experiment's own.
-    """
-
-    experiment: str
-    folder: str
-    batches: int = 12
-    precision: str = "float32"
 
 
 _ROWS = Case("rows", "lstm", units=256, layers=2, steps=28)

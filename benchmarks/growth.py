@@ -5,17 +5,16 @@ Stock Keras and the compiled loop in turn, as in `recurrent_layers.py`. Writes `
     python benchmarks/growth.py [--rounds 3]
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import click
-import numpy as np
 import pandas as pd
 from cases import ACCELERATED, STOCK, Case
 from measure import Worker, measure, workers
 
 from results import write_csv
+from rnnbench.timing.quartiles import quartiles
 
 LAYERS = ("simple_rnn", "lstm", "gru")
 BASE = Case("rows", "lstm", units=64, steps=100, batch_size=64)
@@ -36,18 +35,12 @@ def growth(running: list[Worker], rounds: int) -> pd.DataFrame:
                 case = replace(BASE, **changes)
                 milliseconds = measure(case, running, rounds)
                 rows += [
-                    {"axis": axis, "value": value, "layer": layer, "way": way, **spread(times)}
+                    {"axis": axis, "value": value, "layer": layer, "way": way, **quartiles(times)}
                     for way, times in milliseconds.items()
                 ]
                 medians = "  ".join(f"{row['way']} {row['median']:.1f}" for row in rows[-2:])
                 print(f"{layer}, {axis} {value}: {medians} ms", flush=True)
     return pd.DataFrame(rows)
-
-
-def spread(milliseconds: Sequence[float]) -> dict[str, float]:
-    """Return the median and the quartiles."""
-    lower, median, upper = np.quantile(milliseconds, (0.25, 0.5, 0.75))
-    return {"median": median, "lower_quartile": lower, "upper_quartile": upper}
 
 
 @click.command()

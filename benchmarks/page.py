@@ -88,19 +88,6 @@ class Section:
 
 
 SECTIONS = {
-    "matrix": Section(
-        "A training step of every experiment",
-        "Of `params.yaml`, on its own data: stock Keras's `fit` on arrays, as in a notebook, and\n"
-        "the pipeline's way. Medians over rounds in which both trained in turn, and quartiles of\n"
-        "the ratio within a round. The last batch is as small as the experiment's own.",
-        (
-            Column("experiment", "experiment"),
-            Column("stock", "stock Keras, ms", ".1f"),
-            Column("accelerated", "rnnbench, ms", ".1f"),
-            Column("ratio", "stock / rnnbench", ".2f"),
-            *QUARTILES,
-        ),
-    ),
     "jobs": Section(
         "Trainings side by side",
         "All examples a second added up, LSTM(32) on reviews of 200 words:",

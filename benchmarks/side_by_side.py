@@ -37,9 +37,9 @@ def side_by_side(rounds: int) -> pd.DataFrame:
 def _together(running: list[Worker]) -> float:
     begun = time.perf_counter()
     for worker in running:
-        worker.start_round()
+        worker.tell({})
     for worker in running:
-        worker.end_round()
+        worker.answer()
     return time.perf_counter() - begun
 
 

@@ -5,7 +5,9 @@ import time
 from typing import Any
 
 import torch
-from cases import COMPARED_STEPS, DIGITS, VOCABULARY, WORD_FEATURES, Case
+from cases import DIGITS, VOCABULARY, WORD_FEATURES, Case
+
+from rnnbench.timing.losses import COMPARED_STEPS
 
 LAYERS = {"simple_rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 

@@ -2,37 +2,32 @@
 
     python worker.py WAY
 
-reads a line of JSON for each thing to do and answers with one: `{"kind": "Case", "case": {…}}`
-builds a model and warms it up, `{}` trains a round.
+A question with a `case` builds its model and warms it up; an empty one trains a round.
 """
 
 import importlib
-import json
-import os
 import sys
 from typing import Any
 
-from cases import TORCH, Case, OfMatrix
+from cases import TORCH, Case
+
+from rnnbench.timing.worker import questions
 
 ROUNDS_TO_WARM_UP = 2
-KINDS = {kind.__name__: kind for kind in (Case, OfMatrix)}
 
 
 def main(way: str) -> None:
     """Answer until the other side hangs up."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    asked, answer = questions()
     framework = importlib.import_module("torch_steps" if way == TORCH else "keras_steps")
     training: Any = None
-    for line in sys.stdin:
-        told = json.loads(line)
-        if "case" in told:
-            training = framework.Training(KINDS[told["kind"]](**told["case"]), way)
+    for question in asked:
+        if "case" in question:
+            training = framework.Training(Case(**question["case"]), way)
             first, *others = [training.round() for _ in range(ROUNDS_TO_WARM_UP)]
-            answer = {**first, "losses": [one["loss"] for one in (first, *others)]}
+            answer({**first, "losses": [one["loss"] for one in (first, *others)]})
         else:
-            answer = training.round()
-        print(json.dumps(answer), file=answers, flush=True)
+            answer(training.round())
 
 
 if __name__ == "__main__":

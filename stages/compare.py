@@ -14,7 +14,8 @@ from rnnbench.params import load_params
 @reports_errors
 def main(suite: str) -> None:
     """Compare the experiments of `suite` into comparisons/."""
-    compare(suite, load_params().suites[suite], load_literature().suite(suite))
+    params = load_params()
+    compare(suite, params.suites[suite], load_literature().suite(suite), params.margin)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def test_a_variant_a_data_set_a_metric_and_a_suite_go_from_fetch_to_prediction(
         train_experiment(name, params)
         evaluate_experiment(f"signs/{name}", "signs-5")
     write_members(params)
-    folder = compare("signs", params.suites["signs"], SuiteLiterature())
+    folder = compare("signs", params.suites["signs"], SuiteLiterature(), params.margin)
 
     scores = read_json(Path("results/signs/signs-leaky/evaluation/scores.json"))
     assert 0.5 <= scores["runs"]["seed-42"]["confidence"] <= 1.0

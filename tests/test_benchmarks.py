@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cases import ACCELERATED, CASES, FRAME, STOCK, Case, OfMatrix
+from cases import ACCELERATED, CASES, FRAME, STOCK, Case
 from keras_steps import build
-from measure import RefusedError, Worker, measure, workers
+from measure import Worker, measure, workers
 from operations import operations
 from page import write_page
 
 import results
+from rnnbench.errors import RnnbenchError
 
 SMALL = Case("rows", "lstm", units=4, steps=5, batch_size=8, batches=4)
 GOOD = {
@@ -30,7 +31,7 @@ class ToldWorker(Worker):
         self.way = way
         self._answers = {**GOOD, **answers}
 
-    def prepare(self, case: Case | OfMatrix) -> dict[str, Any]:
+    def prepare(self, case: Case) -> dict[str, Any]:
         return self._answers
 
     def round(self) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def test_a_measurement_that_cannot_be_believed_is_refused(
     answers: dict[str, Any], reason: str
 ) -> None:
     running = [ToldWorker(STOCK), ToldWorker(ACCELERATED, **answers)]
-    with pytest.raises(RefusedError, match=reason):
+    with pytest.raises(RnnbenchError, match=reason):
         measure(SMALL, running, rounds=3)
 
 

@@ -2,19 +2,25 @@
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from rnnbench.demo import lay_out, shrink
-from rnnbench.params import load_params, parse_params
+from rnnbench.demo import lay_out, with_budget
+from rnnbench.errors import RnnbenchError
+from rnnbench.params import Params, load_params, parse_params, read_yaml
 
 
 def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(
         ["git", "-C", folder, *arguments], check=True, capture_output=True, text=True
     ).stdout
+
+
+def budgeted(root: Path) -> Params:
+    """The parameters of the demo."""
+    content = with_budget(read_yaml(root / "params.yaml"), read_yaml(root / "demo.yaml"))
+    return parse_params(content, "params.yaml")
 
 
 @pytest.fixture
@@ -25,19 +31,32 @@ def repository(root: Path, tmp_path: Path) -> Path:
     return clone
 
 
-def test_a_smaller_budget_keeps_every_name(params_content: dict[str, Any]) -> None:
-    small = parse_params(shrink(params_content), "params.yaml")
-    full = parse_params(params_content, "params.yaml")
-    assert list(small.experiments) == list(full.experiments)
-    assert list(small.suites) == list(full.suites)
-    assert small.datasets == full.datasets
-    for name, experiment in small.experiments.items():
+def test_the_demo_has_every_data_set_and_every_kind_of_task(root: Path) -> None:
+    full = load_params(root / "params.yaml")
+    demo = budgeted(root)
+    datasets = {view.dataset for view in demo.views.values()}
+    assert datasets == set(full.datasets)
+    variants = {layer.type for one in demo.experiments.values() for layer in one.layers.values()}
+    recurrent = {"simple_rnn", "lstm", "gru", "rnn", "bidirectional", "conv_lstm_2d"}
+    assert variants >= {*recurrent, "time_distributed"}
+
+
+def test_what_the_budget_does_not_name_is_that_of_the_full_run(root: Path) -> None:
+    full = load_params(root / "params.yaml")
+    for name, experiment in budgeted(root).experiments.items():
         assert experiment.layers == full.experiments[name].layers
-        assert experiment.training.epochs == 1
+        assert experiment.seeds == full.experiments[name].seeds[:1]
+        assert experiment.training.epochs <= full.experiments[name].training.epochs
         assert experiment.training.learning_rate == full.experiments[name].training.learning_rate
-    for view in small.views.values():
-        assert view.train_examples is not None
-        assert view.train_examples <= 2_000
+
+
+def test_a_budget_for_an_experiment_that_there_is_not_is_refused(repository: Path) -> None:
+    path = repository / "demo.yaml"
+    path.write_text(path.read_text() + "  imdb-lstn: {epochs: 1}\n")
+    with pytest.raises(
+        RnnbenchError, match=r"demo\.yaml cannot be used:\n  experiments\.imdb-lstn"
+    ):
+        lay_out(repository, repository / "demo")
 
 
 def test_laying_out_touches_nothing_of_the_repository(repository: Path) -> None:
@@ -62,7 +81,7 @@ def test_laying_out_again_brings_changes_and_keeps_results(repository: Path) -> 
         YAML().dump(content, stream)
     (repository / "stages" / "new.py").touch()
     (repository / "LICENSE").unlink()
-    assert lay_out(repository, demo).experiments["mnist-gru"].seeds == [7]
+    assert lay_out(repository, demo).experiments["imdb-gru"].seeds == [7]
     assert kept.exists()
     assert (demo / "stages" / "new.py").exists()
     assert not (demo / "LICENSE").exists()
@@ -71,5 +90,5 @@ def test_laying_out_again_brings_changes_and_keeps_results(repository: Path) -> 
 def test_layers_keep_their_order_in_the_smaller_file(repository: Path) -> None:
     lay_out(repository, repository / "demo")
     small = YAML(typ="safe").load((repository / "demo" / "params.yaml").read_text())
-    layers = small["models"]["digits-lstm"]
-    assert list(layers) == [f"layer_{number}" for number in range(1, 5)]
+    layers = small["models"]["conv-lstm"]
+    assert list(layers) == [f"layer_{number}" for number in range(1, 4)]

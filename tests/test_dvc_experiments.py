@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from rnnbench.demo import lay_out, only, shrink, write_params
+from rnnbench.demo import lay_out, only, write_params
 from rnnbench.files import read_json
+from tests.small_budget import shrink
 
 pytestmark = pytest.mark.slow
 

@@ -23,11 +23,12 @@ from ruamel.yaml import YAML
 
 from rnnbench.data.dataset import DATASETS
 from rnnbench.data.download import cache_folder
-from rnnbench.demo import lay_out, only, shrink, write_params
+from rnnbench.demo import lay_out, only, write_params
 from rnnbench.params import Params, load_params
 from rnnbench.repro.reproduce import reproduce
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG
 from rnnbench.tracking.sync import files_of_revision, recorded_runs
+from tests.small_budget import shrink
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
@@ -63,9 +64,12 @@ class Pipeline:
         }
         self.environment.pop("MLFLOW_TRACKING_URI", None)
 
-    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, stdin: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *command],
+            input=stdin,
             cwd=self.folder,
             env={**self.environment, **environment},
             capture_output=True,
@@ -341,7 +345,9 @@ READERS = {
     "fetch@adding": ("stages/fetch.py", "adding"),
     "prepare@mnist-rows": ("stages/prepare.py", "mnist-rows"),
     "train@mnist-gru": ("stages/train.py", "mnist-gru"),
+    "time@mnist-gru": ("stages/measure_times.py", "digit-rows/mnist-gru", "mnist-rows"),
     "evaluate@mnist-gru": ("stages/evaluate.py", "digit-rows/mnist-gru", "mnist-rows"),
+    "baselines@mnist-rows": ("stages/baselines.py", "mnist-rows"),
     "members": ("stages/members.py",),
     "compare@digit-rows": ("stages/compare.py", "digit-rows"),
     "layers": ("stages/layers.py",),
@@ -349,11 +355,30 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("stage", READERS)
-def test_a_stage_reads_what_it_declares(stage: str, pipeline: Pipeline, root: Path) -> None:
+# The process that a stage starts, and what it is asked.
+QUESTIONS: tuple[dict[str, Any], ...] = (
+    {"runs": "runs/digit-rows/mnist-gru", "view": "data/prepared/mnist-rows/fit"},
+    {"batches": 3},
+    {},
+)
+STARTED = ("time@mnist-gru", ("src/rnnbench/timing/steps.py", "compiled"), QUESTIONS)
+
+
+@pytest.mark.parametrize(
+    ("stage", "command", "questions"),
+    [*((stage, command, ()) for stage, command in READERS.items()), STARTED],
+)
+def test_a_stage_reads_what_it_declares(
+    stage: str,
+    command: tuple[str, ...],
+    questions: tuple[dict[str, Any], ...],
+    pipeline: Pipeline,
+    root: Path,
+) -> None:
     script = pipeline.folder / "record_reads.py"
     shutil.copy(root / "tests" / "record_reads.py", script)
-    answer = pipeline.run(script.name, "reads.json", *READERS[stage])
+    stdin = "".join(json.dumps(question) + "\n" for question in questions)
+    answer = pipeline.run(script.name, "reads.json", *command, stdin=stdin)
     assert answer.returncode == 0, answer.stderr
     read = json.loads((pipeline.folder / "reads.json").read_text())
     with Repo(str(pipeline.folder)) as repo:
@@ -393,15 +418,14 @@ def test_a_change_is_retrained_and_its_metrics_differ(pipeline: Pipeline) -> Non
     with pipeline.changed(learning_rate=0.01):
         ran = re.findall(r"Running stage '(\S+)'", pipeline.repro())
         difference = json.loads(pipeline.dvc("metrics", "diff", "--json").stdout)
-    assert sorted(ran) == sorted(
-        ["train@mnist-gru", "evaluate@mnist-gru", "members", "compare@digit-rows", "report"]
-    )
+    of_experiment = [f"{kind}@mnist-gru" for kind in ("train", "time", "evaluate")]
+    assert sorted(ran) == sorted([*of_experiment, "members", "compare@digit-rows", "report"])
     assert list(difference) == [str(Path("results/digit-rows/mnist-gru/metrics.json"))]
     again = pipeline.repro()
     # Tables and the report are in git and made anew; what took long comes from the cache.
     assert re.findall(r"Running stage '(\S+)'", again) == ["compare@digit-rows", "report"]
-    assert "Stage 'train@mnist-gru' is cached" in again
-    assert "Stage 'evaluate@mnist-gru' is cached" in again
+    for stage in of_experiment:
+        assert f"Stage '{stage}' is cached" in again
     assert json.loads(pipeline.read("mnist-gru", "metrics.json")) == before, "and back again"
 
 

@@ -37,8 +37,14 @@ def check() -> None:
     type=click.IntRange(min=1),
     help="How many stages run side by side; by default one per core, at most four.",
 )
+@click.option(
+    "--times/--no-times",
+    default=True,
+    show_default=True,
+    help="Whether the stages `time` run, each with nothing beside it.",
+)
 @reports_errors
-def repro(stages: tuple[str, ...], jobs: int | None) -> None:
+def repro(stages: tuple[str, ...], jobs: int | None, times: bool) -> None:
     """Reproduce the pipeline as `dvc repro` does, several stages at a time.
 
     STAGES are stages of dvc.yaml, such as train@imdb-lstm, or kinds of them, such as evaluate; the
@@ -49,14 +55,15 @@ def repro(stages: tuple[str, ...], jobs: int | None) -> None:
     from rnnbench.tracking.store import repository_root
 
     suites = load_params().suites
-    if not reproduce(repository_root(), jobs or default_jobs(), stages, suites):
+    leave_out = () if times else ("time",)
+    if not reproduce(repository_root(), jobs or default_jobs(), stages, suites, leave_out):
         sys.exit(1)
 
 
 @main.command()
 @reports_errors
 def demo() -> None:
-    """Run the whole pipeline on real data with a small budget, in demo/."""
+    """Run some experiments of each kind on real data with a small budget, in demo/."""
     from rnnbench.demo import DEMO_FOLDER, run_demo
     from rnnbench.tracking.store import repository_root
 

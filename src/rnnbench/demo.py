@@ -1,7 +1,7 @@
-"""The whole pipeline with a small budget, in a folder of its own.
+"""The pipeline on some experiments with a small budget, in a folder of its own.
 
 Nothing of the repository is touched: `demo/` is a clone of it, with the working tree's files, the
-repository's DVC cache and a `params.yaml` that asks for less.
+repository's DVC cache and a `params.yaml` with the values of `demo.yaml`.
 """
 
 import shutil
@@ -10,10 +10,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ruamel.yaml import YAML
 
 from rnnbench.commands import output_of
-from rnnbench.comparison.findings import read_comparisons
+from rnnbench.comparison.findings import Comparison, main_finding, read_comparisons
 from rnnbench.comparison.table import readable_tables
 from rnnbench.files import atomic_file, write_text
 from rnnbench.layout import (
@@ -25,7 +26,7 @@ from rnnbench.layout import (
     RESULTS_FOLDER,
     RUNS_FOLDER,
 )
-from rnnbench.params import PARAMS_FILE, Params, parse_params
+from rnnbench.params import PARAMS_FILE, Params, load_params, parse_params, read_yaml
 from rnnbench.repro.reproduce import default_jobs, reproduce
 from rnnbench.tables import print_table
 from rnnbench.tracking.store import tracking_uri
@@ -37,50 +38,30 @@ OUTPUTS = (
     *map(str, (RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)),
     *map(str, (RAW_FOLDER, PREPARED_FOLDER, RUNS_FOLDER)),
 )
-EXAMPLES = {"train_examples": 400, "test_examples": 150}
-FRAME_EXAMPLES = {"train_examples": 16, "test_examples": 8}
-HEADER = "# Made by `rnnbench demo` from the repository's params.yaml, with a small budget.\n"
+BUDGET_FILE = Path("demo.yaml")
+HEADER = "# Made by `rnnbench demo` from the repository's params.yaml and demo.yaml.\n"
 
 
-def shrink(
-    content: Mapping[str, Any],
-    examples: Mapping[str, int] = EXAMPLES,
-    frame_examples: Mapping[str, int] = FRAME_EXAMPLES,
-) -> dict[str, Any]:
-    """Return the content of a `params.yaml` that runs the same pipeline on less.
+def with_budget(content: Mapping[str, Any], budget: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a `params.yaml` that runs some experiments with other values.
 
     Parameters
     ----------
     content : mapping
         The file as read.
-    examples, frame_examples : mapping
-        `train_examples` and `test_examples` of views, and of views of frames.
-
-    Returns
-    -------
-    dict
-        One seed, one epoch, fewer examples, and Keras's own loops: a few steps do not earn back
-        what compiling takes. Every data set, view, experiment and suite is kept.
+    budget : mapping
+        Part of such a file: its `experiments` are those that stay, its values replace the file's.
     """
-    views = {
-        name: {**view, **_at_most(frame_examples if "input_frames" in view else examples, view)}
-        for name, view in content["views"].items()
-    }
-    suites = {
-        name: {**suite, "training": {**suite["training"], "epochs": 1}}
-        for name, suite in content["suites"].items()
-    }
-    experiments = {
-        name: {key: value for key, value in line.items() if key != "epochs"}
-        for name, line in content["experiments"].items()
-    }
+    return _merged(only(content, budget["experiments"]), budget)
+
+
+def _merged(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **content,
-        "seeds": 1,
-        "compiled_loops": False,
-        "views": views,
-        "suites": suites,
-        "experiments": experiments,
+        **{
+            key: _merged(content.get(key, {}), value) if isinstance(value, Mapping) else value
+            for key, value in values.items()
+        },
     }
 
 
@@ -106,10 +87,6 @@ def _named(names: Collection[str], entries: Mapping[str, Any]) -> dict[str, Any]
     return {name: entry for name, entry in entries.items() if name in names}
 
 
-def _at_most(limits: Mapping[str, int], view: Mapping[str, Any]) -> dict[str, int]:
-    return {name: min(limit, view.get(name, limit)) for name, limit in limits.items()}
-
-
 def lay_out(root: Path, target: Path) -> Params:
     """Put the repository's present files into `target`, with a small `params.yaml`.
 
@@ -124,6 +101,11 @@ def lay_out(root: Path, target: Path) -> Params:
     -------
     Params
         The parameters of the demo.
+
+    Raises
+    ------
+    RnnbenchError
+        If `demo.yaml` names something that `params.yaml` does not have.
     """
     if (target / ".git").exists():
         _git(target, "fetch", "--quiet", str(root), "HEAD")
@@ -134,8 +116,8 @@ def lay_out(root: Path, target: Path) -> Params:
         for output in OUTPUTS:
             _remove(target / output)
     _copy_working_tree(root, target)
-    content = shrink(YAML(typ="safe").load((root / PARAMS_FILE).read_text(encoding="utf-8")))
-    params = parse_params(content, str(root / PARAMS_FILE))
+    content = with_budget(read_yaml(root / PARAMS_FILE), read_yaml(root / BUDGET_FILE))
+    params = parse_params(content, f"{PARAMS_FILE} with the values of {BUDGET_FILE}")
     write_params(content, target / PARAMS_FILE)
     cache = root / ".dvc" / "cache"
     write_text(target / ".dvc" / "config.local", f"[cache]\n    dir = {cache}\n")
@@ -156,23 +138,55 @@ def run_demo(root: Path, target: Path) -> bool:
         Whether every experiment was run.
     """
     params = lay_out(root, target)
-    print(f"running the whole pipeline with a small budget in {target}", flush=True)
-    reproduce(target, jobs=default_jobs(), suites=params.suites)
-    return _say_what_came_out(params, target)
-
-
-def _say_what_came_out(params: Params, target: Path) -> bool:
-    missing = []
-    for comparison in read_comparisons(params, target / COMPARISONS_FOLDER):
-        for table in readable_tables(comparison.table, short=True):
+    print(
+        f"running {len(params.experiments)} experiments with a small budget in {target}", flush=True
+    )
+    reproduce(target, jobs=default_jobs(), suites=params.suites, leave_out=["time"])
+    found = read_comparisons(params, target / COMPARISONS_FOLDER)
+    for comparison in found:
+        for table in readable_tables(comparison.table, True, comparison.baselines):
             print_table(table, comparison.title)
-        missing += [found.name for found in comparison.findings if not found.was_run]
-    print("These numbers come from a small budget; the README shows those of the full one.\n")
+        print(f"{main_finding(comparison)}\n")
+    print(f"{_full_run(params, found, root)}\n")
     print(f"report:     {target / REPORT_FOLDER / REPORT_FILE}")
     print(f"MLflow UI:  {_ui_command(target)}")
+    missing = [one.name for part in found for one in part.findings if not one.was_run]
     if missing:
         print(f"missing:    {', '.join(missing)}; the messages above say why", flush=True)
     return not missing
+
+
+def _full_run(params: Params, found: list[Comparison], root: Path) -> str:
+    """Say what the full run would add, and how long it would take at the demo's speed."""
+    full = load_params(root / PARAMS_FILE)
+    recorded = read_comparisons(full, root / COMPARISONS_FOLDER)
+    here, there = _seconds_per_example(params, found), _seconds_per_example(full, recorded)
+    added = (
+        f"The full run, `rnnbench repro`, trains all {len(full.experiments)} experiments with up to"
+        f" {max(len(one.seeds) for one in full.experiments.values())} seeds on all examples and"
+        " times each with nothing beside it"
+    )
+    ratios = [here[name] / there[name] for name in here.keys() & there.keys()]
+    if not ratios:
+        return f"{added}."
+    seconds = sum(one.number("training_seconds") for part in recorded for one in part.findings)
+    hours = float(np.median(ratios)) * seconds / 3600 / default_jobs()
+    return f"{added}; at this machine's speed training takes about {hours:.1f} hours."
+
+
+def _seconds_per_example(params: Params, found: list[Comparison]) -> dict[str, float]:
+    """Return the seconds of training per example and epoch of each experiment that was run."""
+    return {
+        one.name: one.number("training_seconds")
+        / (
+            one.examples["train"]
+            * one.number("seeds")
+            * params.experiments[one.name].training.epochs
+        )
+        for part in found
+        for one in part.findings
+        if one.was_run
+    }
 
 
 def _ui_command(target: Path) -> str:

@@ -22,6 +22,9 @@ INPUT_EXAMPLE_FILE = "input_example.npy"
 HISTORY_FILE = "history.csv"
 TIMING_FILE = "timing.json"
 
+# time
+TIMES_FILE = "times.json"  # in results / SUITE / EXPERIMENT
+
 # evaluate
 RESULTS_FOLDER = Path("results")  # / SUITE / EXPERIMENT
 METRICS_FILE = "metrics.json"
@@ -32,6 +35,10 @@ DETAILS_FILE = "details.csv"
 FIGURES_FOLDER = "figures"
 PREDICTIONS_FOLDER = "predictions"
 
+# baselines
+BASELINES_FOLDER = RESULTS_FOLDER / "baselines"  # / VIEW
+PREDICTIONS_FILE = "predictions.npz"
+
 # members
 MEMBERS_FOLDER = RESULTS_FOLDER / "members"  # / SUITE.json
 
@@ -40,6 +47,8 @@ COMPARISONS_FOLDER = Path("comparisons")  # / SUITE
 TABLE_FILE = "table.csv"
 MARKDOWN_FILE = "table.md"
 PAIRS_FILE = "pairs.csv"
+BASELINES_FILE = "baselines.csv"
+AGAINST_BASELINES_FILE = "against_baselines.csv"
 CURVES_FILE = "curves.csv"
 SUMMARY_FILE = "summary.json"
 FIGURE_FILE = "comparison.png"
@@ -51,6 +60,7 @@ LAYERS_FOLDER = "layers"  # of the comparisons
 REPORT_FOLDER = Path("report")
 REPORT_FILE = "index.html"
 CLAIMS_FILE = "claims.csv"
+VERDICTS_FILE = "verdicts.csv"
 REPRODUCTION_FILE = "reproduction.csv"
 
 LITERATURE_FILE = Path("literature.yaml")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -24,11 +25,14 @@ class Column:
         In the table's head.
     style : str, default ""
         How a number is written, for `format`; empty for text.
+    ends : tuple of str, default ()
+        Two more columns of the data: the ends of an interval, written beside the value.
     """
 
     name: str
     title: str
     style: str = ""
+    ends: tuple[str, ...] = ()
 
 
 def as_text(table: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
@@ -38,7 +42,8 @@ def as_text(table: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     """
     written: list[tuple[str, list[str]]] = []
     for column in columns:
-        cells = [_cell(value, column.style) for value in table[column.name]]
+        rows = table[[column.name, *column.ends]].itertuples(index=False, name=None)
+        cells = [_cell(column.style, *row) for row in rows]
         if any(cell != NOTHING for cell in cells):
             written.append((column.title, cells))
     shown = pd.DataFrame({position: cells for position, (_, cells) in enumerate(written)})
@@ -69,15 +74,17 @@ def to_terminal(shown: pd.DataFrame, title: str) -> Table:
 
 def print_table(shown: pd.DataFrame, title: str) -> None:
     """Print a table of text; the lines are rather long than without a column."""
-    console, table = Console(), to_terminal(shown, title)
+    console, table = Console(markup=False), to_terminal(shown, title)
     without_limit = console.options.update_width(sys.maxsize)
     console.width = max(console.width, console.measure(table, options=without_limit).minimum)
     console.print(table)
 
 
-def _cell(value: object, style: str) -> str:
+def _cell(style: str, value: Any, *ends: float) -> str:
     if value == "" or value is None or (isinstance(value, float) and pd.isna(value)):
         return NOTHING
     if style.endswith("d"):
-        return format(value, style) if value else NOTHING
-    return format(value, style)
+        return format(int(value), style) if value else NOTHING
+    if not ends or any(map(pd.isna, ends)):
+        return format(value, style)
+    return f"{value:{style}} [{', '.join(format(end, style) for end in ends)}]"

@@ -25,12 +25,7 @@ ENVIRONMENT = {
 HISTORY = pd.DataFrame(
     {"epoch": [1, 2], "loss": [0.5, 0.3], "validation_loss": [0.6, 0.4], "accuracy": [0.7, 0.8]}
 )
-TIMING: dict[str, Any] = {
-    "training_seconds": 6.0,
-    "epoch_seconds": [2.0, 4.0],
-    "step_milliseconds": {"p50": 10.0, "p95": 12.0},
-    "timing_warnings": [],
-}
+TIMING: dict[str, Any] = {"training_seconds": 6.0, "epoch_seconds": [2.0, 4.0]}
 TASK_OF_DATASET = {"adding": "regression", "copying": "sequence_labelling", "moving_mnist": "video"}
 METRICS = {"accuracy": 0.8, "loss": 0.5, "mse_per_pixel": 0.04, "ssim": 0.7}
 
@@ -40,18 +35,37 @@ def shares(*accuracies: float) -> npt.NDArray[np.bool_]:
     return np.stack([np.arange(EXAMPLES) < share * EXAMPLES for share in accuracies])
 
 
+def quartiles(median: float) -> dict[str, float]:
+    return {"median": median, "lower_quartile": 0.9 * median, "upper_quartile": 1.2 * median}
+
+
+def measured(stock: float = 20.0, compiled: float = 10.0, **facts: Any) -> dict[str, Any]:
+    """What timing measured: the milliseconds of a step."""
+    return {
+        "stock": {"step_milliseconds": quartiles(stock), "compile_seconds": 3.0},
+        "compiled": {"step_milliseconds": quartiles(compiled), "compile_seconds": 8.0},
+        "ratio": quartiles(stock / compiled),
+        "batch_size": 64,
+        "multiply_adds": 5_000,
+        "timing_warnings": [],
+        "environment": ENVIRONMENT,
+        **facts,
+    }
+
+
 def write_result(
     params: Params,
     results: Path,
     name: str,
     right: npt.NDArray[Any] | None = None,
-    timing: dict[str, Any] | None = None,
+    times: dict[str, Any] | None = None,
     diverged: int = 0,
     **metrics: float,
 ) -> Path:
     """Write the results of an experiment and return their folder.
 
     `right` has one row per run, the score of each test example; further runs may have diverged.
+    `times` are as `measured` makes them; without them the experiment was not timed.
     """
     experiment = params.experiments[name]
     view = params.views[experiment.view]
@@ -86,7 +100,9 @@ def write_result(
     }
     evaluation = folder / "evaluation"
     write_json(evaluation / "scores.json", scores)
-    write_json(evaluation / "timing.json", {seed: TIMING | (timing or {}) for seed in seeds})
+    write_json(evaluation / "timing.json", dict.fromkeys(seeds, TIMING))
+    if times:
+        write_json(folder / "times.json", times)
     (evaluation / "predictions").mkdir()
     for seed, row in evaluated.items():
         np.savez(evaluation / "predictions" / f"{seed}.npz", score=row)
@@ -99,10 +115,26 @@ def write_result(
     return folder
 
 
+def write_baselines(results: Path, view: str, **right: npt.NDArray[Any]) -> None:
+    """Write baselines of a view: of each the score of every test example."""
+    folder = results / "baselines" / view
+    facts = {
+        name: {
+            "title": name.replace("_", " "),
+            "metrics": {"accuracy": float(of_examples.mean()), "loss": 0.25},
+            "fit_seconds": 2.0,
+        }
+        for name, of_examples in right.items()
+    }
+    write_json(folder / "scores.json", {"view": view, "baselines": facts})
+    np.savez(folder / "predictions.npz", allow_pickle=False, **right)
+
+
 def compare_all(params: Params, literature: Literature, folder: Path, *suites: str) -> Path:
     """Compare suites, by default all, from `results/` in a folder into `comparisons/` there."""
     write_members(params, folder / "results" / "members")
     for suite in suites or params.suites:
-        facts = params.suites[suite]
-        compare(suite, facts, literature.suite(suite), folder / "results", folder / "comparisons")
+        facts, reported = params.suites[suite], literature.suite(suite)
+        folders = (folder / "results", folder / "comparisons")
+        compare(suite, facts, reported, params.margin, *folders)
     return folder / "comparisons"

@@ -10,8 +10,8 @@ from rnnbench.params import Params
 def test_a_file_has_the_experiments_of_its_suite_in_order(params: Params, tmp_path: Path) -> None:
     write_members(params, tmp_path)
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(params.suites)
-    names = json.loads((tmp_path / "digit-rows.json").read_text())
-    assert names == ["mnist-simple-rnn", "mnist-lstm", "mnist-gru"]
+    names = json.loads((tmp_path / "reuters.json").read_text())
+    assert names == ["reuters-simple-rnn", "reuters-gru", "reuters-lstm"]
 
 
 def test_only_what_changed_is_written_and_what_is_gone_is_removed(

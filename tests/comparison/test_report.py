@@ -11,7 +11,13 @@ from rnnbench.comparison.readme import BEGIN, END, with_results
 from rnnbench.comparison.report import write_report
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import Params, parse_params
-from tests.comparison.made_up import compare_all, shares, write_result
+from tests.comparison.made_up import (
+    compare_all,
+    measured,
+    shares,
+    write_baselines,
+    write_result,
+)
 
 MOST_BYTES = 1_500_000
 README = f"before\n{BEGIN}\nstale\n{END}\nafter\n"
@@ -21,9 +27,12 @@ README = f"before\n{BEGIN}\nstale\n{END}\nafter\n"
 def made(params: Params, literature: Literature, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the comparisons of two suites and of the layers, and nothing else."""
     folder = tmp_path_factory.mktemp("made")
-    write_result(params, folder / "results", "mnist-lstm", shares(0.98, 0.96), diverged=1)
-    timing = {"timing_warnings": ["other programs used 1.0 of 2 cores"]}
-    write_result(params, folder / "results", "adding-20-gru", timing=timing)
+    times = measured(stock=20.0, compiled=10.0)
+    write_result(params, folder / "results", "mnist-lstm", shares(0.98, 0.96), times, diverged=1)
+    write_result(params, folder / "results", "mnist-gru", shares(0.99, 0.99), times)
+    write_baselines(folder / "results", "mnist-rows", logistic_regression=shares(0.92)[0])
+    warned = measured(timing_warnings=["other programs used 1.0 of 2 cores"])
+    write_result(params, folder / "results", "adding-20-gru", times=warned)
     compare_all(params, literature, folder, "digit-rows", "adding")
     alone = tmp_path_factory.mktemp("alone")
     (folder / "comparisons").rename(alone / "comparisons")
@@ -50,6 +59,8 @@ def test_report_and_readme_are_made_from_comparisons_alone(
     for text in (page, readme):
         assert "mnist-lstm (2 of 3 seeds)" in text
         assert "0.9700" in text
+        assert "logistic regression (baseline)" in text
+        assert "1 of 2 beat the best baseline (logistic regression: 0.920 [" in text
 
 
 def test_the_page_names_what_is_missing_and_escapes_what_it_shows(page: str) -> None:
@@ -72,11 +83,38 @@ def test_the_page_needs_no_other_file_and_stays_small(page: str, made: Path) -> 
     assert len(page) < MOST_BYTES
 
 
+def test_the_section_of_a_suite_begins_with_what_was_found(page: str) -> None:
+    section = page[page.index('<h2 id="digit-rows">') :].partition("<table")[0]
+    assert "experiment is better than another beyond chance" in section
+    assert "seeds of each would settle it" in page
+    for suite in ("imdb", "optimizers"):  # nothing was run
+        section = page[page.index(f'<h2 id="{suite}">') :].partition("<table")[0]
+        assert 'class="finding"' not in section
+
+
+def test_every_claim_unfolds_to_its_comparisons(page: str) -> None:
+    claim = page[page.index("Gated layers beat SimpleRNN.") :].partition("</details>")[0]
+    assert '<span class="verdict">not run</span>' in claim
+    assert "<td>reuters-gru</td><td>reuters-simple-rnn</td>" in claim
+    baselines = page[page.index("Each experiment against each baseline") :].partition("</details>")
+    assert "<td>mnist-gru</td><td>logistic regression</td><td>+0.0700 [" in baselines[0]
+
+
+def test_tables_scroll_on_narrow_screens_and_figures_have_texts(page: str) -> None:
+    assert page.count("<table") == page.count('<div class="wide"><table')
+    assert page.count("<img") == page.count('alt="')
+    assert "prefers-color-scheme: dark" in page
+
+
 def test_verdicts_and_reported_numbers_stand_beside_the_page(
     page: str, made: Path, literature: Literature
 ) -> None:
-    claims = pd.read_csv(made / "report" / "claims.csv")
-    assert claims["claim"].tolist() == [claim.text for claim in literature.claims.values()]
+    compared = pd.read_csv(made / "report" / "claims.csv")
+    assert compared["claim"].value_counts().to_dict() == {
+        name: len(claim.comparisons) for name, claim in literature.claims.items()
+    }
+    verdicts = pd.read_csv(made / "report" / "verdicts.csv")
+    assert verdicts["text"].tolist() == [claim.text for claim in literature.claims.values()]
     reproduction = pd.read_csv(made / "report" / "reproduction.csv").set_index("experiment")
     accuracy = reproduction.loc["mnist-lstm"].iloc[0]
     assert accuracy["quantity"] == "test accuracy"
@@ -100,14 +138,15 @@ def test_the_readme_gets_the_tables_between_its_marks(
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
     assert "stale" not in text
-    assert "| Gated layers beat SimpleRNN. | not run |" in text
+    assert "| Gated layers beat SimpleRNN. | all five notebooks | not run |" in text
     assert "![Digits read row by row](comparisons/digit-rows/comparison.png)" in text
     # The figure of a suite of lengths stands for its table.
     assert "comparisons/adding/comparison.png" in text
-    assert "adding-20-gru" not in text
-    # Three seeds and one, each of 6 seconds.
-    assert "the 2 experiments took 0 minutes on 2 cores (Test processor" in text
-    assert "While 1 of them trained, other programs shared the cores" in text
+    assert "| adding-20-gru" not in text
+    # Three seeds, two and one, each of 6 seconds.
+    assert "3 experiments took 1 minutes on 2 cores (Test processor, Keras 3.15" in text
+    assert "stock Keras takes 2.0 times as long as one with compiled" in text
+    assert "The times of 1 experiments carry warnings" in text
 
 
 def test_a_readme_without_marks_or_results_is_refused(
@@ -126,7 +165,7 @@ def test_an_experiment_that_params_no_longer_has_is_left_out(
     fewer = parse_params(params_content, "params.yaml")
     text = with_results(README, fewer, literature, made / "comparisons")
     assert "mnist-lstm" not in text
-    assert "mnist-gru (not run)" in text
+    assert "mnist-simple-rnn (not run)" in text
 
 
 def test_the_readme_has_the_numbers_of_the_committed_comparisons(

@@ -1,4 +1,4 @@
-"""How long it took until validation was as good as params.yaml asks for."""
+"""What results say of an experiment: how soon it reached a target, and its times."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 
 from rnnbench.comparison.results import Result
 from rnnbench.params import Target
+from tests.comparison.made_up import measured
 
 HISTORY = pd.DataFrame(
     [
@@ -21,32 +22,27 @@ HISTORY = pd.DataFrame(
     ],
     columns=["seed", "epoch", "validation_accuracy", "validation_loss"],
 )
-TIMING: dict[str, dict[str, Any]] = {
-    "seed-1": {"epoch_seconds": [8.0, 2.0, 2.0], "compile_seconds": 5.0, "timing_warnings": ["x"]},
-    "seed-2": {"epoch_seconds": [4.0, 1.0, 1.0], "timing_warnings": ["x"]},
-}
+RUNS = {"seed-1": {"ssim": 0.4}, "seed-2": {"ssim": 0.6}}
 
 
-@pytest.fixture
-def result() -> Result:
-    scores: dict[str, Any] = {"runs": {"seed-1": {}, "seed-2": {}}, "diverged": {}}
-    return Result("x", Path("x"), scores, TIMING, HISTORY)
+def result(times: dict[str, Any] | None = None) -> Result:
+    data = {"examples": {"train": 130}}
+    scores = {"task": "classification", "runs": RUNS, "diverged": {}, "data": data}
+    return Result("x", Path("x"), scores, {}, times or {}, HISTORY)
 
 
 @pytest.mark.parametrize(
-    ("metric", "value", "seconds"),
+    ("metric", "value", "epochs"),
     [
-        ("validation_accuracy", 0.8, ((3 + 2) + 4) / 2),
-        ("validation_loss", 0.4, ((3 + 2 + 2) + (4 + 1)) / 2),
-        ("validation_loss", 0.9, (3 + 4) / 2),
+        ("validation_accuracy", 0.8, (2 + 1) / 2),
+        ("validation_loss", 0.4, (3 + 2) / 2),
+        ("validation_loss", 0.9, 1.0),
     ],
 )
-def test_the_cost_of_a_target_is_that_of_all_epochs_up_to_it_without_compiling(
-    result: Result, metric: Any, value: float, seconds: float
+def test_a_target_is_reached_in_the_first_epoch_that_is_as_good(
+    metric: Any, value: float, epochs: float
 ) -> None:
-    target = Target(metric=metric, value=value)
-    assert result.until_target(target, "epoch_seconds", once="compile_seconds") == seconds
-    assert result.until_target(target, "epoch_seconds") == seconds + 5 / 2
+    assert result().epochs_to_target(Target(metric=metric, value=value)) == epochs
 
 
 @pytest.mark.parametrize(
@@ -54,21 +50,17 @@ def test_the_cost_of_a_target_is_that_of_all_epochs_up_to_it_without_compiling(
     [None, Target(metric="validation_accuracy", value=0.88)],
     ids=["no target", "one seed did not reach it"],
 )
-def test_a_target_that_not_every_seed_reached_has_no_cost(
-    result: Result, target: Target | None
+def test_a_target_that_not_every_seed_reached_takes_no_number_of_epochs(
+    target: Target | None,
 ) -> None:
-    assert np.isnan(result.until_target(target, "epoch_seconds"))
+    assert np.isnan(result().epochs_to_target(target))
 
 
-def test_what_was_not_measured_is_not_zero(result: Result) -> None:
-    target = Target(metric="validation_loss", value=0.9)
-    assert np.isnan(result.until_target(target, "gpu_epoch_energy_joules"))
-    assert np.isnan(result.time("step_milliseconds", "p50"))
+def test_an_epoch_takes_as_many_median_steps_as_it_has_batches() -> None:
+    assert result(measured(stock=20.0, batch_size=64)).epoch_seconds("stock") == 3 * 0.020
 
 
-def test_times_are_means_over_seeds_of_the_median_epoch(result: Result) -> None:
-    assert result.time("epoch_seconds") == (2.0 + 1.0) / 2
-
-
-def test_a_warning_that_all_seeds_have_is_listed_once(result: Result) -> None:
-    assert result.timing_warnings == ["x"]
+def test_what_was_not_measured_is_not_zero() -> None:
+    assert np.isnan(result().time("multiply_adds"))
+    assert np.isnan(result().epoch_seconds("compiled"))
+    assert np.isnan(result(measured()).time("stock", "joules_per_step"))

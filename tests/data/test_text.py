@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rnnbench.data.encoding import Side, encode, pad
 from rnnbench.data.python_2 import dictionary_order
 from rnnbench.data.ragged import Ragged
-from rnnbench.data.tokens import rank_words, to_ranks, tokenize
+from rnnbench.data.tokens import UNRANKED, rank_words, to_ranks, tokenize
 
 SIDES = st.sampled_from(["pre", "post"])
 
@@ -51,8 +51,8 @@ def test_words_of_the_same_count_may_be_ranked_in_python_2_s_order() -> None:
     assert rank_words([["b", "c", "a"], ["b"]], sorted) == {"b": 1, "a": 2, "c": 3}
 
 
-def test_words_without_a_rank_are_skipped() -> None:
-    assert to_ranks([["a", "new", "b"]], {"a": 1, "b": 2})[0].tolist() == [1, 2]
+def test_a_word_without_a_rank_comes_after_all_others() -> None:
+    assert to_ranks([["a", "new", "b"]], {"a": 1, "b": 2})[0].tolist() == [1, UNRANKED, 2]
 
 
 def test_ids_have_a_start_mark_the_offset_and_unknown_words() -> None:

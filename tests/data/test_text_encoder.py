@@ -19,6 +19,15 @@ def test_known_text_gets_the_ids_it_was_trained_with() -> None:
     np.testing.assert_array_equal(encoder(REVIEWS), expected)
 
 
+def test_words_that_training_never_saw_are_evaluated_as_they_are_predicted() -> None:
+    ranks = rank_words([tokenize(review) for review in REVIEWS])
+    new = "The best movie, unheard-of!"
+    encoder = TextEncoder(list(ranks), 9, "pre", "pre")
+    for vocabulary_size in (1_000, len(ranks) + 4):
+        evaluated = pad(encode(to_ranks([tokenize(new)], ranks), vocabulary_size), 9, "pre", "pre")
+        np.testing.assert_array_equal(evaluated, encoder([new]))
+
+
 def test_a_word_of_rank_r_has_the_id_r_plus_3_and_an_unknown_one_has_2() -> None:
     encoder = TextEncoder(["the", "movie"], 6, "pre", "pre")
     assert encoder(["The unheard-of MOVIE"]).tolist() == [[0, 1, 4, 2, 2, 5]]

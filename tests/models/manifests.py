@@ -36,6 +36,6 @@ def manifest_of(view: str, **changes: Any) -> Manifest:
         "class_names": [str(number) for number in range(classes)],
         "vocabulary_size": WORDS.get(view),
         "splits": {"train": shapes},
-        "facts": {},
+        "facts": {"copied_symbols": 5, "alphabet_size": 4} if view.startswith("copying") else {},
     }
     return Manifest(**{**facts, **changes})

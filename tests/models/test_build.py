@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from rnnbench.data.datasets.copying import CopyingView, draw
 from rnnbench.errors import RnnbenchError
 from rnnbench.models.build import build_model, count_parameters, reset
 from rnnbench.models.optimizers import build_optimizer
 from rnnbench.params import LayerField, Params
+from rnnbench.tasks.task import TASKS
 from tests.models.manifests import manifest_of
 
 LSTM = {"type": "lstm", "units": 10}
 WORDS = {"type": "embedding", "units": 3}
 CONV_LSTM = {"type": "conv_lstm_2d", "filters": 2, "kernel_size": 3, "padding": "same"}
 
+ARITHMETICS = ("rmsprop", "rmsprop-summed", "rmsprop-summed-outside", "adam", "adam-summed")
 # As the notebooks print them.
 LAYER_PARAMETERS = {
     "imdb-simple-rnn": [20_000 * 128, 5_152, 33],
@@ -27,6 +30,8 @@ LAYER_PARAMETERS = {
     "imdb-rnn-gru-cell": [20_000 * 128, 15_552, 33],
     "imdb-rnn-lstm-cell": [20_000 * 128, 20_608, 33],
     "imdb-rnn-stacked-cells": [20_000 * 128, 20_608 + 8_320, 33],
+    "imdb-matched-simple-rnn": [20_000 * 128, 20_646, 94],
+    "imdb-matched-gru": [20_000 * 128, 20_400, 41],
     "reuters-simple-rnn": [10_000 * 128, 5_152, 33 * 46],
     "reuters-gru": [10_000 * 128, 15_552, 33 * 46],
     "reuters-lstm": [10_000 * 128, 20_608, 33 * 46],
@@ -34,11 +39,19 @@ LAYER_PARAMETERS = {
     "mnist-simple-rnn": [72_960, 131_328, 2_570],
     "mnist-lstm": [291_840, 0, 525_312, 0, 2_570],
     "mnist-gru": [219_648, 0, 148_224, 1_290],
+    "mnist-matched-simple-rnn": [23_660, 1_410],
+    "mnist-matched-gru": [23_625, 760],
+    "mnist-matched-lstm": [23_808, 650],
     "sentiment-simple-rnn": [8_000 * 32, 0, 2_080, 0, 33],
     "sentiment-lstm": [8_000 * 32, 0, 8_320, 0, 33],
     "sentiment-gru": [8_000 * 32, 0, 6_240, 0, 33],
     "sentiment-bidirectional-lstm": [8_000 * 32, 0, 16_640, 0, 65],
     "sentiment-stacked-lstm": [8_000 * 32, 0, 8_320, 8_320, 0, 33],
+    **{
+        f"{arithmetic}-{name}": [8_000 * 32, 0, parameters, 0, 33]
+        for arithmetic in ARITHMETICS
+        for name, parameters in {"simple-rnn": 2_080, "gru": 6_240, "lstm": 8_320}.items()
+    },
     "long-simple-rnn": [10_000 * 32, 2_080, 33],
     "long-stacked-simple-rnn": [10_000 * 32, 2_080, 2_080, 2_080, 2_080, 33],
     "long-lstm": [10_000 * 32, 8_320, 33],
@@ -120,7 +133,7 @@ OWN_BUDGETS = {
 
 def test_recipes_have_the_reported_budget(params: Params) -> None:
     for name, experiment in params.experiments.items():
-        if experiment.suite in ("adding", "copying"):
+        if experiment.suite in ("adding", "copying", "optimizers") or "matched" in name:
             continue  # not in the notebooks
         training = experiment.training
         expected = OWN_BUDGETS.get(name, BUDGETS[experiment.suite])
@@ -170,6 +183,34 @@ def test_layers_are_named_by_their_number_and_the_output_layer_continues_it(
         "layer_5_dropout",
         "layer_6_dense",
     ]
+
+
+@pytest.mark.parametrize("view", ["imdb", "mnist"])
+def test_matched_experiments_have_equally_many_recurrent_parameters(
+    view: str, params: Params
+) -> None:
+    matched = [name for name in params.experiments if name.startswith(f"{view}-matched")]
+    matched += ["imdb-lstm"] if view == "imdb" else []
+    counts = [list(count_parameters(build(params, name)).values())[-2] for name in matched]
+    assert len(counts) == 3
+    assert max(counts) / min(counts) < 1.02
+
+
+def test_the_accuracy_of_copying_counts_the_recalled_symbols_while_training_too(
+    params: Params,
+) -> None:
+    model = build(params, "copying-5-lstm")
+    view = params.views["copying-5"]
+    assert isinstance(view, CopyingView)
+    sequences = draw(view, 40, np.random.default_rng(0))
+    found = model.evaluate(sequences.inputs, sequences.targets, return_dict=True, verbose=0)
+    answers = model.predict(sequences.inputs, verbose=0)
+    task = TASKS["sequence_labelling"]
+    assert found["accuracy"] == pytest.approx(
+        task.test_metrics["accuracy"](answers, sequences.targets, 5), abs=1e-6
+    )
+    answers_blank = np.zeros_like(sequences.targets)
+    assert float(np.mean(answers_blank == sequences.targets)) > 0.6 > found["accuracy"]
 
 
 OUTPUTS = {

@@ -16,7 +16,7 @@ def test_the_real_file_is_accepted(params: Params) -> None:
     assert isinstance(experiment, Experiment)
     assert [layer.type for layer in experiment.layers.values()] == ["embedding", "lstm"]
     assert experiment.training.epochs == 3
-    assert experiment.seeds == [42, 43, 44]
+    assert experiment.seeds == [42, 43, 44, 45, 46]
 
 
 def test_an_experiment_has_its_suite_s_training_but_for_its_own_keys(params: Params) -> None:
@@ -29,7 +29,7 @@ def test_an_experiment_has_its_suite_s_training_but_for_its_own_keys(params: Par
 def test_an_experiment_may_have_another_number_of_seeds(changed: Callable[..., Params]) -> None:
     params = changed("experiments", "imdb-lstm", seeds=2)
     assert params.experiments["imdb-lstm"].seeds == [42, 43]
-    assert params.experiments["imdb-gru"].seeds == [42, 43, 44]
+    assert params.experiments["imdb-gru"].seeds == [42, 43, 44, 45, 46]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,25 @@ def test_an_experiment_may_have_another_number_of_seeds(changed: Callable[..., P
         (("views", "mnist-rows"), "validation_fraction", 1.0, ["less than 1", "given: 1.0"]),
         (("views", "mnist-rows"), "dataset", "cifar", ["dataset", "'cifar'", "mnist, moving_"]),
         ((), "viewes", {}, ["unknown key 'viewes'", "did you mean 'views'?"]),
+        ((), "margin", 0.0, ["margin", "greater than 0", "given: 0.0"]),
+        (
+            ("suites", "moving-mnist"),
+            "target",
+            {"metric": "validation_accuracy", "value": 0.9},
+            ["suites.moving-mnist.target", "measures no accuracy", "choose validation_loss"],
+        ),
+        (
+            ("suites", "adding", "target"),
+            "metric",
+            "validation_accuracy",
+            ["suites.adding.target", "measures no accuracy", "adding-20-simple-rnn"],
+        ),
+        (
+            ("suites", "random-labels"),
+            "target",
+            {"metric": "validation_loss", "value": 0.5},
+            ["suites.random-labels.target", "random-labels-10x1", "no validation_fraction"],
+        ),
         ((), "seeds", 0, ["seeds", "greater than 0", "given: 0"]),
         (("experiments", "imdb-lstm"), "seeds", [1], ["imdb-lstm.seeds", "given: [1]"]),
         (("datasets", "imdb"), "route", "upstraem", ["datasets", "imdb.route", "'upstraem'"]),

@@ -15,19 +15,31 @@ from ruamel.yaml import YAML
 from rnnbench.cli import main
 from rnnbench.data.dataset import DATASETS
 from rnnbench.evaluation.experiment import evaluate_experiment
+from rnnbench.files import read_json, write_json
 from rnnbench.params import parse_params
-from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, TRAINED_TAG
+from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, TRAINED_TAG, Tracker
 from rnnbench.tracking.store import tracking_uri
 from rnnbench.tracking.sync import sync as make_missing
 from rnnbench.training.experiment import train_experiment
 from tests.small_experiment import NAME, write_view
 
 SEEDS = [1, 2]
+RUNS = Path("runs/digit-rows") / NAME
+TIMES_FILE = Path("results/digit-rows") / NAME / "times.json"
+TIMES = {
+    "stock": {"step_milliseconds": {"median": 3.0}, "compile_seconds": 1.5},
+    "compiled": {"step_milliseconds": {"median": 1.0}, "compile_seconds": 4.5},
+    "ratio": {"median": 3.0},
+    "rounds": 5,
+    "multiply_adds": 1000,
+    "timing_warnings": [],
+    "environment": {"cores": 2},
+}
 
 
 @pytest.fixture(scope="module")
 def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An experiment of two runs, trained and evaluated, logged live to the default store."""
+    """An experiment of two runs, trained, timed and evaluated, logged live to the default store."""
     folder = tmp_path_factory.mktemp("repository")
     (folder / "dvc.yaml").touch()
     write_view(folder / "data" / "prepared" / "mnist-rows")
@@ -40,6 +52,8 @@ def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         monkeypatch.chdir(folder)
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
         train_experiment(NAME, params)
+        write_json(TIMES_FILE, TIMES)
+        Tracker(read_json(RUNS / "seed-1" / "run.json")).log_times(TIMES)
         evaluate_experiment(f"digit-rows/{NAME}", "mnist-rows")
     return folder
 
@@ -118,6 +132,18 @@ def test_what_is_made_from_files_equals_what_was_logged_live_and_twice_makes_not
     again = make_missing(repository)
     assert (len(again.missing), again.whole) == (0, len(SEEDS))
     assert content() == live
+
+
+def test_times_that_changed_are_brought_to_the_server(repository: Path) -> None:
+    experiment = read_json(RUNS / "seed-1" / "run.json")["experiment_id"]
+    for number in (2000, 1000):  # measured anew, and back
+        write_json(TIMES_FILE, {**TIMES, "multiply_adds": number})
+        assert len(make_missing(repository).missing) == len(SEEDS)
+        assert make_missing(repository).missing == []
+        metrics = runs_of()[experiment].data.metrics
+        assert metrics["timing/multiply_adds"] == number
+        assert metrics["timing/stock/step_milliseconds/median"] == 3.0
+        assert not [name for name in metrics if "cores" in name]
 
 
 def test_what_differs_is_said_and_a_run_that_was_logged_in_part_is_completed(

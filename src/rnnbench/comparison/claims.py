@@ -1,230 +1,285 @@
-"""What the literature claims, and what the runs say about it.
+"""What is claimed, and what the runs say about it.
 
-A claim is confirmed where every comparison comes out as claimed, refuted where none does and one
-comes out the other way, and undecided where all are within chance; else it holds in part. Scores
-are compared by `rnnbench.comparison.statistics`, the comparisons of a claim together by Holm's
-procedure. Times are compared by the processor time of an epoch where it was measured: other
-programs hardly change it.
+Every comparison of a claim has an outcome: as claimed, the opposite, practically equal, undecided
+or not run. Scores are compared by `rnnbench.statistics`, those of one claim together by
+Holm's procedure. Times are those of stock Keras, with which the claims were made; quartiles of
+training steps take the place of an interval, and there is no p-value.
 """
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 from scipy import stats
 
-from rnnbench.comparison.findings import Comparison, Finding
-from rnnbench.comparison.literature import Claim, Literature, Reported
-from rnnbench.comparison.results import NOT_RUN
-from rnnbench.comparison.statistics import (
-    ALPHA,
-    BASIS_OF_DIFFERENCE,
+from rnnbench.comparison.findings import Comparison, Finding, as_difference
+from rnnbench.comparison.literature import BEST_BASELINE, STEP_TIME, Claim, Literature
+from rnnbench.comparison.results import NAN, NOT_RUN
+from rnnbench.errors import RnnbenchError
+from rnnbench.statistics import (
+    BASIS_OF_MEAN,
     Difference,
     Verdict,
     adjust_holm,
     is_not_worse,
     judge,
 )
-from rnnbench.errors import RnnbenchError
-from rnnbench.registry import Registry
+from rnnbench.tables import Column, as_text
 
-CONFIRMED = "confirmed"
-IN_PART = "holds in part"
-REFUTED = "refuted"
-UNDECIDED = "undecided"
-
-# A difference of accuracies without practical importance.
-MARGIN = 0.01
-# Times that differ by less are called equal: they vary so much from epoch to epoch.
+AS_CLAIMED = "as claimed"
+OPPOSITE = "the opposite"
+# Times whose ratio is closer to 1 are not called different, whatever their quartiles.
 TIME_TOLERANCE = 0.1
-# The accuracy of guessing one of two classes that are equally frequent.
-CHANCE = 0.5
 
-Outcome = bool | None  # as claimed, the other way, or within chance
-Outcomes = Iterable[tuple[Outcome, str]]
+# What the verdict on the first of two means for a claim; one that is not here stays as it is.
+OUTCOMES: dict[str, dict[Verdict, str]] = {
+    "higher": {Verdict.BETTER: AS_CLAIMED, Verdict.WORSE: OPPOSITE},
+    "lower": {Verdict.WORSE: AS_CLAIMED, Verdict.BETTER: OPPOSITE},
+    "different": {Verdict.BETTER: AS_CLAIMED, Verdict.WORSE: AS_CLAIMED},
+    "equal": {
+        Verdict.BETTER: OPPOSITE,
+        Verdict.WORSE: OPPOSITE,
+        Verdict.PRACTICALLY_EQUAL: AS_CLAIMED,
+    },
+    "as_good": {
+        Verdict.BETTER: AS_CLAIMED,
+        Verdict.WORSE: OPPOSITE,
+        Verdict.PRACTICALLY_EQUAL: AS_CLAIMED,
+    },
+}
+NAMES = (Column("first", "first"), Column("second", "second"), Column("outcome", "outcome"))
+JUDGED = (
+    Column("p", "p (Holm)", ".2g"),
+    Column("margin", "margin", ".4g"),
+    Column("seeds_needed", "seeds to decide it", ".0f"),
+    Column("parameters_ratio", "parameter ratio", ".3f"),
+    Column("stock_time_ratio", "time ratio, stock Keras", ".3g"),
+    Column("compiled_time_ratio", "time ratio, compiled", ".3g"),
+    Column("basis", "the interval covers"),
+)
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """All findings and differences, and what is reported, by experiment."""
+class Compared:
+    """What an experiment is compared with, and the difference; None where one was not run.
 
-    findings: dict[str, Finding]
-    differences: dict[tuple[str, str], Difference]
-    reported: dict[str, Reported]
+    `other` is the second experiment, and None for a baseline or a number.
+    """
 
-    def compare(self, claim: Claim) -> list[tuple[Finding, Finding, Difference, Verdict]]:
-        """Return each pair of a claim with its difference and, adjusted for all, its verdict.
-
-        Raises
-        ------
-        RnnbenchError
-            If the two of a pair cannot be compared.
-        """
-        for pair in claim.pairs.items():
-            if pair not in self.differences:
-                raise RnnbenchError(
-                    f"comparisons/ has no difference of the scores of {' and '.join(pair)}, which a"
-                    " claim of literature.yaml compares; both must be in one suite and on one view"
-                )
-        differences = [self.differences[pair] for pair in claim.pairs.items()]
-        adjusted = adjust_holm([difference.p_value for difference in differences])
-        return [
-            (self.findings[first], self.findings[second], difference, judge(difference, MARGIN, p))
-            for (first, second), difference, p in zip(
-                claim.pairs.items(), differences, adjusted, strict=True
-            )
-        ]
+    second: str
+    difference: Difference | None = None
+    other: Finding | None = None
+    seeds_needed: float = NAN
 
 
-def judge_claims(comparisons: list[Comparison], literature: Literature) -> pd.DataFrame:
-    """Judge every claim.
+def compare_claims(comparisons: list[Comparison], literature: Literature) -> pd.DataFrame:
+    """Make and judge every comparison of every claim, one row per comparison.
 
     Returns
     -------
     DataFrame
-        `claim`, `source`, `verdict` and the `figures` behind it, one row per claim.
+        `claim`, `first`, `second`, `outcome`, `measure`; the `difference` of the scores, positive
+        where the first is better, or of the times as a share of the second, with the ends of its
+        95 % interval, of times by quartiles; `p`, adjusted for all comparisons of the claim; the
+        `margin`; `seeds_needed` where seeds would decide it; the ratios of the parameters
+        (without embedding and dense layers) and of the times of a step per example, with stock
+        Keras and with compiled loops; and the `basis` of the interval.
+
+    Raises
+    ------
+    RnnbenchError
+        If the scores of two experiments cannot be compared.
     """
-    evidence = Evidence(
-        {finding.name: finding for part in comparisons for finding in part.findings},
-        {pair: found for part in comparisons for pair, found in part.differences.items()},
-        {name: one for suite in literature.suites.values() for name, one in suite.reported.items()},
+    suites = {one.name: part for part in comparisons for one in part.findings}
+    scored = {one.name: one for part in comparisons for one in part.findings if one.seeds}
+    rows = [
+        {"claim": name, **row}
+        for name, claim in literature.claims.items()
+        for row in _rows(claim, scored, suites)
+    ]
+    names, judged = ([column.name for column in part] for part in (NAMES, JUDGED))
+    measured = ["measure", "difference", "lower", "upper"]
+    return pd.DataFrame(rows, columns=["claim", *names, *measured, *judged])
+
+
+def tabulate_verdicts(compared: pd.DataFrame, literature: Literature) -> pd.DataFrame:
+    """Return `claim`, `text`, `source` and `verdict`: how many comparisons have which outcome."""
+    return pd.DataFrame(
+        {
+            "claim": name,
+            "text": claim.text,
+            "source": claim.source,
+            "verdict": _verdict(compared[compared["claim"] == name]),
+        }
+        for name, claim in literature.claims.items()
     )
-    return pd.DataFrame([_judged(claim, evidence) for claim in literature.claims.values()])
 
 
-def _judged(claim: Claim, evidence: Evidence) -> dict[str, str]:
-    run = [name for name, finding in evidence.findings.items() if finding.was_run]
-    missing = [name for name in claim.needs if name not in run]
-    compared = [] if missing else list(JUDGES[claim.judge](claim, evidence))
+def readable_comparisons(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparisons of one claim for people: every cell as text, times in percent."""
+    style = "+.1%" if STEP_TIME in set(compared["measure"]) else "+.4f"
+    difference = Column("difference", "difference [interval]", style, ("lower", "upper"))
+    return as_text(compared, (*NAMES, difference, *JUDGED))
+
+
+def _rows(
+    claim: Claim, scored: dict[str, Finding], suites: dict[str, Comparison]
+) -> Iterator[dict[str, object]]:
+    pairs = [
+        (first, _compare(claim, first, second, scored, suites))
+        for first, second in claim.comparisons
+    ]
+    of_times = claim.measure == STEP_TIME
+    adjusted = iter(adjust_holm([one.difference.p_value for _, one in pairs if one.difference]))
+    for first, one in pairs:
+        row = {"first": first, "second": one.second, "measure": claim.measure}
+        if one.difference is None:
+            yield {**row, "outcome": NOT_RUN}
+            continue
+        p_value = next(adjusted)
+        margin = (
+            _time_margin(claim) if of_times else claim.margin or suites[first].summary["margin"]
+        )
+        outcome = _outcome(claim.relation, one.difference, margin, p_value)
+        yield {
+            **row,
+            "difference": one.difference.value,
+            "lower": one.difference.lower,
+            "upper": one.difference.upper,
+            "basis": one.difference.basis,
+            "margin": margin,
+            "p": NAN if of_times else p_value,
+            "outcome": outcome,
+            "seeds_needed": one.seeds_needed if outcome == Verdict.UNDECIDED else NAN,
+            **(_ratios(scored[first], one.other) if one.other else {}),
+        }
+
+
+def _compare(
+    claim: Claim,
+    first: str,
+    second: str,
+    scored: dict[str, Finding],
+    suites: dict[str, Comparison],
+) -> Compared:
+    finding, other = scored.get(first), scored.get(second)
+    if finding and isinstance(claim.against, float):
+        return Compared(second, _difference_from(finding, claim.against))
+    if finding and claim.against == BEST_BASELINE:
+        row = suites[first].against_best_baseline(finding)
+        return Compared(row["baseline_title"], as_difference(row)) if row else Compared(second)
+    if not finding or not other:
+        return Compared(second)
+    if claim.measure == STEP_TIME:
+        return Compared(second, _difference_of_times(finding, other, _time_margin(claim)), other)
+    if (first, second) not in suites[first].differences:
+        raise RnnbenchError(
+            f"comparisons/ has no difference of the scores of {first} and {second}, which a"
+            " claim of literature.yaml compares; both must be in one suite and on one view"
+        )
+    difference, needed = suites[first].differences[first, second]
+    # The number was planned for all pairs of a view, not for those of a claim, so it may be one
+    # that did not suffice here.
+    needed = needed if math.isnan(needed) else max(needed, 1 + max(finding.seeds, other.seeds))
+    return Compared(second, difference, other, needed)
+
+
+def _outcome(relation: str, difference: Difference, margin: float, p_value: float) -> str:
+    if relation == "visible":
+        return AS_CLAIMED if difference.upper - difference.value < margin else OPPOSITE
+    verdict = judge(difference, margin, p_value)
+    if relation == "as_good" and verdict == Verdict.UNDECIDED and is_not_worse(difference, margin):
+        return AS_CLAIMED
+    return OUTCOMES[relation].get(verdict, verdict.value)
+
+
+def _difference_from(finding: Finding, value: float) -> Difference:
+    """Return the difference of a score and a number that is known exactly."""
+    above, error = finding.score - value, finding.number("score_standard_error")
+    degrees = finding.number("score_degrees_of_freedom")
+    return Difference(
+        value=above,
+        standard_error=error,
+        degrees_of_freedom=degrees,
+        lower=finding.number("score_lower") - value,
+        upper=finding.number("score_upper") - value,
+        basis=BASIS_OF_MEAN[finding.seeds > 1],
+        p_value=float(2.0 * stats.t.sf(abs(above) / max(error, math.ulp(1.0)), degrees)),
+        share_differing=NAN,
+    )
+
+
+def _time_margin(claim: Claim) -> float:
+    return claim.margin or TIME_TOLERANCE
+
+
+def _difference_of_times(first: Finding, second: Finding, margin: float) -> Difference | None:
+    """Return the difference of two times as a share of the second; None if one is not known.
+
+    Its ends are those of the quartiles. In place of a p-value it has 0 where the quartiles do not
+    overlap and the difference exceeds the margin, else 1.
+    """
+    value, lower, upper = (
+        _quartile(first, end) / _quartile(second, other) - 1.0
+        for end, other in (("", ""), ("_lower", "_upper"), ("_upper", "_lower"))
+    )
+    if math.isnan(value):
+        return None
+    apart = (lower > 0.0 or upper < 0.0) and abs(value) > margin
+    basis = "the quartiles of training steps, stock Keras"
+    return Difference(value, NAN, NAN, lower, upper, basis, 0.0 if apart else 1.0, NAN)
+
+
+def _quartile(finding: Finding, end: str) -> float:
+    """Return the time of training with one example, stock Keras: the median or a quartile."""
+    share = finding.number(f"stock_milliseconds{end}") / finding.number("stock_milliseconds")
+    return _seconds_per_example(finding, "stock") * share
+
+
+def _seconds_per_example(finding: Finding, loop: str) -> float:
+    return finding.number(f"{loop}_epoch_seconds") / finding.examples["train"]
+
+
+def _ratios(first: Finding, second: Finding) -> dict[str, float]:
     return {
-        "claim": claim.text,
-        "source": claim.source,
-        "verdict": NOT_RUN if missing else _verdict([outcome for outcome, _ in compared]),
-        "figures": "; ".join(figures for _, figures in compared)
-        or f"{NOT_RUN}: {', '.join(missing)}",
+        "parameters_ratio": _recurrent_parameters(first) / _recurrent_parameters(second),
+        **{
+            f"{loop}_time_ratio": _seconds_per_example(first, loop)
+            / _seconds_per_example(second, loop)
+            for loop in ("stock", "compiled")
+        },
     }
-
-
-def _verdict(outcomes: list[Outcome]) -> str:
-    as_claimed = outcomes.count(True)
-    if as_claimed == 0:
-        return REFUTED if False in outcomes else UNDECIDED
-    if as_claimed == len(outcomes):
-        return CONFIRMED
-    return f"{IN_PART}: {as_claimed} of {len(outcomes)} comparisons"
-
-
-# The judges: each gives the outcome of every comparison of a claim and the figures behind it.
-
-
-def scores_higher(claim: Claim, evidence: Evidence) -> Outcomes:
-    """Judge whether the first of each pair has the better score."""
-    for first, second, difference, verdict in evidence.compare(claim):
-        yield _is_better(verdict), _written(first, second, difference)
-
-
-def scores_higher_for_more_time(claim: Claim, evidence: Evidence) -> Outcomes:
-    """Judge whether the first of each pair has the better score and takes more time."""
-    for first, second, difference, verdict in evidence.compare(claim):
-        factor = _seconds(first) / _seconds(second)
-        better = _is_better(verdict)
-        figures = f"{_written(first, second, difference)} for {factor:.2f} times the time"
-        yield better and factor > 1.0 + TIME_TOLERANCE, figures
-
-
-def scores_as_well_with_fewer_parameters(claim: Claim, evidence: Evidence) -> Outcomes:
-    """Judge whether the first of each pair is worse by less than the margin."""
-    for first, second, difference, verdict in evidence.compare(claim):
-        as_good = True if is_not_worse(difference, MARGIN) else None
-        ratio = _recurrent_parameters(first) / _recurrent_parameters(second)
-        yield (
-            False if verdict is Verdict.WORSE else as_good,
-            f"{_written(first, second, difference)} with {ratio:.3f} of its recurrent parameters",
-        )
-
-
-def trains_faster(claim: Claim, evidence: Evidence) -> Outcomes:
-    """Judge whether the first of each pair takes less time per training example."""
-    for name, other in claim.pairs.items():
-        first, second = evidence.findings[name], evidence.findings[other]
-        factor = _seconds(first) / _seconds(second)
-        outcome = None if abs(factor - 1.0) < TIME_TOLERANCE else factor < 1.0
-        yield outcome, f"{name} takes {factor:.3g} times the time of {other} per example"
-
-
-def printed_difference_is_beyond_chance(claim: Claim, evidence: Evidence) -> Outcomes:
-    """Judge whether runs like ours could show the difference that is printed."""
-    for first, second, difference, _ in evidence.compare(claim):
-        printed = _printed(evidence.reported[first.name]) - _printed(evidence.reported[second.name])
-        half_width = difference.upper - difference.value
-        deviations = " and ".join(f"{one.number('accuracy_std'):.4f}" for one in (first, second))
-        yield (
-            half_width < abs(printed),
-            f"printed: {printed:+.4f}; ours: {_written(first, second, difference)}; standard"
-            f" deviations over seeds {deviations}",
-        )
-
-
-def stays_at_chance(claim: Claim, evidence: Evidence) -> Outcomes:
-    """Judge whether the accuracy of each experiment is that of a guess, within chance."""
-    findings = [evidence.findings[name] for name in claim.experiments]
-    for finding, p_value in zip(findings, adjust_holm(list(map(_p_value, findings))), strict=True):
-        lower, upper = finding.number("score_lower"), finding.number("score_upper")
-        accuracy = finding.number("accuracy")
-        yield (
-            p_value >= ALPHA,
-            f"{finding.name} {accuracy:.3f} ({lower:.3f} to {upper:.3f}; chance: {CHANCE})",
-        )
-
-
-Judge = Callable[[Claim, Evidence], Outcomes]
-JUDGES: Registry[Judge] = Registry("judge")
-JUDGES.update(
-    {
-        function.__name__: function
-        for function in (
-            scores_higher,
-            scores_higher_for_more_time,
-            scores_as_well_with_fewer_parameters,
-            trains_faster,
-            printed_difference_is_beyond_chance,
-            stays_at_chance,
-        )
-    }
-)
-
-
-def _is_better(verdict: Verdict) -> Outcome:
-    return {Verdict.BETTER: True, Verdict.WORSE: False}.get(verdict)
-
-
-def _written(first: Finding, second: Finding, difference: Difference) -> str:
-    usual = difference.basis == BASIS_OF_DIFFERENCE[True, True]
-    basis = "" if usual else f" ({difference.basis})"
-    half_width = difference.upper - difference.value
-    return f"{first.name} over {second.name} {difference.value:+.4f} ± {half_width:.4f}{basis}"
-
-
-def _seconds(finding: Finding) -> float:
-    """Return the processor seconds per training example, or seconds if they were not measured."""
-    processor = finding.number("epoch_processor_seconds")
-    measured = finding.number("epoch_seconds") if pd.isna(processor) else processor
-    return measured / finding.examples["train"]
 
 
 def _recurrent_parameters(finding: Finding) -> int:
-    """Return the parameters of the GRU or the LSTM."""
     counts = finding.layer_parameters
-    return next(count for name, count in counts.items() if name.endswith(("_gru", "_lstm")))
+    return sum(
+        count for name, count in counts.items() if not name.endswith(("_embedding", "_dense"))
+    )
 
 
-def _printed(reported: Reported) -> float:
-    """Return the accuracy of the notebook's own table, where it has one."""
-    return reported.summary_accuracy or reported.accuracy or float("nan")
+def _verdict(rows: pd.DataFrame) -> str:
+    """Write how many comparisons of a claim have each outcome."""
+    counts = rows["outcome"].value_counts()
+    if counts.get(NOT_RUN, 0) == len(rows):
+        return NOT_RUN
+    parts = [f"holds for {counts.get(AS_CLAIMED, 0)} of {len(rows)}"]
+    if OPPOSITE in counts:
+        parts.append(f"the opposite for {counts[OPPOSITE]}")
+    for outcome in (Verdict.PRACTICALLY_EQUAL, Verdict.UNDECIDED, NOT_RUN):
+        if outcome in counts:
+            parts.append(f"{outcome} {counts[outcome]}")
+        if outcome == Verdict.UNDECIDED:
+            parts[-1] += _seeds(rows["seeds_needed"].dropna(), counts.get(outcome, 0))
+    return ", ".join(parts)
 
 
-def _p_value(finding: Finding) -> float:
-    """Return the p-value of an accuracy that is that of a guess."""
-    statistic = (finding.number("accuracy") - CHANCE) / finding.number("score_standard_error")
-    degrees = finding.number("score_degrees_of_freedom")
-    return float(2.0 * stats.t.sf(abs(statistic), degrees))
+def _seeds(needed: "pd.Series[float]", undecided: int) -> str:
+    """Write how many seeds would decide the comparisons of which that is known."""
+    if needed.empty:
+        return ""
+    which = (
+        f"{len(needed)} of them" if len(needed) < undecided else "it" if undecided == 1 else "them"
+    )
+    return f" (about {needed.max():.0f} seeds would decide {which})"

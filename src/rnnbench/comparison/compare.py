@@ -1,6 +1,7 @@
 """Comparing the experiments of a suite."""
 
 import shutil
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,22 @@ from rnnbench.comparison.figures import (
     draw_learning_curves,
 )
 from rnnbench.comparison.literature import SuiteLiterature
-from rnnbench.comparison.results import Result, Results, read_results
-from rnnbench.comparison.table import (
-    readable_tables,
-    tabulate,
-    tabulate_curves,
+from rnnbench.comparison.pairs import (
+    by_view,
+    find_ranks,
+    summarise_power,
+    tabulate_against_baselines,
+    tabulate_baselines,
     tabulate_pairs,
 )
+from rnnbench.comparison.results import Result, Results, read_baselines, read_results
+from rnnbench.comparison.table import readable_tables, tabulate, tabulate_curves
+from rnnbench.errors import RnnbenchError
 from rnnbench.figures import save_figure
 from rnnbench.files import atomic_folder, read_json, write_json, write_text
 from rnnbench.layout import (
+    AGAINST_BASELINES_FILE,
+    BASELINES_FILE,
     COMPARISONS_FOLDER,
     CURVES_FILE,
     FIGURE_FILE,
@@ -32,19 +39,21 @@ from rnnbench.layout import (
     SUMMARY_FILE,
     TABLE_FILE,
 )
-from rnnbench.params import Suite
+from rnnbench.params import Suite, Target
 from rnnbench.tables import to_markdown
 
 LEARNING_CURVES_FIGURE = "learning_curves.png"
 CONFUSIONS_FIGURE = "confusion_matrices.png"
 FRAMES_FIGURE = "frames.png"  # of evaluation, where a task draws it
-CURVE_DIGITS = "%.6g"  # Keras's metrics have 32 bits
+CURVE_DIGITS = "%.4g"  # as many as the page shows
+DIFFERENCE_DIGITS = "%.6g"
 
 
 def compare(
     suite: str,
     facts: Suite,
     literature: SuiteLiterature,
+    margin: float,
     results: Path = RESULTS_FOLDER,
     comparisons: Path = COMPARISONS_FOLDER,
 ) -> Path:
@@ -58,38 +67,81 @@ def compare(
         Its title and target, of `params.yaml`.
     literature : SuiteLiterature
         What is reported for its experiments.
+    margin : float
+        The largest difference of scores without practical importance, of `params.yaml`.
     results, comparisons : Path
         Where results and the list of members are, and where the folder SUITE goes.
 
     Returns
     -------
     Path
-        The folder: `table.csv` with every number and `table.md` for people, `pairs.csv` with
-        differences, `curves.csv` with the metrics of each epoch, `summary.json` with facts about
-        layers, data and machines, and figures. An experiment without results is in it as not run.
+        The folder: `table.csv` with every number and `table.md` for people, `pairs.csv` with the
+        differences of every two experiments, `baselines.csv`, `against_baselines.csv` with the
+        differences from them, `curves.csv` with a metric of each epoch, `summary.json` with facts
+        about layers, data, machines and what more seeds would decide, and figures. An experiment
+        without results is in it as not run.
+
+    Raises
+    ------
+    RnnbenchError
+        If the target is met without learning anything, by the task's own baseline.
     """
     members = read_json(results / MEMBERS_FOLDER.name / f"{suite}.json")
     found = read_results(members, suite, results)
-    table = tabulate(found, literature, facts.target)
-    curves = tabulate_curves(found)
+    _require_target_is_not_met(suite, facts.target, found)
+    fitted = read_baselines(by_view(found), results)
+    pairs, baselines = tabulate_pairs(found, margin), tabulate_baselines(found, fitted)
+    table = tabulate(found, literature, find_ranks(found, pairs), facts.target)
+    curves, power = tabulate_curves(found), summarise_power(found, pairs)
     with atomic_folder(comparisons / suite) as folder:
         table.to_csv(folder / TABLE_FILE, index=False)
-        markdown = "\n".join(to_markdown(part) for part in readable_tables(table))
-        write_text(folder / MARKDOWN_FILE, markdown)
-        tabulate_pairs(found).to_csv(folder / PAIRS_FILE, index=False)
+        write_text(folder / MARKDOWN_FILE, _markdown(table, baselines, power))
+        pairs.to_csv(folder / PAIRS_FILE, index=False, float_format=DIFFERENCE_DIGITS)
+        baselines.to_csv(folder / BASELINES_FILE, index=False)
+        against = tabulate_against_baselines(found, fitted, margin)
+        path = folder / AGAINST_BASELINES_FILE
+        against.to_csv(path, index=False, float_format=DIFFERENCE_DIGITS)
         curves.to_csv(folder / CURVES_FILE, index=False, float_format=CURVE_DIGITS)
-        write_json(folder / SUMMARY_FILE, _summary(facts.title, found))
-        save_figure(draw_comparison(table, facts.title), folder / FIGURE_FILE)
+        write_json(folder / SUMMARY_FILE, {**_summary(facts.title, margin, found), "power": power})
+        save_figure(draw_comparison(table, baselines, facts.title), folder / FIGURE_FILE)
         _draw_details([result for result in found.values() if result], curves, facts.title, folder)
     return comparisons / suite
+
+
+def _require_target_is_not_met(suite: str, target: Target | None, results: Results) -> None:
+    if target is None:
+        return
+    metric = target.metric.removeprefix("validation_")
+    for view, (result, *_) in by_view(results).items():
+        name = result.task.baseline_name
+        value = result.metrics().get(f"{name}_{metric}")
+        if value is not None and target.is_reached_by(value):
+            raise RnnbenchError(
+                f"suites.{suite}.target in params.yaml is {target}, which the baseline"
+                f" {name.replace('_', ' ')} meets without learning: on the test split of {view} its"
+                f" {metric} is {value:.4g}; choose a harder value, or leave the target out"
+            )
+
+
+def _markdown(
+    table: pd.DataFrame, baselines: pd.DataFrame, power: dict[str, dict[str, Any]]
+) -> str:
+    """Write a table for each view; below it, what more seeds would decide."""
+    views = table.get("view", pd.Series(dtype=str)).dropna().unique()
+    shown = readable_tables(table, baselines=baselines)
+    parts = []
+    for part, view in zip_longest(shown, views):
+        text = power.get(view, {}).get("text", "")
+        parts.append(to_markdown(part) + (f"\n{text}\n" if text else ""))
+    return "\n".join(parts)
 
 
 def _draw_details(results: list[Result], curves: pd.DataFrame, title: str, folder: Path) -> None:
     evaluated = [result for result in results if result.runs]
     if not evaluated:
         return
-    metrics = {result.name: _curve_metric(result) for result in evaluated}
-    save_figure(draw_learning_curves(curves, metrics, title), folder / LEARNING_CURVES_FIGURE)
+    drawn_curves = draw_learning_curves(curves, evaluated, title)
+    save_figure(drawn_curves, folder / LEARNING_CURVES_FIGURE)
     confusions = {result.name: result.confusions for result in evaluated}
     drawn = draw_confusion_matrices(confusions, title)
     if drawn is not None:
@@ -100,26 +152,23 @@ def _draw_details(results: list[Result], curves: pd.DataFrame, title: str, folde
             shutil.copyfile(frames, folder / f"{result.name}-{FRAMES_FIGURE}")
 
 
-def _curve_metric(result: Result) -> str:
-    """Return the task's score where it is measured while training, else the loss."""
-    score = result.task.score.name
-    return score if score in result.history else "loss"
-
-
-def _summary(title: str, results: Results) -> dict[str, Any]:
+def _summary(title: str, margin: float, results: Results) -> dict[str, Any]:
     """Return the facts that are not numbers of a table: layers, warnings, data, machines."""
     found = [result for result in results.values() if result]
     environments: list[dict[str, Any]] = []
-    for result in found:
-        if result.scores["environment"] not in environments:
-            environments.append(result.scores["environment"])
+    for environment in [
+        part.get("environment") for one in found for part in (one.scores, one.times)
+    ]:
+        if environment and environment not in environments:
+            environments.append(environment)
     return {
         "title": title,
+        "margin": margin,
         "experiments": {
             result.name: {
                 "layer_parameters": result.scores["layer_parameters"],
                 "diverged": result.diverged,
-                "timing_warnings": result.timing_warnings,
+                "timing_warnings": result.times.get("timing_warnings", []),
             }
             for result in found
         },

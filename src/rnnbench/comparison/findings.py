@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from rnnbench.comparison.results import NAN, NOT_RUN
-from rnnbench.comparison.statistics import BASIS_OF_DIFFERENCE, Difference
 from rnnbench.comparison.table import not_run
 from rnnbench.files import read_json
 from rnnbench.layout import (
+    AGAINST_BASELINES_FILE,
+    BASELINES_FILE,
     COMPARISONS_FOLDER,
     CURVES_FILE,
     PAIRS_FILE,
@@ -19,6 +20,8 @@ from rnnbench.layout import (
     TABLE_FILE,
 )
 from rnnbench.params import Params
+from rnnbench.statistics import BASIS_OF_DIFFERENCE, Difference, Verdict
+from rnnbench.tasks.task import TASKS
 
 BASIS_REVERSED = {
     basis: BASIS_OF_DIFFERENCE[second, first]
@@ -57,9 +60,19 @@ class Finding:
         """Whether it has results."""
         return bool(self.row["status"] != NOT_RUN)
 
+    @property
+    def seeds(self) -> int:
+        """The number of runs with scores."""
+        return int(self.row["seeds"])
+
     def number(self, column: str) -> float:
         """Return a number of the table; not a number where there is none."""
         return float(self.row.get(column, NAN))
+
+    @property
+    def score(self) -> float:
+        """The task's score on the test split, the mean over seeds."""
+        return self.number(TASKS[self.row["task"]].score.name)
 
     @property
     def layer_parameters(self) -> dict[str, int]:
@@ -89,6 +102,8 @@ class Comparison:
         One for each experiment of `params.yaml`, in its order.
     table : DataFrame
         Their rows.
+    pairs, baselines, against_baselines : DataFrame
+        The files of these names; without columns where there is none.
     summary : dict
         What `summary.json` says.
     """
@@ -98,20 +113,42 @@ class Comparison:
     folder: Path
     findings: list[Finding]
     table: pd.DataFrame
+    pairs: pd.DataFrame
+    baselines: pd.DataFrame
+    against_baselines: pd.DataFrame
     summary: dict[str, Any]
 
     @cached_property
-    def differences(self) -> dict[tuple[str, str], Difference]:
-        """The differences of scores, each pair in both orders."""
-        path = self.folder / PAIRS_FILE
-        pairs = pd.read_csv(path).to_dict("records") if path.exists() else []
-        names = [field.name for field in fields(Difference)]
+    def differences(self) -> dict[tuple[str, str], tuple[Difference, float]]:
+        """The difference of each pair's scores and the seeds that it needs, in both orders."""
         found = {}
-        for pair in pairs:
-            difference = Difference(**{name: pair[name] for name in names})
-            found[pair["first"], pair["second"]] = difference
-            found[pair["second"], pair["first"]] = _reversed(difference)
+        for pair in self.pairs.to_dict("records"):
+            difference, seeds = as_difference(pair), pair["seeds_needed"]
+            found[pair["first"], pair["second"]] = difference, seeds
+            found[pair["second"], pair["first"]] = _reversed(difference), seeds
         return found
+
+    def against_best_baseline(self, finding: Finding) -> dict[Any, Any] | None:
+        """Return an experiment's difference from the best baseline of its view, if there is one.
+
+        It is a row of `against_baselines` with the `title` and the `baseline_value` of the
+        baseline, and the ends of its interval.
+        """
+        if self.against_baselines.empty:
+            return None
+        rows = self.against_baselines[self.against_baselines["experiment"] == finding.name]
+        of_view = self.baselines[self.baselines["view"] == finding.row["view"]]
+        of_view = of_view.drop(columns="score").add_prefix("baseline_")
+        joined = rows.merge(of_view, left_on="baseline", right_on="baseline_baseline")
+        return min(joined.to_dict("records"), key=lambda row: row["value"], default=None)
+
+    def findings_by_view(self) -> dict[str, list[Finding]]:
+        """Return the experiments that have scores, by the view that they were scored on."""
+        views: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            if finding.seeds:
+                views.setdefault(finding.row["view"], []).append(finding)
+        return views
 
 
 def read_comparisons(params: Params, comparisons: Path = COMPARISONS_FOLDER) -> list[Comparison]:
@@ -136,11 +173,15 @@ def read_comparisons(params: Params, comparisons: Path = COMPARISONS_FOLDER) -> 
     ]
 
 
+def _read_table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+
 def _rows(path: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of a table by experiment, none where there is no table."""
-    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
     return {
-        row["experiment"]: {str(column): value for column, value in row.items()} for row in rows
+        row["experiment"]: {str(column): value for column, value in row.items()}
+        for row in _read_table(path).to_dict("records")
     }
 
 
@@ -159,7 +200,22 @@ def _read(params: Params, suite: str, folder: Path, rows: list[dict[str, Any]]) 
         for row in rows
     ]
     title = summary.get("title") or params.suites[suite].title
-    return Comparison(suite, title, folder, findings, pd.DataFrame(rows), summary)
+    return Comparison(
+        suite,
+        title,
+        folder,
+        findings,
+        pd.DataFrame(rows),
+        _read_table(folder / PAIRS_FILE),
+        _read_table(folder / BASELINES_FILE),
+        _read_table(folder / AGAINST_BASELINES_FILE),
+        summary,
+    )
+
+
+def as_difference(row: dict[Any, Any]) -> Difference:
+    """Return the difference that a row of `pairs` or `against_baselines` holds."""
+    return Difference(**{field.name: row[field.name] for field in fields(Difference)})
 
 
 def _reversed(difference: Difference) -> Difference:
@@ -171,3 +227,73 @@ def _reversed(difference: Difference) -> Difference:
         upper=-difference.lower,
         basis=BASIS_REVERSED[difference.basis],
     )
+
+
+def main_finding(comparison: Comparison) -> str:
+    """Return one sentence on what a suite shows, with intervals; empty if it has no scores.
+
+    It begins with the baseline that beats every network of a view, where there is one; else with
+    the experiments that may be the best.
+    """
+    clauses = {
+        view: _what_is_best(findings, [comparison.against_best_baseline(one) for one in findings])
+        for view, findings in comparison.findings_by_view().items()
+    }
+    if not clauses:
+        return ""
+    named = [f"on {view}, {clause}" for view, clause in clauses.items()]
+    sentence = "; ".join(named if len(named) > 1 else clauses.values())
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _what_is_best(findings: list[Finding], against: list[dict[Any, Any] | None]) -> str:
+    """Return a clause on the experiments of a view and their differences from its best baseline."""
+    rows = [row for row in against if row]
+    if not rows:
+        return _first_ranks(findings)
+    title, score = rows[0]["baseline_title"], _with_interval(rows[0], "baseline_")
+    verdicts = [row["verdict"] for row in rows]
+    if verdicts.count(Verdict.WORSE) == len(findings):
+        return (
+            f"{title} ({score}) beats every recurrent network beyond chance, of which the best is"
+            f" {_scored(_best(findings))}"
+        )
+    won = f"{verdicts.count(Verdict.BETTER)} of {len(findings)}"
+    return (
+        f"{_first_ranks(findings)}; {won} beat the best baseline ({title}: {score}) beyond chance"
+    )
+
+
+def _first_ranks(findings: list[Finding]) -> str:
+    """Return a clause on the experiments that no other is better than beyond chance."""
+    first = [finding for finding in findings if finding.number("rank_best") == 1]
+    best, others = _scored(_best(findings)), len(findings) - 1
+    if not others:
+        return f"the only experiment is {best}"
+    if len(first) == len(findings):
+        return (
+            f"no experiment is better than another beyond chance: the best mean is that of {best}"
+        )
+    if len(first) > 1:
+        names = ", ".join(map(_scored, first))
+        return f"{len(first)} of {len(findings)} experiments share the first rank: {names}"
+    beaten = len(findings) - int(first[0].number("rank_worst"))
+    return f"the best is {_scored(first[0])}, ahead of {beaten} of {others} others beyond chance"
+
+
+def _best(findings: list[Finding]) -> Finding:
+    higher = TASKS[findings[0].row["task"]].score.higher_is_better
+    return (max if higher else min)(findings, key=lambda finding: finding.score)
+
+
+def _scored(finding: Finding) -> str:
+    ends = {f"score_{end}": finding.number(f"score_{end}") for end in ("lower", "upper")}
+    return f"{finding.name} ({_with_interval({'score_value': finding.score, **ends}, 'score_')})"
+
+
+def _with_interval(row: dict[str, Any], prefix: str) -> str:
+    """Write a score and, where it has one, its interval."""
+    value, lower, upper = (
+        format(row[f"{prefix}{name}"], "#.3g") for name in ("value", "lower", "upper")
+    )
+    return value if lower == "nan" else f"{value} [{lower}, {upper}]"

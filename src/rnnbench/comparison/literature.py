@@ -1,15 +1,18 @@
 """`literature.yaml`: what is reported of the experiments, and what is claimed."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.layout import LITERATURE_FILE
 from rnnbench.params import Fraction, Name, Params, Section, read_yaml, validate
 from rnnbench.registry import choices
+
+STEP_TIME = "step_time"
+BEST_BASELINE = "best_baseline"
 
 # Printed numbers that stand beside ours in a table.
 BESIDE_OURS = {
@@ -72,29 +75,57 @@ class SuiteLiterature(Section):
 
 
 class Claim(Section):
-    """A claim, and the experiments that decide it.
+    """A claim, and the comparisons that decide it.
 
     Attributes
     ----------
     text, source : str
         What is claimed, and where.
-    judge : str
-        A function of `rnnbench.comparison.claims.JUDGES`.
+    measure : str
+        `score`, the task's score on the test split, where a loss counts with a minus sign; or
+        `step_time`, the time of a training step of stock Keras per example.
+    relation : str
+        What is claimed of the first of two: that it is `higher`, `lower`, `different`, `equal`
+        (within the margin) or `as_good` (not worse by the margin); or that a difference of the
+        size of the margin is `visible`, being wider than half the interval.
+    margin : float, optional
+        The largest difference without practical importance; default: that of `params.yaml`.
     pairs : dict
         Experiments, each with the one that it is compared with.
     experiments : list of str
-        Experiments that are judged by themselves.
+        Experiments that are compared with `against`.
+    against : float or str, optional
+        A number, or `best_baseline`: the best baseline of each experiment's view.
     """
 
     text: str
     source: str
-    judge: str
+    measure: Literal["score", "step_time"] = "score"
+    relation: Literal["higher", "lower", "different", "equal", "as_good", "visible"]
+    margin: PositiveFloat | None = None
     pairs: dict[Name, Name] = Field(default={})
     experiments: list[Name] = Field(default=[])
+    against: float | Literal["best_baseline"] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_is_compared(self) -> "Claim":
+        if bool(self.pairs) == bool(self.experiments):
+            raise ValueError("a claim has either `pairs` or `experiments`")
+        if bool(self.experiments) != (self.against is not None):
+            raise ValueError("`experiments`, and only they, need `against`")
+        if self.measure == STEP_TIME and self.experiments:
+            raise ValueError("times are compared in `pairs`; `experiments` have none to compare")
+        return self
+
+    @property
+    def comparisons(self) -> list[tuple[str, str]]:
+        """The first and the second of each comparison."""
+        alone = [(name, str(self.against).replace("_", " ")) for name in self.experiments]
+        return [*self.pairs.items(), *alone]
 
     @property
     def needs(self) -> list[str]:
-        """The experiments without which there is no verdict."""
+        """The experiments that are compared."""
         return list(dict.fromkeys([*self.pairs, *self.pairs.values(), *self.experiments]))
 
 
@@ -107,6 +138,15 @@ class Literature(Section):
     def suite(self, name: str) -> SuiteLiterature:
         """Return what is reported for a suite, which may be nothing."""
         return self.suites.get(name, SuiteLiterature())
+
+    def about(self, experiments: Collection[str]) -> "Literature":
+        """Return it with the claims on these experiments alone, as of a smaller `params.yaml`."""
+        claims = {
+            name: claim
+            for name, claim in self.claims.items()
+            if set(claim.needs) <= set(experiments)
+        }
+        return self.model_copy(update={"claims": claims})
 
 
 def load_literature(path: Path = LITERATURE_FILE, params: Params | None = None) -> Literature:

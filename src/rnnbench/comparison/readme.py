@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from rnnbench.comparison.claims import judge_claims
-from rnnbench.comparison.findings import Comparison, read_comparisons
+import pandas as pd
+
+from rnnbench.comparison.claims import compare_claims, tabulate_verdicts
+from rnnbench.comparison.findings import Comparison, main_finding, read_comparisons
 from rnnbench.comparison.literature import Literature
 from rnnbench.comparison.table import readable_tables
 from rnnbench.errors import RnnbenchError
@@ -15,6 +17,7 @@ from rnnbench.tables import Column, as_text, to_markdown
 README_FILE = Path("README.md")
 BEGIN = "<!-- results: written by `make readme` -->"
 END = "<!-- end of results -->"
+BRACKETS = "Scores are means over seeds; brackets hold their 95 % intervals.\n"
 
 
 def with_results(
@@ -43,7 +46,7 @@ def with_results(
     before, rest = readme.split(BEGIN, 1)
     _, after = rest.split(END, 1)
     found = read_comparisons(params, comparisons)
-    sections = [*map(_section, found), _claims(found, literature), _cost(found)]
+    sections = [BRACKETS, *map(_section, found), _claims(found, literature), _cost(found)]
     return f"{before}{BEGIN}\n\n" + "\n".join(sections) + f"\n\n{END}{after}"
 
 
@@ -53,21 +56,25 @@ def update_readme(params: Params, literature: Literature, readme: Path = README_
 
 
 def _section(comparison: Comparison) -> str:
-    title = f"**{comparison.title}**\n\n"
+    title = (
+        "\n\n".join(filter(None, (f"**{comparison.title}**", main_finding(comparison)))) + "\n\n"
+    )
     path = f"{COMPARISONS_FOLDER}/{comparison.suite}/{FIGURE_FILE}"
     figure = f"![{comparison.title}]({path})\n" if comparison.folder.exists() else ""
     if "length" in comparison.table and comparison.table["length"].notna().any():
         # The figure shows every score; one row per length and model would bury the other tables.
         return title + figure
-    tables = "\n".join(map(to_markdown, readable_tables(comparison.table, short=True)))
+    tables = "\n".join(
+        map(to_markdown, readable_tables(comparison.table, True, comparison.baselines))
+    )
     return f"{title}{tables}\n{figure}"
 
 
 def _claims(comparisons: list[Comparison], literature: Literature) -> str:
-    """Write the verdicts on the claims; the figures behind them are in the report."""
-    columns = (Column("claim", "claim"), Column("verdict", "verdict"))
-    verdicts = as_text(judge_claims(comparisons, literature), columns)
-    return f"**What the notebooks claim**\n\n{to_markdown(verdicts)}"
+    """Write the verdicts on the claims; the comparisons behind them are in the report."""
+    verdicts = tabulate_verdicts(compare_claims(comparisons, literature), literature)
+    columns = (Column("text", "claim"), Column("source", "made in"), Column("verdict", "verdict"))
+    return f"**What is claimed**\n\n{to_markdown(as_text(verdicts, columns))}"
 
 
 def _cost(comparisons: list[Comparison]) -> str:
@@ -77,14 +84,18 @@ def _cost(comparisons: list[Comparison]) -> str:
     machine = machines[0]
     run = [one for part in comparisons for one in part.findings if one.was_run]
     minutes = sum(finding.number("training_seconds") for finding in run) / 60
-    disturbed = sum(bool(finding.facts["timing_warnings"]) for finding in run)
-    caution = (
-        f" While {disturbed} of them trained, other programs shared the cores: wall-clock times are"
-        " too long and vary; the processor time of an epoch, which the report adds, hardly does."
-    )
-    return (
-        f"All runs added up, training and validating the {len(run)} experiments took"
-        f" {minutes:.0f} minutes"
-        f" on {machine['cores']} cores ({machine['processor']}, Keras"
-        f" {machine['packages']['keras']} on {machine['backend']}).{caution if disturbed else ''}"
-    )
+    speedup = pd.Series([finding.number("speedup") for finding in run]).median()
+    warned = sum(bool(finding.facts["timing_warnings"]) for finding in run)
+    sentences = [
+        f"Training and validating all seeds of {len(run)} experiments took {minutes:.0f} minutes on"
+        f" {machine['cores']} cores ({machine['processor']}, Keras"
+        f" {machine['packages']['keras']} on {machine['backend']})."
+    ]
+    if speedup > 0:
+        sentences.append(
+            f"A training step of stock Keras takes {speedup:.1f} times as long as one with compiled"
+            " loops (median over the experiments)."
+        )
+    if warned:
+        sentences.append(f"The times of {warned} experiments carry warnings; see the report.")
+    return " ".join(sentences)

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from rnnbench.comparison.claims import judge_claims
-from rnnbench.comparison.findings import Comparison, read_comparisons
+from rnnbench.comparison.claims import compare_claims, readable_comparisons, tabulate_verdicts
+from rnnbench.comparison.findings import Comparison, main_finding, read_comparisons
 from rnnbench.comparison.literature import Literature, SuiteLiterature
 from rnnbench.comparison.reproduction import tabulate_reproduction
 from rnnbench.comparison.table import readable_tables
@@ -21,8 +21,18 @@ from rnnbench.layout import (
     REPORT_FILE,
     REPORT_FOLDER,
     REPRODUCTION_FILE,
+    VERDICTS_FILE,
 )
 from rnnbench.params import Params
+from rnnbench.tables import Column, as_text
+
+AGAINST_COLUMNS = (
+    Column("experiment", "experiment"),
+    Column("baseline", "baseline"),
+    Column("value", "difference [95 % interval]", "+.4f", ("lower", "upper")),
+    Column("adjusted_p_value", "p (Holm)", ".2g"),
+    Column("verdict", "the experiment is"),
+)
 
 
 def write_report(
@@ -46,16 +56,20 @@ def write_report(
     -------
     Path
         The page; it needs no other file. Beside it `reproduction.csv` has every reported number
-        and the one found here, `claims.csv` every claim and its verdict.
+        and the one found here, `claims.csv` every comparison of every claim, and `verdicts.csv` the
+        verdict on each claim.
     """
+    literature = literature.about(params.experiments)
     found = read_comparisons(params, comparisons)
-    claims = judge_claims(found, literature)
+    compared = compare_claims(found, literature)
+    verdicts = tabulate_verdicts(compared, literature)
     suites = [_suite(comparison, literature.suite(comparison.suite)) for comparison in found]
     environment = Environment(
         loader=PackageLoader("rnnbench.comparison"), autoescape=select_autoescape()
     )
     page = environment.get_template("report.html").render(
-        claims=claims,
+        verdicts=verdicts,
+        compared={name: readable_comparisons(rows) for name, rows in compared.groupby("claim")},
         suites=suites,
         layers=_layers(comparisons / LAYERS_FOLDER / MARKDOWN_FILE),
         data={view: data for one in found for view, data in one.summary.get("data", {}).items()},
@@ -64,7 +78,8 @@ def write_report(
     )
     with atomic_folder(report) as folder:
         write_text(folder / REPORT_FILE, page)
-        claims.to_csv(folder / CLAIMS_FILE, index=False)
+        compared.to_csv(folder / CLAIMS_FILE, index=False)
+        verdicts.to_csv(folder / VERDICTS_FILE, index=False)
         reproduction = pd.concat([suite["reproduction"] for suite in suites])
         reproduction.to_csv(folder / REPRODUCTION_FILE, index=False)
     return report / REPORT_FILE
@@ -76,7 +91,10 @@ def _suite(comparison: Comparison, literature: SuiteLiterature) -> dict[str, Any
         "name": comparison.suite,
         "title": comparison.title,
         "literature": literature,
-        "tables": readable_tables(comparison.table),
+        "main_finding": main_finding(comparison),
+        "tables": readable_tables(comparison.table, baselines=comparison.baselines),
+        "power": comparison.summary.get("power", {}),
+        "against_baselines": _against_baselines(comparison),
         "figures": {
             path.stem.replace("_", " "): _embedded(path)
             for path in sorted(comparison.folder.glob("*.png"))
@@ -84,6 +102,15 @@ def _suite(comparison: Comparison, literature: SuiteLiterature) -> dict[str, Any
         "reproduction": tabulate_reproduction(comparison, literature),
         "findings": [finding for finding in comparison.findings if finding.was_run],
     }
+
+
+def _against_baselines(comparison: Comparison) -> pd.DataFrame | None:
+    """Return every experiment's difference from every baseline, if there are any."""
+    if comparison.against_baselines.empty:
+        return None
+    titles = comparison.baselines.drop_duplicates("baseline").set_index("baseline")["title"]
+    rows = comparison.against_baselines
+    return as_text(rows.assign(baseline=rows["baseline"].map(titles)), AGAINST_COLUMNS)
 
 
 def _layers(path: Path) -> pd.DataFrame | None:

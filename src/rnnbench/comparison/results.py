@@ -1,27 +1,32 @@
 """The results of a suite's experiments, read from what training and evaluation wrote."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from rnnbench.files import read_json
 from rnnbench.layout import (
+    BASELINES_FOLDER,
     CONFUSION_FILE,
     EVALUATION_FOLDER,
     FIGURES_FOLDER,
     HISTORY_FILE,
+    PREDICTIONS_FILE,
     PREDICTIONS_FOLDER,
     RESULTS_FOLDER,
     SCORES_FILE,
+    TIMES_FILE,
     TIMING_FILE,
     seed_folder,
 )
 from rnnbench.params import Target
+from rnnbench.statistics import Array, Estimate, estimate_score
 from rnnbench.tasks.task import SCORE_ARRAY, TASKS, Task
 
 NOT_RUN = "not run"
@@ -41,6 +46,8 @@ class Result:
         Where its results are.
     scores, timing : dict
         What evaluation wrote, and what training measured with each seed.
+    times : dict
+        What timing measured alone; empty where it was not run.
     history : DataFrame
         One row per seed and epoch.
     """
@@ -49,6 +56,7 @@ class Result:
     folder: Path
     scores: dict[str, Any]
     timing: dict[str, Any]
+    times: dict[str, Any]
     history: pd.DataFrame
 
     @property
@@ -124,10 +132,11 @@ class Result:
                 row[f"lowest_{name}"], row[f"highest_{name}"] = min(values), max(values)
         return row
 
-    def example_scores(self) -> npt.NDArray[np.float64] | None:
-        """Return the task's score of each test example, shape (seeds, examples).
+    @cached_property
+    def example_scores(self) -> Array | None:
+        """The task's score of each test example, shape (seeds, examples).
 
-        None where the task has no score of single examples.
+        None where every seed diverged, or the task has no score of single examples.
         """
         rows = []
         for seed in self.runs:
@@ -138,51 +147,41 @@ class Result:
                 rows.append(predictions[SCORE_ARRAY])
         return np.stack(rows).astype(np.float64) if rows else None
 
-    def time(self, *path: str) -> float:
-        """Return the mean over seeds of a time that training measured.
+    def estimate(self) -> Estimate | None:
+        """Estimate the task's score with its 95 % interval; None if every seed diverged.
 
-        Parameters
-        ----------
-        *path : str
-            Keys of `timing.json` below a seed. Of a list, such as one of epochs, the median is
-            taken, as the first epoch includes compiling.
+        Where the task has no score of single examples, the interval covers other seeds alone.
         """
-        values = []
-        for seed in self.runs:
-            value: Any = self.timing[seed]
-            for key in path:
-                value = value.get(key, {}) if isinstance(value, dict) else {}
-            if value != {}:
-                values.append(np.median(value))
-        return float(np.mean(values)) if values else NAN
+        if not self.runs:
+            return None
+        means = [run[self.task.score.name] for run in self.runs.values()]
+        return estimate_score(self.example_scores, means)
 
-    def until_target(self, target: Target | None, cost: str, once: str | None = None) -> float:
-        """Return the mean over seeds of a cost up to the epoch that reaches the target.
+    def time(self, *path: str) -> float:
+        """Return a number of `times.json` by its keys; not a number where it was not measured."""
+        value: Any = self.times
+        for key in path:
+            value = value.get(key, {})
+        return NAN if value == {} else float(value)
 
-        Parameters
-        ----------
-        target : Target or None
-            The value of a validation metric to reach.
-        cost : str
-            A list of `timing.json`, one number per epoch.
-        once : str, optional
-            A number of `timing.json` to subtract, of something that one seed does for all.
+    def epoch_seconds(self, loop: str) -> float:
+        """Return the seconds of an epoch of median steps, `loop` being "stock" or "compiled"."""
+        median = self.time(loop, "step_milliseconds", "median")
+        if np.isnan(median):
+            return NAN
+        steps: int = math.ceil(self.scores["data"]["examples"]["train"] / self.times["batch_size"])
+        return float(median * steps / 1_000.0)
 
-        Returns
-        -------
-        float
-            Not a number without a target, if a seed did not reach it, or without measurements.
+    def epochs_to_target(self, target: Target | None) -> float:
+        """Return the mean over seeds of the first epoch that reaches the target.
+
+        Not a number without a target, or if a seed did not reach it.
         """
         if target is None or target.metric not in self.history:
             return NAN
-        costs = []
-        for seed, history in self.history.groupby("seed"):
-            reached = history["epoch"][history[target.metric].map(target.is_reached_by)]
-            timing = self.timing[seed_folder(int(str(seed)))]
-            if cost not in timing or reached.empty:
-                return NAN
-            costs.append(sum(timing[cost][: int(reached.iloc[0])]) - timing.get(once, 0.0))
-        return float(np.mean(costs))
+        reached = self.history[self.history[target.metric].map(target.is_reached_by)]
+        epochs = reached.groupby("seed")["epoch"].min()
+        return float(epochs.mean()) if len(epochs) == self.history["seed"].nunique() else NAN
 
     def last_epoch(self, name: str) -> float:
         """Return the mean over seeds of the last epoch's value of a column of the history."""
@@ -191,10 +190,10 @@ class Result:
         return float(self.evaluated_history.groupby("seed")[name].last().mean())
 
     @property
-    def timing_warnings(self) -> list[str]:
-        """Reasons not to trust its times, of all seeds."""
-        reasons = [reason for seed in self.timing.values() for reason in seed["timing_warnings"]]
-        return list(dict.fromkeys(reasons))
+    def curve_metric(self) -> str:
+        """The column of the history to show: the task's score, or the loss if that is not there."""
+        score = self.task.score.name
+        return score if score in self.history else "loss"
 
 
 Results = Mapping[str, Result | None]
@@ -216,5 +215,50 @@ def read_result(folder: Path) -> Result | None:
         folder,
         read_json(evaluation / SCORES_FILE),
         read_json(evaluation / TIMING_FILE),
+        read_json(folder / TIMES_FILE) if (folder / TIMES_FILE).exists() else {},
         pd.read_csv(history),
     )
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a recurrent network has to beat on a view.
+
+    Attributes
+    ----------
+    view, name, title : str
+        Where it was scored, and what it is called in files and in tables.
+    metrics : dict
+        Its test metrics.
+    fit_seconds : float
+        How long it took to fit.
+    example_scores : ndarray or None
+        The task's score of each test example, shape (1, examples), where examples have one.
+    """
+
+    view: str
+    name: str
+    title: str
+    metrics: dict[str, float]
+    fit_seconds: float
+    example_scores: Array | None
+
+
+def read_baselines(views: Iterable[str], results: Path = RESULTS_FOLDER) -> list[Baseline]:
+    """Read the baselines of some views; a view without any has none."""
+    return [
+        baseline
+        for view in views
+        for baseline in _baselines(results / BASELINES_FOLDER.name / view)
+    ]
+
+
+def _baselines(folder: Path) -> Iterator[Baseline]:
+    scores, predictions = folder / SCORES_FILE, folder / PREDICTIONS_FILE
+    found = read_json(scores).get("baselines", {}) if scores.exists() else {}
+    of_examples: dict[str, Array] = {}
+    if predictions.exists():
+        with np.load(predictions, allow_pickle=False) as arrays:
+            of_examples = {name: arrays[name][np.newaxis].astype(np.float64) for name in arrays}
+    for name, facts in found.items():
+        yield Baseline(folder.name, name, **facts, example_scores=of_examples.get(name))

@@ -1,42 +1,58 @@
 """The table of a suite: every number of its experiments, and the columns that people read."""
 
-from collections.abc import Iterable
-from dataclasses import asdict
-from itertools import combinations
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rnnbench.comparison.literature import SuiteLiterature
-from rnnbench.comparison.results import EVALUATED, NOT_RUN, Result, Results
-from rnnbench.comparison.statistics import compare_means, estimate_mean
+from rnnbench.comparison.results import EVALUATED, NAN, NOT_RUN, Result, Results
 from rnnbench.params import Target
 from rnnbench.tables import Column, as_text
 from rnnbench.tasks.task import TASKS, Task
 
-NAME = (Column("experiment", "experiment"), Column("parameters", "parameters", ",d"))
-STEP = Column("step_milliseconds_p50", "ms/step p50", ".1f")
-EPOCH = Column("epoch_seconds", "s/epoch", ".1f")
-TO_TARGET = Column("seconds_to_target", "s to target", ".1f")
+NO_RANKS = (NAN, NAN)
+BASELINE = "baseline"  # the status of its row
+ONE_SEED = "1 seed"
+NAME = (
+    Column("experiment", "experiment"),
+    Column("rank", "rank"),
+    Column("parameters", "parameters", ",d"),
+    Column("multiply_adds", "multiply-adds", ",d"),
+)
+TO_TARGET = Column("epochs_to_target", "epochs to target", ".1f")
+SHORT_TIMES = (
+    Column("stock_milliseconds", "ms/step, stock Keras", ".1f"),
+    Column("compiled_milliseconds", "ms/step, compiled", ".1f"),
+    TO_TARGET,
+)
 TIMES = (
-    STEP,
-    Column("step_milliseconds_p95", "ms/step p95", ".1f"),
+    *(
+        Column(
+            f"{loop}_milliseconds",
+            f"ms/step, {title} [quartiles]",
+            ".1f",
+            (f"{loop}_milliseconds_lower", f"{loop}_milliseconds_upper"),
+        )
+        for loop, title in (("stock", "stock Keras"), ("compiled", "compiled"))
+    ),
+    Column("speedup", "speedup", ".2f"),
     Column("reported_step_milliseconds", "reported ms/step"),
-    EPOCH,
-    Column("epoch_processor_seconds", "CPU s/epoch", ".1f"),
+    Column("stock_epoch_seconds", "s/epoch, stock Keras", ".1f"),
+    Column("compiled_epoch_seconds", "s/epoch, compiled", ".1f"),
     Column("reported_epoch_seconds", "reported s/epoch", ".0f"),
-    Column("examples_per_second", "examples/s", ",.0f"),
     Column("target", "target"),
     TO_TARGET,
-    Column("joules_to_target", "J to target", ",.0f"),
     Column("kernel", "kernel"),
 )
-PAIR_COLUMNS = ("first", "second", "score")
 
 
 def tabulate(
-    results: Results, literature: SuiteLiterature, target: Target | None = None
+    results: Results,
+    literature: SuiteLiterature,
+    ranks: Mapping[str, tuple[int, int]],
+    target: Target | None = None,
 ) -> pd.DataFrame:
     """Put every number of a suite's experiments beside what is reported, one row per experiment.
 
@@ -46,12 +62,14 @@ def tabulate(
         In the order of the table.
     literature : SuiteLiterature
         What is reported.
+    ranks : mapping
+        See `rnnbench.comparison.pairs.find_ranks`; an experiment without a score has none.
     target : Target, optional
         The validation metric that the experiments are to reach.
     """
     rows = [
         {
-            **(_measured(result, target) if result else not_run(name)),
+            **(_measured(result, ranks.get(name, NO_RANKS), target) if result else not_run(name)),
             **literature.reported_of(name).columns,
         }
         for name, result in results.items()
@@ -67,7 +85,7 @@ def not_run(name: str) -> dict[str, Any]:
     return {"experiment": name, "status": NOT_RUN, "seeds": 0, "parameters": 0}
 
 
-def _measured(result: Result, target: Target | None) -> dict[str, Any]:
+def _measured(result: Result, ranks: tuple[float, float], target: Target | None) -> dict[str, Any]:
     return {
         "experiment": result.name,
         "task": result.scores["task"],
@@ -77,56 +95,41 @@ def _measured(result: Result, target: Target | None) -> dict[str, Any]:
         "status": result.status,
         "seeds": len(result.runs),
         "parameters": sum(result.scores["layer_parameters"].values()),
+        "multiply_adds": result.time("multiply_adds"),
         **result.metrics(),
         **_interval(result),
+        **dict(zip(("rank_best", "rank_worst"), ranks, strict=True)),
         "training_loss": result.last_epoch("loss"),
         "validation_loss": result.last_epoch("validation_loss"),
-        "epoch_seconds": result.time("epoch_seconds"),
-        "epoch_processor_seconds": result.time("epoch_processor_seconds"),
-        "step_milliseconds_p50": result.time("step_milliseconds", "p50"),
-        "step_milliseconds_p95": result.time("step_milliseconds", "p95"),
-        "examples_per_second": result.time("examples_per_second"),
+        **_times(result, "stock"),
+        **_times(result, "compiled"),
+        "speedup": result.time("ratio", "median"),
         "training_seconds": sum(seed["training_seconds"] for seed in result.timing.values()),
         "target": str(target or ""),
-        # One seed compiles for all.
-        "seconds_to_target": result.until_target(target, "epoch_seconds", once="compile_seconds"),
-        "joules_to_target": result.until_target(target, "gpu_epoch_energy_joules"),
+        "epochs_to_target": result.epochs_to_target(target),
         "kernel": result.kernel,
     }
 
 
-def _interval(result: Result) -> dict[str, float]:
-    """Return how far the task's score is known, where single examples have one."""
-    scores = result.example_scores()
-    if scores is None:
-        return {}
-    estimate = estimate_mean(scores)
-    names = ("standard_error", "degrees_of_freedom", "lower", "upper")
-    return {f"score_{name}": getattr(estimate, name) for name in names}
+def _interval(result: Result) -> dict[str, Any]:
+    """Return how far the task's score is known."""
+    estimate = result.estimate()
+    names = ("standard_error", "degrees_of_freedom", "lower", "upper", "basis")
+    return {f"score_{name}": getattr(estimate, name) for name in names} if estimate else {}
 
 
-def tabulate_pairs(results: Results) -> pd.DataFrame:
-    """Compare the score of every two experiments on the same view.
-
-    Returns
-    -------
-    DataFrame
-        `first`, `second`, the name of the `score` and the fields of
-        `rnnbench.comparison.statistics.Difference`, positive where the first is better.
-    """
-    # Of an experiment at a time: the scores of its test examples, higher is better.
-    scored = [
-        (result, scores if result.task.score.higher_is_better else -scores)
-        for result in results.values()
-        if result and (scores := result.example_scores()) is not None
-    ]
-    rows = [
-        dict(zip(PAIR_COLUMNS, (first.name, second.name, first.task.score.name), strict=True))
-        | asdict(compare_means(of_first, of_second))
-        for (first, of_first), (second, of_second) in combinations(scored, 2)
-        if first.view == second.view
-    ]
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(PAIR_COLUMNS))
+def _times(result: Result, loop: str) -> dict[str, float]:
+    """Return the times of steps with stock Keras or with compiled loops."""
+    step, ends = "step_milliseconds", ("median", "lower_quartile", "upper_quartile")
+    names = ("milliseconds", "milliseconds_lower", "milliseconds_upper")
+    return {
+        **{
+            f"{loop}_{name}": result.time(loop, step, end)
+            for name, end in zip(names, ends, strict=True)
+        },
+        f"{loop}_epoch_seconds": result.epoch_seconds(loop),
+        f"{loop}_compile_seconds": result.time(loop, "compile_seconds"),
+    }
 
 
 def tabulate_curves(results: Results) -> pd.DataFrame:
@@ -135,11 +138,14 @@ def tabulate_curves(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `experiment`, `epoch` and for each column of the history NAME, NAME_lowest, NAME_highest.
+        `experiment`, `epoch` and, of the task's score or else the loss, in training and in
+        validation, NAME, NAME_lowest and NAME_highest.
     """
     curves = []
     for result in filter(None, results.values()):
-        epochs = result.evaluated_history.drop(columns="seed").groupby("epoch")
+        shown = {result.curve_metric, f"validation_{result.curve_metric}"}
+        columns = [column for column in result.history if column in shown]
+        epochs = result.evaluated_history.groupby("epoch")[columns]
         parts = [
             getattr(epochs, statistic)().add_suffix(suffix)
             for statistic, suffix in (("mean", ""), ("min", "_lowest"), ("max", "_highest"))
@@ -150,34 +156,75 @@ def tabulate_curves(results: Results) -> pd.DataFrame:
     return pd.concat(curves) if curves else pd.DataFrame(columns=["experiment", "epoch"])
 
 
-def readable_tables(table: pd.DataFrame, short: bool = False) -> list[pd.DataFrame]:
-    """Return a suite's table for people, one for each kind of task.
+def readable_tables(
+    table: pd.DataFrame, short: bool = False, baselines: pd.DataFrame | None = None
+) -> list[pd.DataFrame]:
+    """Return a suite's table for people, one for each view; baselines are its last rows.
 
     Parameters
     ----------
     table : DataFrame
-        See `tabulate`; rows that were not run go to the first kind.
+        See `tabulate`; rows that were not run go to the first view.
     short : bool, default False
         Whether to leave out all but the main scores and times.
+    baselines : DataFrame, optional
+        See `rnnbench.comparison.pairs.tabulate_baselines`.
     """
-    kinds = list(table["task"].dropna().unique()) if "task" in table else []
-    if not kinds:
+    views = list(table["view"].dropna().unique()) if "view" in table else []
+    if not views:
         return [_readable(table, ())]
-    groups = table["task"].fillna(kinds[0])
-    return [_readable(table[groups == kind], _columns(TASKS[kind], short)) for kind in kinds]
+    groups, tables = table["view"].fillna(views[0]), []
+    for view in views:
+        rows = table[groups == view]
+        task = TASKS[rows["task"].dropna().iloc[0]]
+        fitted = (
+            [] if baselines is None else baselines[baselines["view"] == view].to_dict("records")
+        )
+        with_baselines = pd.concat([rows, pd.DataFrame(_baseline_rows(rows, task, fitted))])
+        columns = (*task.summary, *SHORT_TIMES) if short else (*task.columns, *TIMES)
+        tables.append(_readable(with_baselines, columns))
+    return tables
 
 
-def _columns(task: Task, short: bool) -> Iterable[Column]:
-    return (*task.summary, STEP, EPOCH, TO_TARGET) if short else (*task.columns, *TIMES)
+def _baseline_rows(
+    table: pd.DataFrame, task: Task, fitted: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return a row for the task's own baseline and one for each that was fitted."""
+    prefix = f"{task.baseline_name}_"
+    own = {
+        str(column).removeprefix(prefix): table[column].mean()
+        for column in table
+        if str(column).startswith(prefix)
+    }
+    rows = [
+        {
+            **one,
+            "experiment": one["title"],
+            "score_lower": one["lower"],
+            "score_upper": one["upper"],
+        }
+        for one in fitted
+    ]
+    if own and task.baseline_name not in [one["baseline"] for one in fitted]:
+        rows.insert(0, {**own, "experiment": task.baseline_name.replace("_", " ")})
+    return [{**row, "status": BASELINE} for row in rows]
 
 
 def _readable(table: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     wanted = (*NAME, *columns)
-    names = dict.fromkeys(["status", "accuracy", "reported_accuracy", *(c.name for c in wanted)])
-    table = table.reindex(columns=list(names), fill_value=np.nan)
+    names = ["status", "seeds", "accuracy", "reported_accuracy", "rank_best", "rank_worst"]
+    names += [name for column in wanted for name in (column.name, *column.ends)]
+    table = table.reindex(columns=list(dict.fromkeys(names)), fill_value=np.nan)
     table["difference"] = table["accuracy"] - table["reported_accuracy"]
+    ranks = table[["rank_best", "rank_worst"]].itertuples(index=False)
+    table["rank"] = [_written_ranks(best, worst) for best, worst in ranks]
     shown = as_text(table, wanted)
-    shown[shown.columns[0]] += [
-        "" if status == EVALUATED else f" ({status})" for status in table["status"]
-    ]
+    states = table["status"].where(table["seeds"].ne(1) | table["status"].ne(EVALUATED), ONE_SEED)
+    shown[shown.columns[0]] += ["" if one == EVALUATED else f" ({one})" for one in states]
     return shown
+
+
+def _written_ranks(best: float, worst: float) -> str:
+    if pd.isna(best):
+        return ""
+    return f"{best:.0f}" if best == worst else f"{best:.0f}\N{EN DASH}{worst:.0f}"

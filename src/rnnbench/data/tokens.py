@@ -11,6 +11,7 @@ from pathlib import Path
 from rnnbench.data.ragged import Ragged
 
 _FILTERED = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+UNRANKED = 2**30  # beyond any vocabulary
 _TO_SPACES = str.maketrans(_FILTERED, " " * len(_FILTERED))
 
 
@@ -43,9 +44,13 @@ def rank_words(
 
 
 def to_ranks(texts: Iterable[list[str]], ranks: dict[str, int]) -> Ragged:
-    """Replace words by their ranks; words without one are skipped, as Keras's files do."""
+    """Replace words by their ranks.
+
+    A word without one, which no training text has, gets `UNRANKED`: every view makes it the
+    unknown word, as it becomes where a model is used. Keras's files leave such words out.
+    """
     return Ragged.from_sequences(
-        [[ranks[token] for token in tokens if token in ranks] for tokens in texts]
+        [[ranks.get(token, UNRANKED) for token in tokens] for tokens in texts]
     )
 
 

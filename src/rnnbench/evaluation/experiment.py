@@ -33,7 +33,8 @@ from rnnbench.layout import (
     TIMING_FILE,
     seed_folder,
 )
-from rnnbench.tasks.task import TASKS, Evaluation, Task, sum_pairs
+from rnnbench.statistics import estimate_score
+from rnnbench.tasks.task import SCORE_ARRAY, TASKS, Evaluation, Task, sum_pairs
 from rnnbench.tracking.runs import Tracker
 
 # By the name of a run's folder, in the order of the seeds.
@@ -64,8 +65,8 @@ def evaluate_experiment(
     Returns
     -------
     dict
-        The metrics written to `metrics.json`: means over the seeds that were scored, none if all
-        diverged.
+        The metrics written to `metrics.json`: means over the seeds that were scored and, of the
+        task's score, the ends of its 95 % interval; none if all diverged.
 
     Raises
     ------
@@ -84,7 +85,9 @@ def evaluate_experiment(
     metrics = {}
     if evaluations:
         means = pd.DataFrame(scores["runs"]).T.mean()
-        metrics = {name: float(means[name]) for name in task.headline}
+        metrics = {name: float(means[name]) for name in task.headline} | _interval(
+            task, list(evaluations.values())
+        )
     folder = results / experiment
     with atomic_folder(folder / EVALUATION_FOLDER) as target:
         write_json(target / SCORES_FILE, scores)
@@ -142,6 +145,15 @@ def _scores(
             name: record["diverged"] for name, record in records.items() if "diverged" in record
         },
     }
+
+
+def _interval(task: Task, evaluations: list[Evaluation]) -> dict[str, float]:
+    """Return the ends of the score's 95 % interval, where it has one."""
+    name = task.score.name
+    scores = [one.predictions[SCORE_ARRAY] for one in evaluations if SCORE_ARRAY in one.predictions]
+    estimate = estimate_score(scores or None, [one.metrics[name] for one in evaluations])
+    ends = {f"{name}_lower": estimate.lower, f"{name}_upper": estimate.upper}
+    return {end: value for end, value in ends.items() if np.isfinite(value)}
 
 
 def _write_evaluations(

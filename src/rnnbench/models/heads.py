@@ -133,8 +133,17 @@ class SequenceLabelling(Head):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
 
     def metrics(self, manifest: Manifest, from_logits: bool) -> list[Any]:
-        """Return the accuracy over all steps."""
-        return ["accuracy"]
+        """Return the accuracy over the steps that ask for a symbol, the last ones."""
+        import keras
+
+        asked = manifest.facts["copied_symbols"]
+
+        def of_symbols(actual: Any, predicted: Any) -> Any:
+            return keras.metrics.sparse_categorical_accuracy(
+                actual[:, -asked:], predicted[:, -asked:]
+            )
+
+        return [keras.metrics.MeanMetricWrapper(of_symbols, name="accuracy")]
 
 
 class Regression(Head):

@@ -13,6 +13,7 @@ from pydantic import (
     AfterValidator,
     Field,
     PlainValidator,
+    PositiveFloat,
     PositiveInt,
     ValidationError,
     model_validator,
@@ -33,6 +34,7 @@ from rnnbench.params.schema import (
     Section,
     Seed,
     Suite,
+    Target,
     Training,
     View,
     ViewField,
@@ -69,6 +71,7 @@ class Params(Section):
 
     seeds: PositiveInt
     first_seed: Seed
+    margin: PositiveFloat
     deterministic: bool
     compiled_loops: bool
     download: Download
@@ -98,7 +101,9 @@ class Params(Section):
             if not self.experiment_names(name):
                 raise ValueError(f"suites.{name} has no experiment; give it one or leave it out")
         for experiment in self.experiments.values():
-            _require_layers_fit_view(experiment, self.views[experiment.view])
+            view = self.views[experiment.view]
+            _require_layers_fit_view(experiment, view)
+            _require_target_is_measured(experiment, view, self.suites[experiment.suite].target)
         return self
 
     @cached_property
@@ -148,6 +153,28 @@ def _require_layers_fit_view(experiment: Experiment, view: View) -> None:
             f"experiments.{experiment.name}: view {experiment.view!r} of {view.dataset} needs"
             f" {wanted} as the first layer of its model; {experiment.model!r} begins with"
             f" {first.type}"
+        )
+
+
+def _require_target_is_measured(experiment: Experiment, view: View, target: Target | None) -> None:
+    from rnnbench.data.dataset import DATASETS
+    from rnnbench.models.heads import HEADS, Head
+
+    if target is None:
+        return
+    fault = ""
+    if not view.validation_fraction:
+        fault = "has no validation_fraction; give it one"
+    # A kind of task without metrics of its own measures the loss alone.
+    elif (
+        target.metric == "validation_accuracy"
+        and type(HEADS[DATASETS[view.dataset].task]).metrics is Head.metrics
+    ):
+        fault = f"measures no accuracy on {view.dataset}; choose validation_loss"
+    if fault:
+        raise ValueError(
+            f"suites.{experiment.suite}.target: {target.metric} is not measured by experiment"
+            f" {experiment.name!r}: view {experiment.view!r} {fault}, or leave the target out"
         )
 
 

@@ -8,7 +8,7 @@ from rnnbench.files import read_json, write_json
 from rnnbench.repro.display import Display
 from rnnbench.repro.gpu import stages_that_fit
 from rnnbench.repro.local import LocalWorkers
-from rnnbench.repro.pipeline import read_pipeline
+from rnnbench.repro.pipeline import kind, read_pipeline
 from rnnbench.repro.preforked.server import preforked_python
 from rnnbench.repro.schedule import Schedule
 from rnnbench.tracking.runs import create_experiments
@@ -31,7 +31,11 @@ def default_jobs() -> int:
 
 
 def reproduce(
-    root: Path, jobs: int, targets: Collection[str] = (), suites: Collection[str] = ()
+    root: Path,
+    jobs: int,
+    targets: Collection[str] = (),
+    suites: Collection[str] = (),
+    leave_out: Collection[str] = (),
 ) -> bool:
     """Reproduce the stages that are out of date, `jobs` at a time.
 
@@ -49,6 +53,8 @@ def reproduce(
         default the whole pipeline.
     suites : collection of str, default ()
         Names of MLflow experiments to create first, so that runs side by side find them.
+    leave_out : collection of str, default ()
+        Kinds of stages that do not run; what depends on them goes without.
 
     Returns
     -------
@@ -61,7 +67,7 @@ def reproduce(
         If a target does not exist or DVC cannot read the pipeline.
     """
     pipeline = read_pipeline(root)
-    stages = pipeline.out_of_date(targets)
+    stages = {one for one in pipeline.out_of_date(targets) if kind(one) not in leave_out}
     if not stages:
         print("everything is up to date")
         return True

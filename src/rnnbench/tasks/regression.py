@@ -90,9 +90,7 @@ class Regression(heads.Regression, task.Task):
     baseline_name = "always_one"
     summary = (
         Column("length", "steps", ".0f"),
-        Column("loss", "test MSE", ".5f"),
-        Column("loss_std", "sd over seeds", ".5f"),
-        Column("always_one_loss", "MSE of always 1", ".4f"),
+        Column("loss", "test MSE [95 % interval]", ".5f", task.SCORE_ENDS),
         Column("correct", "within 0.04", ".3f"),
     )
     columns = (*summary, Column("mean_absolute_error", "MAE", ".4f"))

@@ -56,12 +56,9 @@ class SequenceLabelling(heads.SequenceLabelling, task.Task):
     baseline_name = "memoryless"
     columns = summary = (
         Column("length", "delay", ".0f"),
-        Column("accuracy", "symbols right", ".4f"),
-        Column("accuracy_std", "sd over seeds", ".4f"),
-        Column("memoryless_accuracy", "by chance", ".4f"),
+        Column("accuracy", "symbols right [95 % interval]", ".4f", task.SCORE_ENDS),
         Column("sequence_accuracy", "sequences right", ".4f"),
         Column("loss", "test loss", ".4f"),
-        Column("memoryless_loss", "loss without memory", ".4f"),
     )
     length = "delay"
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PREDICTION_BATCH = 512  # examples; the outputs equal those of smaller batches and come sooner
 SCORE_ARRAY = "score"  # among the predictions: the task's score of each example
+SCORE_ENDS = ("score_lower", "score_upper")  # in tables: the ends of its 95 % interval
 CONFUSION_COLUMNS = ["actual", "predicted", "count"]
 
 Integers = npt.NDArray[np.integer[Any]]
@@ -122,8 +123,8 @@ class Task(Head):
     baseline_name : str
         Prefix of the baseline's metrics, `majority_class` for example.
     columns, summary : tuple of Column
-        The scores in a full and in a short table: test metrics, METRIC_std, BASELINE_METRIC,
-        reported_METRIC and `length`.
+        The scores in a full and in a short table: test metrics, METRIC_std, reported_METRIC and
+        `length`.
     length : str or None, default None
         The view's parameter that says over how many steps a model has to remember.
     """

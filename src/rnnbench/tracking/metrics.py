@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # Read back to the last bit, as what is logged is compared with it.
 EXACTLY: dict[str, Any] = {"float_precision": "round_trip"}
 
+# Of `times.json`; the rest says how it was measured.
+MEASURED = ("stock", "compiled", "ratio", "multiply_adds")
+
 
 def metrics_of_training(folder: Path, started_at: str) -> "list[Metric]":
     """Return all metrics of a training: its epochs, its timing, how busy the machine was.
@@ -50,6 +53,11 @@ def metrics_of_evaluation(values: Mapping[str, float], model_id: str | None) -> 
     return [
         _metric(f"test/{name}", value, _now(), model_id=model_id) for name, value in values.items()
     ]
+
+
+def metrics_of_times(times: Mapping[str, Any]) -> "list[Metric]":
+    """Return the numbers of a `times.json`: `timing/stock/step_milliseconds/median` and others."""
+    return list(_of_timing({name: times[name] for name in MEASURED}))
 
 
 def _of_epochs(history: pd.DataFrame, timing: Mapping[str, Any], begun: int) -> "Iterator[Metric]":

@@ -22,6 +22,7 @@ from rnnbench.tracking.metrics import (
     flatten,
     metrics_of_epoch,
     metrics_of_evaluation,
+    metrics_of_times,
     metrics_of_training,
     milliseconds,
 )
@@ -201,6 +202,14 @@ class Tracker:
         parent = self._parent_id()
         self._log_test_metrics(parent, metrics)
         self._client.set_terminated(parent, "FINISHED", end_time)
+
+    @_forgiving
+    def log_times(self, times: Record) -> None:
+        """Log the times of the experiment's steps, the content of `times.json`, to the parent."""
+        parent = self._client.get_run(self._parent_id())
+        logged = parent.data.metrics
+        changed = [one for one in metrics_of_times(times) if logged.get(one.key) != one.value]
+        self._client.log_batch(parent.info.run_id, changed)
 
     @_forgiving
     def finish(self, status: str = "FINISHED", end_time: int | None = None) -> None:

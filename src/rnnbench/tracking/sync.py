@@ -6,7 +6,7 @@ clone, a lost database or a changed server, what is missing there is made from t
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,10 +24,11 @@ from rnnbench.layout import (
     RESULTS_FOLDER,
     RUNS_FOLDER,
     SCORES_FILE,
+    TIMES_FILE,
     TIMING_FILE,
 )
-from rnnbench.tracking.metrics import milliseconds
-from rnnbench.tracking.runs import RUN_TAG, TRAINED_TAG, Tracker, connect
+from rnnbench.tracking.metrics import metrics_of_times, milliseconds
+from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, TRAINED_TAG, Tracker, connect
 from rnnbench.tracking.store import tracking_uri
 
 DVC = (sys.executable, "-m", "dvc")
@@ -68,6 +69,12 @@ class RecordedRun:
         """Its test metrics, none if it was not evaluated."""
         scores = self.scores
         return scores["runs"][self.folder.name] if scores else {}
+
+    @cached_property
+    def times(self) -> dict[str, Any] | None:
+        """Its experiment's `times.json`; None if its steps were not timed."""
+        path = self.results / TIMES_FILE
+        return read_json(path) if path.exists() else None
 
 
 @dataclass(frozen=True)
@@ -115,9 +122,13 @@ def compare_with_server(root: Path) -> Status:
             " names another one"
         ) from error
     runs = recorded_runs(root)
-    missing = [run for run in runs if not _is_whole(tagged.get(run.record["run_id"]), run)]
+    missing = [run for run in runs if not _is_whole(tagged, run)]
     known = {run.record["run_id"] for run in runs}
-    unknown = [str(run.info.run_name) for key, run in tagged.items() if key not in known]
+    unknown = [
+        str(run.info.run_name)
+        for key, run in tagged.items()
+        if key not in known and RUN_TAG in run.data.tags
+    ]
     return Status(missing, sorted(unknown), len(runs) - len(missing))
 
 
@@ -164,14 +175,17 @@ def files_of_revision(root: Path, revision: str) -> Iterator[Path]:
 
 
 def _runs_on_server() -> dict[str, Any]:
-    """Return the runs of all experiments by the identifier in their record."""
+    """Return the runs of all experiments and their parents by the identifier in their record."""
     client = connect()
     identifiers = [experiment.experiment_id for experiment in client.search_experiments()]
     tagged: dict[str, Any] = {}
     token: str | None = None
     while token is None or token:
         page = client.search_runs(identifiers, page_token=token)
-        tagged |= {run.data.tags[RUN_TAG]: run for run in page if RUN_TAG in run.data.tags}
+        for run in page:
+            key = run.data.tags.get(RUN_TAG) or run.data.tags.get(EXPERIMENT_TAG)
+            if key:
+                tagged[key] = run
         token = page.token or ""
     return tagged
 
@@ -180,6 +194,8 @@ def _project(run: RecordedRun) -> None:
     tracker = Tracker(run.record)
     tracker.start()
     tracker.log_training(run.folder)
+    if run.times:
+        tracker.log_times(run.times)
     end, metrics = _end(run), run.metrics
     if metrics:
         assert run.scores
@@ -200,9 +216,16 @@ def _end(run: RecordedRun) -> int:
     return milliseconds(run.record["started_at"]) + int(1000 * seconds)
 
 
-def _is_whole(logged: Any, run: RecordedRun) -> bool:
-    """Whether a server's run says what the files say."""
-    if logged is None or not logged.data.tags.get(TRAINED_TAG):
+def _is_whole(on_server: Mapping[str, Any], run: RecordedRun) -> bool:
+    """Whether a server's run and its parent say what the files say."""
+    logged = on_server.get(run.record["run_id"])
+    parent = on_server.get(run.record["experiment_id"])
+    if logged is None or parent is None or not logged.data.tags.get(TRAINED_TAG):
         return False
-    metrics = logged.data.metrics
-    return all(metrics.get(f"test/{name}") == value for name, value in run.metrics.items())
+    scores = {f"test/{name}": value for name, value in run.metrics.items()}
+    times = {one.key: one.value for one in metrics_of_times(run.times)} if run.times else {}
+    return _holds(logged, scores) and _holds(parent, times)
+
+
+def _holds(logged: Any, metrics: Mapping[str, float]) -> bool:
+    return all(logged.data.metrics.get(name) == value for name, value in metrics.items())

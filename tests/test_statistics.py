@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rnnbench.comparison.statistics import (
+from rnnbench.statistics import (
     Difference,
     Verdict,
     adjust_holm,

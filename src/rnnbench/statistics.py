@@ -85,23 +85,25 @@ class Verdict(StrEnum):
 def estimate_mean(scores: npt.ArrayLike) -> Estimate:
     """Estimate the mean score over seeds and test examples.
 
-    The interval is that of Student's t. One seed with 0/1 scores has the interval of Wilson 1927
-    instead, and so have several without any variance, such as those that are always right.
+    The interval is that of Student's t, not below 0 where no score is, and within 0 and 1 where all
+    are. One seed with 0/1 scores has the interval of Wilson 1927 instead, and so have several
+    without any variance, such as those that are always right.
     """
     checked = _checked(scores)
     seeds, examples = checked.shape
     value = float(checked.mean())
     variance, degrees = _variance(checked.mean(axis=0), checked)
     estimate = _t_interval(value, variance, degrees, BASIS_OF_MEAN[seeds > 1])
-    if not _is_binary(checked):
-        return estimate
-    if seeds == 1 or variance == 0.0:
+    if _is_binary(checked) and (seeds == 1 or variance == 0.0):
         right = round(value * examples)
         lower, upper = stats.binomtest(right, examples).proportion_ci(method="wilson")
         return replace(
             estimate, degrees_of_freedom=math.inf, lower=float(lower), upper=float(upper)
         )
-    return replace(estimate, lower=max(estimate.lower, 0.0), upper=min(estimate.upper, 1.0))
+    least, most = float(checked.min()), float(checked.max())
+    lower = max(estimate.lower, 0.0) if least >= 0.0 else estimate.lower
+    upper = min(estimate.upper, 1.0) if least >= 0.0 and most <= 1.0 else estimate.upper
+    return replace(estimate, lower=lower, upper=upper)
 
 
 def estimate_seed_mean(values: npt.ArrayLike) -> Estimate:
@@ -115,6 +117,14 @@ def estimate_seed_mean(values: npt.ArrayLike) -> Estimate:
     degrees = len(checked) - 1
     variance = checked.var(ddof=1) / len(checked) if degrees else math.nan
     return _t_interval(float(checked.mean()), variance, degrees, BASIS_OF_SEED_MEAN[degrees > 0])
+
+
+def estimate_score(scores: npt.ArrayLike | None, means: npt.ArrayLike) -> Estimate:
+    """Estimate a mean score from those of single examples, or where they have none from its means.
+
+    `scores` has the shape (seeds, examples), `means` (seeds,).
+    """
+    return estimate_seed_mean(means) if scores is None else estimate_mean(scores)
 
 
 def compare_means(first: npt.ArrayLike, second: npt.ArrayLike) -> Difference:

@@ -1,0 +1,23 @@
+"""Stage `time@EXPERIMENT`: time one experiment's training steps.
+
+The script is not called `time.py`, which is the name of a module of Python's own.
+"""
+
+import click
+import own_source  # noqa: F401
+
+from rnnbench.errors import reports_errors
+from rnnbench.timing.experiment import time_experiment
+
+
+@click.command()
+@click.argument("experiment", metavar="SUITE/EXPERIMENT")
+@click.argument("view")
+@reports_errors
+def main(experiment: str, view: str) -> None:
+    """Time the training steps of an experiment, on its own view, into results/."""
+    time_experiment(experiment, view)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Multiply-adds of a forward pass equal those that a layer's equations give."""
+
+import keras
+import pytest
+
+from rnnbench.timing.multiply_adds import multiply_adds
+
+L = keras.layers
+STEPS, FEATURES = 5, 3
+LSTM_32_ON_128 = 4 * 32 * (128 + 32)
+
+
+def count(shape: tuple[int, ...], *layers: keras.Layer, dtype: str = "float32") -> int:
+    return multiply_adds(keras.Sequential([keras.Input(shape, dtype=dtype), *layers]))
+
+
+def test_an_lstm_multiplies_its_inputs_and_its_state_for_four_gates_at_every_step() -> None:
+    assert count((200, 128), L.LSTM(32)) == 200 * LSTM_32_ON_128
+
+
+def test_looking_up_an_embedding_multiplies_nothing() -> None:
+    layers = (L.Embedding(20_000, 128), L.LSTM(32), L.Dense(1))
+    assert count((200,), *layers, dtype="int32") == 200 * LSTM_32_ON_128 + 32
+
+
+@pytest.mark.parametrize(
+    ("layer", "of_a_step"),
+    [
+        (L.SimpleRNN(4), 4 * (3 + 4)),
+        (L.SimpleRNN(4, return_sequences=True), 4 * (3 + 4)),
+        (L.GRU(4), 3 * 4 * (3 + 4)),
+        (L.GRU(4, reset_after=False), 3 * 4 * (3 + 4)),
+        (L.Bidirectional(L.LSTM(4)), 2 * 4 * 4 * (3 + 4)),
+        (L.Bidirectional(L.LSTM(4, return_sequences=True)), 2 * 4 * 4 * (3 + 4)),
+        (L.RNN(L.LSTMCell(4)), 4 * 4 * (3 + 4)),
+        (L.RNN(L.StackedRNNCells([L.GRUCell(4), L.SimpleRNNCell(2)])), 3 * 4 * 7 + 2 * (4 + 2)),
+        (L.TimeDistributed(L.Dense(4)), 3 * 4),
+        (L.Dense(4), 3 * 4),
+        (L.BatchNormalization(), 0),
+        (L.Dropout(0.5), 0),
+    ],
+)
+def test_each_step_of_a_sequence_takes_every_kernel_once(
+    layer: keras.Layer, of_a_step: int
+) -> None:
+    assert count((STEPS, FEATURES), layer) == STEPS * of_a_step
+
+
+def test_a_layer_for_each_step_is_counted_with_all_that_it_does_in_a_step() -> None:
+    # Four sequences of five steps in each example.
+    assert count((4, STEPS, FEATURES), L.TimeDistributed(L.SimpleRNN(2))) == 4 * STEPS * 2 * (3 + 2)
+
+
+@pytest.mark.parametrize("return_sequences", [True, False])
+@pytest.mark.parametrize(("padding", "side"), [("same", 8), ("valid", 6)])
+def test_the_kernels_of_a_conv_lstm_stand_at_every_position_of_its_state(
+    padding: str, side: int, return_sequences: bool
+) -> None:
+    layer = L.ConvLSTM2D(4, 3, padding=padding, return_sequences=return_sequences)
+    kernels = 3 * 3 * (1 + 4) * 4 * 4
+    assert count((STEPS, 8, 8, 1), layer) == STEPS * side * side * kernels
+
+
+def test_a_convolution_stands_at_every_position_of_its_output() -> None:
+    assert count((STEPS, 8, 8, 2), L.Conv3D(4, 3, padding="same")) == STEPS * 8 * 8 * 27 * 2 * 4
+    strided = L.Conv3D(4, 3, padding="same", strides=(1, 2, 2))
+    assert count((STEPS, 8, 8, 2), strided) == STEPS * 4 * 4 * 27 * 2 * 4
