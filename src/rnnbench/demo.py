@@ -14,7 +14,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from rnnbench.commands import output_of
-from rnnbench.comparison.findings import Comparison, main_finding, read_comparisons
+from rnnbench.comparison.findings import Comparison, Finding, main_finding, read_comparisons
 from rnnbench.comparison.table import readable_tables
 from rnnbench.files import atomic_file, write_text
 from rnnbench.layout import (
@@ -147,7 +147,7 @@ def run_demo(root: Path, target: Path) -> bool:
         for table in readable_tables(comparison.table, True, comparison.baselines):
             print_table(table, comparison.title)
         print(f"{main_finding(comparison)}\n")
-    print(f"{_full_run(params, found, root)}\n")
+    print(f"{_full_run(found, root)}\n")
     print(f"report:     {target / REPORT_FOLDER / REPORT_FILE}")
     print(f"MLflow UI:  {_ui_command(target)}")
     missing = [one.name for part in found for one in part.findings if not one.was_run]
@@ -156,37 +156,32 @@ def run_demo(root: Path, target: Path) -> bool:
     return not missing
 
 
-def _full_run(params: Params, found: list[Comparison], root: Path) -> str:
+def _full_run(found: list[Comparison], root: Path) -> str:
     """Say what the full run would add, and how long it would take at the demo's speed."""
     full = load_params(root / PARAMS_FILE)
     recorded = read_comparisons(full, root / COMPARISONS_FOLDER)
-    here, there = _seconds_per_example(params, found), _seconds_per_example(full, recorded)
     added = (
         f"The full run, `rnnbench repro`, trains all {len(full.experiments)} experiments with up to"
         f" {max(len(one.seeds) for one in full.experiments.values())} seeds on all examples and"
         " times each with nothing beside it"
     )
-    ratios = [here[name] / there[name] for name in here.keys() & there.keys()]
-    if not ratios:
+    known = {one.name: one for part in recorded for one in part.findings if one.seconds_alone > 0}
+    here = {one.name: one for part in found for one in part.findings if one.was_run}
+    if not here.keys() & known.keys():
         return f"{added}."
-    seconds = sum(one.number("training_seconds") for part in recorded for one in part.findings)
-    hours = float(np.median(ratios)) * seconds / 3600 / default_jobs()
-    return f"{added}; at this machine's speed training takes about {hours:.1f} hours."
+    slowness = np.median(
+        [
+            _seconds_per_example(here[name], here[name].number("training_seconds"))
+            / _seconds_per_example(known[name], known[name].seconds_alone)
+            for name in here.keys() & known.keys()
+        ]
+    )
+    seconds = slowness * sum(one.seconds_alone for one in known.values()) / default_jobs()
+    return f"{added}; at this machine's speed training takes about {seconds / 3600:.1f} hours."
 
 
-def _seconds_per_example(params: Params, found: list[Comparison]) -> dict[str, float]:
-    """Return the seconds of training per example and epoch of each experiment that was run."""
-    return {
-        one.name: one.number("training_seconds")
-        / (
-            one.examples["train"]
-            * one.number("seeds")
-            * params.experiments[one.name].training.epochs
-        )
-        for part in found
-        for one in part.findings
-        if one.was_run
-    }
+def _seconds_per_example(finding: Finding, seconds: float) -> float:
+    return seconds / (finding.examples["train"] * finding.epochs * finding.seeds)
 
 
 def _ui_command(target: Path) -> str:

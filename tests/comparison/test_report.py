@@ -143,8 +143,9 @@ def test_the_readme_gets_the_tables_between_its_marks(
     # The figure of a suite of lengths stands for its table.
     assert "comparisons/adding/comparison.png" in text
     assert "| adding-20-gru" not in text
-    # Three seeds, two and one, each of 6 seconds.
-    assert "3 experiments took 1 minutes on 2 cores (Test processor, Keras 3.15" in text
+    # Three seeds, two and one, of two epochs each.
+    assert "all seeds of 3 experiments one after another takes" in text
+    assert "minutes on 2 cores (Test processor, Keras 3.15" in text
     assert "stock Keras takes 2.0 times as long as one with compiled" in text
     assert "The times of 1 experiments carry warnings" in text
 

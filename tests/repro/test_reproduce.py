@@ -83,6 +83,22 @@ def test_nothing_runs_beside_a_stage_that_runs_alone(tmp_path: Path) -> None:
     assert all(other[1] < begun or ended < other[0] for other in times.values())
 
 
+def test_kinds_that_are_left_out_do_not_run_and_what_needs_them_does(tmp_path: Path) -> None:
+    stages = {
+        "time": {"cmd": "echo 1 > results/times", "outs": ["results/times"]},
+        "evaluate": {
+            "cmd": "mkdir -p results; echo 1 > results/scores",
+            "outs": ["results/scores"],
+        },
+        "compare": {"cmd": "ls results > table", "deps": ["results"], "outs": ["table"]},
+    }
+    root = make_repository(tmp_path, stages)
+    assert reproduce(root, jobs=2, leave_out=["time"])
+    assert (root / "table").read_text() == "scores\n"
+    assert reproduce(root, jobs=2)
+    assert (root / "table").read_text() == "scores\ntimes\n"
+
+
 def test_the_lock_is_what_dvc_repro_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,12 +83,12 @@ def _cost(comparisons: list[Comparison]) -> str:
         raise RnnbenchError("there are no results to write into the README; run `dvc repro` first")
     machine = machines[0]
     run = [one for part in comparisons for one in part.findings if one.was_run]
-    minutes = sum(finding.number("training_seconds") for finding in run) / 60
+    minutes = pd.Series([finding.seconds_alone for finding in run]).sum() / 60
     speedup = pd.Series([finding.number("speedup") for finding in run]).median()
     warned = sum(bool(finding.facts["timing_warnings"]) for finding in run)
     sentences = [
-        f"Training and validating all seeds of {len(run)} experiments took {minutes:.0f} minutes on"
-        f" {machine['cores']} cores ({machine['processor']}, Keras"
+        f"By the times of a step, training all seeds of {len(run)} experiments one after another"
+        f" takes {minutes:.0f} minutes on {machine['cores']} cores ({machine['processor']}, Keras"
         f" {machine['packages']['keras']} on {machine['backend']})."
     ]
     if speedup > 0:
