@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from rnnbench.demo import lay_out, only, write_params
 from rnnbench.files import read_json
-from tests.small_budget import shrink
+from tests.small_budget import shrink, time_only
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +72,7 @@ def reproduced(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     content = YAML(typ="safe").load((root / "params.yaml").read_text())
     small = shrink(only(content, ["random-gru", "random-lstm"]))
     write_params(small, clone.folder / "params.yaml")
+    time_only(["random-gru"], clone.folder)
     clone.git("add", "--all")
     clone.git("commit", "--quiet", "--message", "smaller")
     clone.dvc("repro", "--quiet")

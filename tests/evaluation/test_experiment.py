@@ -18,6 +18,7 @@ from rnnbench.files import write_json
 from rnnbench.models.heads import Output
 from rnnbench.models.saved import load_model, save_model
 from rnnbench.params import Params
+from rnnbench.statistics import estimate_mean
 from rnnbench.tasks.task import TASKS, Evaluation, Metrics, Score, Task, TrainedModel
 from rnnbench.training.devices import environment
 from rnnbench.training.experiment import train_experiment
@@ -110,11 +111,22 @@ def test_metrics_are_the_headline_means_of_the_seeds_that_were_scored(evaluated:
     results = evaluated / "results" / EXPERIMENT
     scores, metrics = (read(results / name) for name in ("evaluation/scores.json", "metrics.json"))
     assert list(scores["runs"]) == ["seed-9", "seed-10"], "in the order of their numbers"
-    assert tuple(metrics) == TASKS["classification"].headline
-    for name, mean in metrics.items():
-        assert mean == pytest.approx(np.mean([run[name] for run in scores["runs"].values()]))
+    headline = TASKS["classification"].headline
+    assert tuple(metrics) == (*headline, "accuracy_lower", "accuracy_upper")
+    for name in headline:
+        mean = np.mean([run[name] for run in scores["runs"].values()])
+        assert metrics[name] == pytest.approx(mean)
     assert scores["runs"]["seed-9"]["majority_class_accuracy"] == pytest.approx(1 / 3)
     assert scores["diverged"] == {"seed-11": DIVERGED}
+
+
+def test_the_interval_of_the_score_covers_seeds_and_test_examples(evaluated: Path) -> None:
+    results = evaluated / "results" / EXPERIMENT
+    predictions = [results / "evaluation" / "predictions" / f"seed-{seed}.npz" for seed in (9, 10)]
+    expected = estimate_mean([np.load(path)["score"] for path in predictions])
+    metrics = read(results / "metrics.json")
+    assert metrics["accuracy_lower"] == pytest.approx(expected.lower)
+    assert metrics["accuracy_upper"] == pytest.approx(expected.upper)
 
 
 def test_scores_say_what_a_reader_must_know(evaluated: Path) -> None:
