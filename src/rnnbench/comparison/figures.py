@@ -192,9 +192,10 @@ def draw_learning_curves(curves: pd.DataFrame, results: list[Result], title: str
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     kinds = [members[0].curve_metric for members in panels.values()]
     _limit_losses([axis for axis, kind in zip(axes, kinds, strict=True) if kind == "loss"])
-    figure.supxlabel(
-        "epoch; solid: validation, dashed: training; bands: lowest to highest seed", fontsize=7
-    )
+    # Where experiments share a panel, training is left out.
+    alone = any(len(members) == 1 for members in panels.values())
+    lines = "solid: validation, dashed: training" if alone else "validation"
+    figure.supxlabel(f"epoch; {lines}; bands: lowest to highest seed", fontsize=7)
     figure.supylabel(", ".join(sorted(metrics)), fontsize=7)
     return figure
 
