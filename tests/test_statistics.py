@@ -146,12 +146,22 @@ def test_one_trained_model_has_the_wilson_interval(
 
 
 def test_one_trained_model_with_another_score_has_students_interval_over_examples() -> None:
-    losses = np.array([[0.1, 0.4, 0.2, 0.9]])
+    losses = np.array([[2.1, 2.4, 2.2, 2.9]])
     estimate = estimate_mean(losses)
     error = losses.std(ddof=1) / 2
     assert estimate.degrees_of_freedom == pytest.approx(3)
     assert estimate.value - estimate.lower == pytest.approx(3.1824 * error, rel=1e-4)
     assert estimate.upper - estimate.value == pytest.approx(3.1824 * error, rel=1e-4)
+
+
+def test_an_interval_ends_where_scores_do() -> None:
+    shares = np.array([[0.1, 1.0, 0.2, 0.9], [1.0, 1.0, 0.8, 1.0]])
+    estimate = estimate_mean(shares)
+    assert (estimate.lower, estimate.upper) == (0.0, 1.0)
+    squares = estimate_mean(2.0 * shares)
+    assert squares.lower == 0.0
+    assert squares.upper > 2.0
+    assert estimate_mean(-shares).lower < -1.0
 
 
 def test_a_score_with_one_number_per_seed_has_students_interval_over_seeds() -> None:
