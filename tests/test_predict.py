@@ -35,7 +35,12 @@ MANIFESTS = {
     "random-gru": make_manifest("classification", (10, 1), (), classes=2),
     "adding-20-gru": make_manifest("regression", (20, 2), (1,)),
     "copying-5-gru": make_manifest(
-        "sequence_labelling", (15, 6), (15,), classes=6, class_names=list("_abcd!")
+        "sequence_labelling",
+        (15, 6),
+        (15,),
+        classes=6,
+        class_names=list("_abcd!"),
+        facts={"alphabet_size": 4, "copied_symbols": 5, "delay": 5},
     ),
 }
 
