@@ -1,10 +1,15 @@
 """Running other programs for what they say."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rnnbench.errors import RnnbenchError
+
+# Names a program that stands in for the interpreter and starts faster.
+INTERPRETER = "RNNBENCH_INTERPRETER"
 
 
 def output_of(
@@ -37,3 +42,8 @@ def output_of(
     if answer.returncode != 0:
         raise RnnbenchError(f"{called or ' '.join(command)} failed: {answer.stderr.strip()}")
     return answer.stdout
+
+
+def interpreter() -> str:
+    """Return the program that runs further Python of this project."""
+    return os.environ.get(INTERPRETER, sys.executable)

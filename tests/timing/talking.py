@@ -1,5 +1,6 @@
 """A worker's program for tests: it answers, prints, fails or works on, as it is asked to."""
 
+import os
 import sys
 import time
 
@@ -17,7 +18,7 @@ def main() -> None:
         if question == {"do": "break"}:
             raise ValueError("a fault of the program")
         if question == {"do": "work on"}:
-            answer({})
+            answer({"process": os.getpid()})
             time.sleep(600)
         answer({"way": sys.argv[-1], "asked": question})
 

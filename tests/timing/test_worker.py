@@ -5,15 +5,30 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from rnnbench.commands import INTERPRETER
 from rnnbench.errors import RnnbenchError
+from rnnbench.repro.preforked.server import preforked_python
 from rnnbench.timing.worker import Worker, in_turn, workers
 
 PROGRAM = Path(__file__).with_name("talking.py")
 WAIT_SECONDS = 60
+
+
+@pytest.fixture(params=["new interpreter", "fork"], scope="module", autouse=True)
+def interpreter(request: pytest.FixtureRequest, root: Path) -> Iterator[None]:
+    """The processes are new interpreters, or forks as under `rnnbench repro`."""
+    with ExitStack() as stack:
+        if request.param == "fork":
+            environment = stack.enter_context(preforked_python(root, ["rnnbench.timing.worker"]))
+            monkeypatch = stack.enter_context(pytest.MonkeyPatch.context())
+            monkeypatch.setenv(INTERPRETER, environment[INTERPRETER])
+        yield
 
 
 def start(way: str) -> Worker:
@@ -81,10 +96,9 @@ def is_talking(process: int) -> bool:
 
 def test_what_a_process_is_doing_ends_with_the_block() -> None:
     with workers(start, ["stock"]) as running:
-        running[0].ask({"do": "work on"})
-        processes = [one for one in children(os.getpid()) if is_talking(one)]
-    assert len(processes) == 1
-    assert not any(map(is_running, processes))
+        process = running[0].ask({"do": "work on"})["process"]
+        assert is_running(process)
+    wait_until_ended([process])
 
 
 def test_processes_end_when_the_program_that_asks_was_killed() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import rnnbench
+from rnnbench.commands import interpreter
 from rnnbench.errors import RnnbenchError
 
 SHOWN_CHARACTERS = 4000  # of what a process wrote before it failed
@@ -45,7 +46,7 @@ class Worker:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         search_path = [str(Path(rnnbench.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, *program, way],
+            [interpreter(), *program, way],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

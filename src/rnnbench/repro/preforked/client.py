@@ -23,7 +23,7 @@ def main() -> None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         connection.connect(address)
-        socket.send_fds(connection, [json.dumps(task).encode()], [1, 2])
+        socket.send_fds(connection, [json.dumps(task).encode()], [0, 1, 2])
         accepted = connection.recv(1)
     except OSError:
         accepted = b""

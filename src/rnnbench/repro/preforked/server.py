@@ -13,10 +13,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rnnbench.commands import INTERPRETER
 from rnnbench.models.backend import quiet_import
 from rnnbench.repro.local import stage_environment
 from rnnbench.repro.preforked import client
@@ -75,18 +77,20 @@ def preforked_python(root: Path, modules: Sequence[str] = MODULES) -> Iterator[d
             )
         with process:
             try:
-                yield {"PATH": f"{_write_stand_in(address)}{os.pathsep}{os.environ['PATH']}"}
+                stand_in = _write_stand_in(address)
+                path = f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}"
+                yield {"PATH": path, INTERPRETER: str(stand_in)}
             finally:
                 process.terminate()
 
 
 def _write_stand_in(address: str) -> Path:
-    """Write what runs in place of `python`, and return its folder."""
+    """Write what runs in place of `python`, and return its path."""
     stand_in = Path(address).with_name("python")
     command = shlex.join([sys.executable, "-IS", client.__file__, address])
     stand_in.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     stand_in.chmod(0o755)
-    return stand_in.parent
+    return stand_in
 
 
 def serve(parent: int, listener: socket.socket, modules: Sequence[str]) -> None:
@@ -125,34 +129,47 @@ class Stage:
     def run(self, connection: socket.socket) -> None:
         """Run the script and end the process."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        message, outputs, _, _ = socket.recv_fds(connection, MOST_BYTES, 2)
-        for number, output in enumerate(outputs, start=1):
-            os.dup2(output, number)
-            os.close(output)
+        message, streams, _, _ = socket.recv_fds(connection, MOST_BYTES, 3)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
         task = json.loads(message)
         os.setpgid(0, task["process_group"])  # signals to the stage's command are for it too
         connection.send(b"accepted")
         self.connection = connection
+        threading.Thread(target=self._end_with_client, daemon=True).start()
         os.chdir(task["folder"])
         os.environ.clear()
         os.environ.update(task["environment"])
         sys.argv = task["arguments"]
-        self.code = _run_script(sys.argv[0])
+        self.code = _run(sys.argv)
         sys.exit()
+
+    def _end_with_client(self) -> None:
+        """End when the client was killed, as the interpreter that it stands in for would have."""
+        assert self.connection
+        self.connection.recv(1)  # it sends nothing more: this is the end of the connection
+        os._exit(1)
 
     def end(self) -> None:
         """Answer, and leave out the taking apart of all modules, which takes seconds."""
         if self.connection:
             sys.stdout.flush()
             sys.stderr.flush()
-            self.connection.send(bytes([self.code]))
+            with suppress(OSError):  # whoever asked is gone
+                self.connection.send(bytes([self.code]))
             os._exit(self.code)
 
 
-def _run_script(script: str) -> int:
-    sys.path.insert(0, str(Path(script).parent))
+def _run(arguments: list[str]) -> int:
+    """Run a script, or `-m` and a module, as the interpreter does with these arguments."""
     try:
-        runpy.run_path(script, run_name="__main__")
+        if arguments[0] == "-m":
+            del arguments[0]
+            runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+        else:
+            sys.path.insert(0, str(Path(arguments[0]).parent))
+            runpy.run_path(arguments[0], run_name="__main__")
     except SystemExit as end:
         return end.code & 0xFF if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
