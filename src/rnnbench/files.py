@@ -9,9 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnbench.errors import RnnbenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHUNK_BYTES = 1 << 20
 
@@ -134,6 +137,12 @@ def write_json(target: Path, content: Any) -> None:
     """
     with atomic_file(target) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_table(target: Path, table: "pd.DataFrame") -> None:
+    """Write a table as comma-separated values, whole or not at all."""
+    with atomic_file(target) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 def write_text(target: Path, content: str) -> None:

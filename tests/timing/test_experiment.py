@@ -17,9 +17,10 @@ from rnnbench.data.prepared import read_training_data
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import read_json, write_json
 from rnnbench.params import Params, parse_params
+from rnnbench.runs import read_first_record
 from rnnbench.timing.experiment import time_experiment
 from rnnbench.timing.steps import Steps
-from rnnbench.timing.subject import Subject, read_first_record
+from rnnbench.timing.subject import Subject
 from rnnbench.tracking.runs import EXPERIMENT_TAG
 from rnnbench.training.devices import DeviceUsage
 from rnnbench.training.experiment import train_experiment

@@ -10,11 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnbench.data.prepared import Split, read_manifest, read_split
-from rnnbench.errors import RnnbenchError
 from rnnbench.evaluation.figures import draw_confusion_matrix, draw_learning_curves
 from rnnbench.evaluation.trained import load_trained
 from rnnbench.figures import save_figure
-from rnnbench.files import atomic_file, atomic_folder, read_json, write_json
+from rnnbench.files import atomic_folder, read_json, write_json, write_table
 from rnnbench.layout import (
     CONFUSION_FILE,
     DETAILS_FILE,
@@ -25,21 +24,19 @@ from rnnbench.layout import (
     ORIGIN_FILE,
     PREDICTIONS_FOLDER,
     PREPARED_FOLDER,
-    RECORD_FILE,
     RESULTS_FOLDER,
     RUNS_FOLDER,
     SCORES_FILE,
     TEST_FOLDER,
     TIMING_FILE,
-    seed_folder,
 )
+from rnnbench.runs import Records, read_records
 from rnnbench.statistics import estimate_score
 from rnnbench.tasks.task import SCORE_ARRAY, TASKS, Evaluation, Task, sum_pairs
 from rnnbench.tracking.runs import Tracker
 
 # By the name of a run's folder, in the order of the seeds.
 Evaluations = dict[str, Evaluation]
-Records = dict[str, dict[str, Any]]
 
 
 def evaluate_experiment(
@@ -73,7 +70,7 @@ def evaluate_experiment(
     RnnbenchError
         If there are no runs.
     """
-    records = _read_records(runs / experiment)
+    records = read_records(runs / experiment)
     test = read_split(prepared / view / TEST_FOLDER, "test")
     task = TASKS[read_manifest(prepared / view / TEST_FOLDER).task]
     evaluations = {
@@ -93,20 +90,10 @@ def evaluate_experiment(
         write_json(target / SCORES_FILE, scores)
         _write_evaluations(target, runs / experiment, records, evaluations)
     confusions = sum_pairs([evaluation.confusions for evaluation in evaluations.values()])
-    _write_table(folder / CONFUSION_FILE, confusions)
+    write_table(folder / CONFUSION_FILE, confusions)
     write_json(folder / METRICS_FILE, metrics)
     _track(folder / EVALUATION_FOLDER, records, scores, metrics)
     return metrics
-
-
-def _read_records(folder: Path) -> Records:
-    records = [read_json(path) for path in folder.glob(f"*/{RECORD_FILE}")]
-    if not records:
-        raise RnnbenchError(
-            f"{folder} has no runs; `dvc repro train@{folder.name}` trains the experiment"
-        )
-    records.sort(key=lambda record: int(record["seed"]))
-    return {seed_folder(record["seed"]): record for record in records}
 
 
 def _evaluate(task: Task, run: Path, test: Split) -> Evaluation:
@@ -164,7 +151,7 @@ def _write_evaluations(
         folder / TIMING_FILE, {name: read_json(runs / name / TIMING_FILE) for name in records}
     )
     details = [run.details.assign(seed=records[name]["seed"]) for name, run in evaluations.items()]
-    _write_table(
+    write_table(
         folder / DETAILS_FILE, pd.concat(details) if details else pd.DataFrame(columns=["seed"])
     )
     (folder / PREDICTIONS_FOLDER).mkdir()
@@ -187,11 +174,6 @@ def _draw(folder: Path, run: Path, record: dict[str, Any], evaluation: Evaluatio
     for name, draw in drawings.items():
         title = f"{record['experiment']}, seed {record['seed']}"
         save_figure(draw(title), folder / f"{name}.png")
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    with atomic_file(path) as temporary:
-        table.to_csv(temporary, index=False)
 
 
 def _track(

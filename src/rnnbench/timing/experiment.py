@@ -7,9 +7,10 @@ from typing import Any
 
 from rnnbench.files import write_json
 from rnnbench.layout import FIT_FOLDER, PREPARED_FOLDER, RESULTS_FOLDER, RUNS_FOLDER, TIMES_FILE
+from rnnbench.runs import read_first_record
 from rnnbench.timing.losses import require_same_losses
 from rnnbench.timing.quartiles import quartiles, ratio_quartiles
-from rnnbench.timing.subject import COMPILED, STOCK, WAYS, read_first_record
+from rnnbench.timing.subject import COMPILED, STOCK, WAYS
 from rnnbench.timing.worker import Worker, in_turn, workers
 from rnnbench.tracking.runs import Tracker
 

@@ -18,9 +18,10 @@ import_keras()  # which holds back its chatter, before the imports below
 from rnnbench.data.prepared import TrainingData, read_training_data  # noqa: E402
 from rnnbench.models.build import build_model  # noqa: E402
 from rnnbench.models.fast import accelerate, share_cores  # noqa: E402
+from rnnbench.runs import read_first_record  # noqa: E402
 from rnnbench.timing.losses import COMPARED_STEPS  # noqa: E402
 from rnnbench.timing.multiply_adds import multiply_adds  # noqa: E402
-from rnnbench.timing.subject import COMPILED, Subject, read_first_record  # noqa: E402
+from rnnbench.timing.subject import COMPILED, Subject  # noqa: E402
 from rnnbench.timing.training import (  # noqa: E402
     Round,
     first_batches,

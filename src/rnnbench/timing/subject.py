@@ -2,14 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from rnnbench.errors import RnnbenchError
-from rnnbench.files import read_json
-from rnnbench.layout import RECORD_FILE
 from rnnbench.params import Layer, LayerField, Training
 
 # The ways in which it is trained.
@@ -38,20 +34,3 @@ class Subject:
             seed=record["seed"],
             deterministic=parameters["deterministic"],
         )
-
-
-def read_first_record(folder: Path) -> dict[str, Any]:
-    """Read the record of an experiment's first run, `folder` being `runs/SUITE/EXPERIMENT`.
-
-    Raises
-    ------
-    RnnbenchError
-        If there are no runs.
-    """
-    records = [read_json(path) for path in folder.glob(f"*/{RECORD_FILE}")]
-    if not records:
-        raise RnnbenchError(
-            f"{folder} has no runs; `dvc repro train@{folder.name}` trains the experiment"
-        )
-    first: dict[str, Any] = min(records, key=lambda record: int(record["seed"]))
-    return first

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.data.prepared import Manifest, TrainingData, read_training_data
-from rnnbench.files import atomic_file, atomic_folder, text_digest, write_json
+from rnnbench.files import atomic_folder, text_digest, write_json, write_table
 from rnnbench.layout import (
     FIT_FOLDER,
     HISTORY_FILE,
@@ -81,7 +81,7 @@ def train_experiment(
             trained = _run(record, experiment, data, run, model)
         model = trained.model
         histories += [{"seed": seed, **metrics} for metrics in trained.history]
-    _write_table(results / experiment.suite / name / HISTORY_FILE, histories)
+    write_table(results / experiment.suite / name / HISTORY_FILE, pd.DataFrame(histories))
 
 
 def _run(
@@ -151,12 +151,7 @@ def _save_run(folder: Path, record: dict[str, Any], trained: Trained) -> None:
         save_model(trained.model, folder / MODEL_FILE)
         trained.timing["saving_seconds"] = time.perf_counter() - started
     write_json(folder / RECORD_FILE, record)
-    _write_table(folder / HISTORY_FILE, trained.history)
-    _write_table(folder / SYSTEM_METRICS_FILE, trained.system_metrics)
+    write_table(folder / HISTORY_FILE, pd.DataFrame(trained.history))
+    write_table(folder / SYSTEM_METRICS_FILE, pd.DataFrame(trained.system_metrics))
     write_json(folder / TIMING_FILE, trained.timing)
     np.save(folder / INPUT_EXAMPLE_FILE, trained.input_example, allow_pickle=False)
-
-
-def _write_table(path: Path, rows: list[dict[str, float]]) -> None:
-    with atomic_file(path) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
