@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rnnbench.repro.schedule import Schedule
+from rnnbench.repro.schedule import SECONDS_ELSEWHERE, Schedule
 
 NEEDS = {
     "prepare@a": frozenset[str](),
@@ -80,7 +80,11 @@ def test_beside_a_stage_that_runs_alone_nothing_begins() -> None:
 def test_what_is_left_is_told_from_past_times_and_from_stages_alike() -> None:
     schedule = Schedule(["train@a", "train@b"], NEEDS, {"train@a": 30.0})
     assert schedule.remaining_seconds == pytest.approx(60.0)
-    assert Schedule(["train@a"], NEEDS, {}).remaining_seconds is None
+
+
+def test_a_first_run_knows_about_how_long_a_stage_takes() -> None:
+    schedule = Schedule(["train@a"], NEEDS, {})
+    assert schedule.remaining_seconds == SECONDS_ELSEWHERE["train"]
 
 
 def test_the_gpu_is_given_to_as_many_stages_as_it_has_memory_for() -> None:

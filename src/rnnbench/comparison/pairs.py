@@ -30,7 +30,7 @@ from rnnbench.statistics import (
 JUDGED = [*(field.name for field in fields(Difference)), "adjusted_p_value", "verdict"]
 PAIR_COLUMNS = ["first", "second", "score", *JUDGED, "seeds_needed"]
 BASELINE_COLUMNS = [
-    "view", "baseline", "title", "score", "value", "lower", "upper", "fit_seconds"
+    "view", "baseline", "title", "score", "value", "lower", "upper", "fit_processor_seconds"
 ]  # fmt: skip
 AGAINST_COLUMNS = ["experiment", "baseline", "score", *JUDGED]
 
@@ -98,7 +98,8 @@ def tabulate_baselines(results: Results, baselines: Iterable[Baseline]) -> pd.Da
     -------
     DataFrame
         `view`, `baseline`, `title`, the name of the `score`, its `value`, `lower`, `upper`,
-        `fit_seconds`, and every metric by its name. What a baseline has not is not a number.
+        `fit_processor_seconds`, and every metric by its name. What a baseline has not is not a
+        number.
     """
     views, rows = by_view(results), []
     for baseline in baselines:
@@ -108,7 +109,7 @@ def tabulate_baselines(results: Results, baselines: Iterable[Baseline]) -> pd.Da
         value = baseline.metrics.get(score, NAN)
         ends = (estimate.lower, estimate.upper) if estimate else (NAN, NAN)
         facts = (baseline.view, baseline.name, baseline.title, score, value, *ends)
-        row = zip(BASELINE_COLUMNS, (*facts, baseline.fit_seconds), strict=True)
+        row = zip(BASELINE_COLUMNS, (*facts, baseline.fit_processor_seconds), strict=True)
         rows.append({**dict(row), **baseline.metrics})
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=BASELINE_COLUMNS)
 

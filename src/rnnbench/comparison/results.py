@@ -230,8 +230,8 @@ class Baseline:
         Where it was scored, and what it is called in files and in tables.
     metrics : dict
         Its test metrics.
-    fit_seconds : float
-        How long it took to fit.
+    fit_processor_seconds : float
+        The processor time that fitting took.
     example_scores : ndarray or None
         The task's score of each test example, shape (1, examples), where examples have one.
     """
@@ -240,7 +240,7 @@ class Baseline:
     name: str
     title: str
     metrics: dict[str, float]
-    fit_seconds: float
+    fit_processor_seconds: float
     example_scores: Array | None
 
 

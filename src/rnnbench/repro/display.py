@@ -40,7 +40,7 @@ class Display:
         """Show that a stage begins, where nothing is drawn live."""
         if not self._console.is_terminal:
             begun = self._ended + len(self._schedule.running)
-            self._print(f"[{begun}/{len(self._schedule.stages)}] {stage}")
+            self._print(f"[{begun}/{len(self._schedule.stages)}] {stage}, {self._left()}")
 
     def end(self, stage: str, seconds: float, succeeded: bool, output: str) -> None:
         """Show how long a stage took, and the output of a failed one."""
@@ -69,9 +69,10 @@ class Display:
         parts = [f"{self._ended} of {stages} stages in {clock(now - self._since)}"]
         if self._schedule.failed:
             parts.append(f"{len(self._schedule.failed)} failed")
-        if (remaining := self._schedule.remaining_seconds) is not None:
-            parts.append(f"about {clock(remaining / self._jobs)} left")
-        return ", ".join(parts)
+        return ", ".join([*parts, self._left()])
+
+    def _left(self) -> str:
+        return f"about {clock(self._schedule.remaining_seconds / self._jobs)} left"
 
 
 def clock(seconds: float) -> str:

@@ -10,6 +10,18 @@ from rnnbench.repro.pipeline import kind
 
 # They make tables of the results there are: a failed experiment is listed as not run.
 TABLES = ("compare", "layers", "report")
+# What stages of a kind take about, until one has run here.
+SECONDS_ELSEWHERE = {
+    "fetch": 10.0,
+    "prepare": 10.0,
+    "train": 40.0,
+    "time": 15.0,
+    "evaluate": 15.0,
+    "baselines": 20.0,
+    "compare": 10.0,
+    "layers": 10.0,
+    "report": 10.0,
+}
 
 
 @dataclass
@@ -74,18 +86,15 @@ class Schedule:
         return seconds
 
     @property
-    def remaining_seconds(self) -> float | None:
-        """The work that is left, as if done one stage after another; None if not known.
+    def remaining_seconds(self) -> float:
+        """The work that is left, as if done one stage after another.
 
-        A stage takes what it took before, or what its kind takes on average.
+        A stage takes what it took before, or what its kind takes on average, here or elsewhere.
         """
         known = {**self.past_seconds, **self.seconds}
         left = set(self.stages) - {*self.seconds, *self.failed, *self.skipped}
-        expected = [_expected(stage, known) for stage in left]
-        if None in expected:
-            return None
         begun = sum(time.monotonic() - since for since in list(self.running.values()))
-        return max(sum(seconds for seconds in expected if seconds is not None) - begun, 0.0)
+        return max(sum(_expected(stage, known) for stage in left) - begun, 0.0)
 
     def _advance(self) -> None:
         """Find the stages whose needs are met; skip those whose needs failed."""
@@ -110,8 +119,8 @@ class Schedule:
         )
 
 
-def _expected(stage: str, known: Mapping[str, float]) -> float | None:
+def _expected(stage: str, known: Mapping[str, float]) -> float:
     if stage in known:
         return known[stage]
     alike = [seconds for one, seconds in known.items() if kind(one) == kind(stage)]
-    return sum(alike) / len(alike) if alike else None
+    return sum(alike) / len(alike) if alike else SECONDS_ELSEWHERE.get(kind(stage), 0.0)
