@@ -6,7 +6,7 @@ Scores are compared on one view at a time; the p-values of its comparisons are a
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,8 @@ PAIR_COLUMNS = ["first", "second", "score", *JUDGED, "seeds_needed"]
 BASELINE_COLUMNS = [
     "view", "baseline", "title", "score", "value", "lower", "upper", "fit_processor_seconds"
 ]  # fmt: skip
+# What is compared, by the bytes of both scores.
+Comparison: TypeAlias = frozenset[bytes]
 AGAINST_COLUMNS = ["experiment", "baseline", "score", *JUDGED]
 
 
@@ -72,7 +74,7 @@ def tabulate_pairs(results: Results, margin: float) -> pd.DataFrame:
         found = _judged(named, scores, margin)
         for row, (first, second) in zip(found, scores, strict=True):
             several = min(len(first), len(second)) > 1
-            alpha = ALPHA / len(pairs)
+            alpha = ALPHA / max(len(_distinct(scores)), 1)
             row["seeds_needed"] = seeds_needed(first, second, alpha=alpha) if several else None
         rows += found
     return pd.DataFrame(rows, columns=PAIR_COLUMNS).astype({"seeds_needed": "Int64"})
@@ -214,7 +216,15 @@ def _judged(
 ) -> list[dict[str, Any]]:
     """Add to each row the difference of the scores and, adjusted for all rows, its verdict."""
     differences = [compare_means(first, second) for first, second in scores]
-    adjusted = adjust_holm([difference.p_value for difference in differences])
+    distinct = _distinct(scores)
+    by_comparison = dict(
+        zip(
+            distinct,
+            adjust_holm([differences[row].p_value for row in distinct.values()]),
+            strict=True,
+        )
+    )
+    adjusted = [by_comparison.get(_comparison(*pair), 1.0) for pair in scores]
     return [
         {
             **name,
@@ -224,6 +234,20 @@ def _judged(
         }
         for name, difference, p_value in zip(named, differences, adjusted, strict=True)
     ]
+
+
+def _distinct(scores: list[tuple[Array, Array]]) -> dict[Comparison, int]:
+    """Return the comparisons that differ from each other, each with the place of one of them.
+
+    A layer and its cell give the same runs: what both are compared with is tested once, and the two
+    are not a test.
+    """
+    found = {_comparison(*pair): place for place, pair in enumerate(scores)}
+    return {comparison: place for comparison, place in found.items() if len(comparison) > 1}
+
+
+def _comparison(first: Array, second: Array) -> Comparison:
+    return frozenset((first.tobytes(), second.tobytes()))
 
 
 def _comparable(first: Result, second: Result | Baseline) -> tuple[Array, Array]:
