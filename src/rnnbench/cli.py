@@ -104,8 +104,8 @@ def review(base: str | None, fail_if_worse: bool) -> None:
 @reports_errors
 def why(stage: str) -> None:
     """Say which parameter, file or data made STAGE out of date, and in which commit."""
+    from rnnbench.review.why import why as explain
     from rnnbench.tracking.store import repository_root
-    from rnnbench.why import why as explain
 
     for line in explain(stage, repository_root()):
         click.echo(line)

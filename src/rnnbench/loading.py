@@ -74,6 +74,8 @@ class RevisionFiles:
         RnnbenchError
             If there is no such file, or neither the cache nor a remote has it.
         """
+        if not self.revision and (self.root / path).is_file():
+            return (self.root / path).read_bytes()
         try:
             with self._files.open(f"/{path.as_posix()}", "rb") as stream:
                 content: bytes = stream.read()

@@ -13,6 +13,7 @@ from rnnbench.tables import NOTHING
 
 MOST_ROWS = 40  # of a table; a forge limits the length of a comment
 MOST_NAMES = 6
+LISTED = 2  # as many stages of one kind are named
 OF_EXPERIMENTS = ("train", "time", "evaluate")
 METHODS = {
     Method.PAIRED: "Paired: both sides scored the same test examples, whose differences count.",
@@ -147,8 +148,8 @@ def _cost(cost: Cost, run: Collection[str]) -> str:
     if trained > len(cost.untimed):
         machine = f" on {cost.machine}" if cost.machine else ""
         sentences.append(
-            f"By the times of earlier runs{machine}, training takes {_minutes(cost.training_seconds)},"
-            " one experiment after another."
+            f"By the times of earlier runs{machine}, training takes"
+            f" {_minutes(cost.training_seconds)}, one experiment after another."
         )
     if cost.untimed:
         sentences.append(
@@ -278,7 +279,7 @@ def _by_kind(stages: Iterable[str]) -> str:
     for stage in stages:
         kinds.setdefault(kind(stage), []).append(stage)
     return ", ".join(
-        f"{len(names)} × {_code(name)}" if len(names) > 2 else ", ".join(map(_code, names))
+        f"{len(names)} of {_code(name)}" if len(names) > LISTED else ", ".join(map(_code, names))
         for name, names in kinds.items()
     )
 

@@ -126,6 +126,12 @@ def changed_files(root: Path, base: str, path: str) -> list[str]:
     return [name for name in (changed + new).split("\0") if name]
 
 
+def files_of(root: Path, commit: str, path: str) -> list[str]:
+    """Return the files in a folder that a commit changed."""
+    shown = git(root, "show", "--relative", "--name-only", "-z", "--format=", commit, "--", path)
+    return [name for name in shown.split("\0") if name]
+
+
 def commits_of(root: Path, path: str) -> list[Commit]:
     """Return the commits that changed a file or folder, the newest first."""
     return _commits(root, "HEAD", "--", path)

@@ -322,17 +322,18 @@ def _seeds_needed(one: ChangedScore, alpha: float) -> int | None:
         assert pair
         return seeds_needed(*pair, alpha=alpha) if min(map(len, pair)) > 1 else None
     assert one.difference
-    fixed, by_seed = 0.0, 0.0
+    seeds = np.arange(2, MOST_SEEDS + 1)
+    over_examples, by_model = 0.0, []
     for side in (one.new, one.old):
         std = side.row.get(f"{side.score.name}_std", math.nan)
-        if not side.seeds or side.seeds < 2 or not math.isfinite(std):
+        if not side.seeds or side.seeds == 1 or not math.isfinite(std):
             return None
-        fixed += max(side.row["score_standard_error"] ** 2 - std**2 / side.seeds, 0.0)
-        by_seed += std**2
-    seeds = np.arange(2, MOST_SEEDS + 1)
-    variance = fixed + by_seed / seeds
-    # The degrees of the seeds' part alone: the fewest that the difference can have.
-    degrees = 2 * (seeds - 1)
+        over_examples += max(side.row["score_standard_error"] ** 2 - std**2 / side.seeds, 0.0)
+        by_model.append(std**2 / seeds)
+    variance = over_examples + sum(by_model)
+    # As in statistics.seeds_needed; the examples are so many that their degrees do not count.
+    spent = sum(part**2 / (seeds - 1) for part in by_model) + np.finfo(float).tiny
+    degrees = np.clip(variance**2 / spent, seeds - 1, 1e6)
     noncentrality = np.minimum(abs(one.difference.value) / np.sqrt(variance), 1e3)
     enough = stats.nct.sf(stats.t.isf(alpha / 2, degrees), degrees, noncentrality) >= POWER
     return int(seeds[enough.argmax()]) if enough.any() else None

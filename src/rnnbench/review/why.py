@@ -19,6 +19,7 @@ from rnnbench.review.revisions import (
     Commit,
     changed_files,
     commits_of,
+    files_of,
     git,
     introduced_by,
     require_repository,
@@ -106,7 +107,8 @@ class _Explanation:
 
     def _cause(self, cause: Cause, stage: Stage) -> Iterator[str]:
         if cause.kind == Kind.PARAMETER:
-            yield f"parameter {cause.name}: {cause.old} → {cause.new}, {self._parameter(cause.name)}"
+            values = f"{cause.old} → {cause.new}"
+            yield f"parameter {cause.name}: {values}, {self._parameter(cause.name)}"
         elif cause.kind == Kind.SOURCE:
             yield from self._source(cause.name, stage.files[cause.name])
         elif cause.kind == Kind.DATA:
@@ -160,7 +162,9 @@ class _Explanation:
         if changed:
             yield f"{INDENT}- {NOT_COMMITTED}: {', '.join(changed)}"
         if len(since) < len(commits):
-            yield from (f"{INDENT}- in {commit}" for commit in since)
+            for commit in since:
+                names = _listed(files_of(self._root, commit.sha, path))
+                yield f"{INDENT}- in {commit}: {names or 'a merge'}"
         else:
             yield (
                 f"{INDENT}- none of the last {len(commits)} commits that changed it has what the"
