@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from dvc.api import DVCFileSystem
+from dvc.config import Config
 from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from dvc_data.index.index import DataIndexError
 from ruamel.yaml import YAML
 
@@ -59,8 +61,10 @@ class RevisionFiles:
 
     @cached_property
     def _files(self) -> DVCFileSystem:
+        # The remote of today: a commit may be older than it, or name one that is gone.
+        remote = Config(str(self.root / Repo.DVC_DIR))["core"].get("remote")
         try:
-            files = DVCFileSystem(str(self.root), rev=self.revision)
+            files = DVCFileSystem(str(self.root), rev=self.revision, remote=remote)
             assert files.repo
         except DvcException as error:
             raise RnnbenchError(f"{self} of {self.root} cannot be read: {error}") from error

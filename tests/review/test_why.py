@@ -51,7 +51,7 @@ def test_changed_code_is_named_with_every_commit_since_the_stage_ran(project: Pr
     path = "src/rnnbench/training"
     project.write(f"{path}/module.py", "changed = 1\n")
     first = project.commit("First change")[:9]
-    project.write("src/rnnbench/data/module.py", "changed = 1\n")
+    project.write("src/rnnbench/evaluation/module.py", "changed = 1\n")
     project.commit("Elsewhere")
     project.write(f"{path}/loop.py", "new = 1\n")
     second = project.commit("Second change")[:9]
