@@ -65,7 +65,7 @@ if [ "$1 $2" = "run download" ]; then
 elif [[ "$*" == *pulls* ]]; then
   echo "$PULL"
 elif [[ "$*" == *PATCH* || "$*" == *POST* ]]; then
-  echo "$*" > "$CALLS" && cp "${*##*@}" "$BODY"
+  echo "$*" > "$CALLS" && last="${@: -1}" && cp "${last#body=@}" "$BODY"
 else
   echo "$EARLIER"
 fi
