@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from dvc.repo import Repo
 
 from rnnbench.cli import main
+from tests.comparison.made_up import shares
 from tests.review.project import (
     EXPERIMENTS,
     GRU,
@@ -203,16 +204,20 @@ def changed_scores(project: Project, right: Any, name: str = GRU, **facts: int) 
     project.record()
 
 
-def test_a_worse_score_has_a_paired_verdict_and_an_exit_code(project: Project) -> None:
+def test_a_worse_score_has_a_paired_verdict_comes_first_and_has_an_exit_code(
+    project: Project,
+) -> None:
+    project.evaluated(SIMPLE, shares(0.99))
     changed_scores(project, noisy(0.90))
     answer = project.run("review", "--fail-if-worse")
     assert answer.exit_code == 3
-    (row,) = rows(section(answer.output, "Scores"))
-    assert row[0] == f"`{GRU}`"
-    assert row[4].startswith("-0.04")
-    assert row[5] == "**worse**"
-    assert row[7] == "paired: other seeds and other test examples"
-    assert "Of 1 changed score: 0 better, 1 worse" in answer.output
+    worse, better = rows(section(answer.output, "Scores"))
+    assert worse[0] == f"`{GRU}`"
+    assert worse[4].startswith("-0.04")
+    assert worse[5] == "**worse**"
+    assert worse[7] == "paired: other seeds and other test examples"
+    assert [better[0], better[5]] == [f"`{SIMPLE}`", "**better**"]
+    assert "Of 2 changed scores: 1 better, 1 worse" in answer.output
     assert project.run("review").exit_code == 0
 
 

@@ -204,10 +204,16 @@ def _score_table(review: Review) -> str:
             _seeds(one),
             f"{one.method.value}: {one.difference.basis}" if one.difference else NOTHING,
         )
-        for one in review.scores
+        for one in sorted(review.scores, key=_urgency)
     ]
     head = ("experiment", "score", "before", "now", "difference", "verdict")
     return _table((*head, "seeds that would decide", "compared by: covers"), rows)
+
+
+def _urgency(one: ChangedScore) -> int:
+    """Return the place of a score in the table: a worse one must not be among those cut off."""
+    order = (Verdict.BETTER, Verdict.UNDECIDED, None, Verdict.PRACTICALLY_EQUAL)
+    return -1 if one.is_worse else order.index(one.verdict)
 
 
 def _score_notes(review: Review) -> list[str]:

@@ -156,7 +156,7 @@ def review(root: Path, base: str | None = None) -> Review:
         for name in experiments.names
     }
     both = {name: (first, last) for name, (first, last) in sides.items() if first and last}
-    differ = {name: pair for name, pair in both.items() if pair[0].metrics != pair[1].metrics}
+    differ = {name: pair for name, pair in both.items() if not pair[0].equals(pair[1])}
     return Review(
         commit,
         chosen,

@@ -85,6 +85,12 @@ class Side:
         """1 where a higher score is better, -1 where a lower one is."""
         return 1.0 if self.score.higher_is_better else -1.0
 
+    def equals(self, other: "Side") -> bool:
+        """Whether both have the same score, to the last digit."""
+        return self.score == other.score and self.metrics.get(self.score.name) == (
+            other.metrics.get(self.score.name)
+        )
+
     @property
     def ends(self) -> tuple[float, float] | None:
         """The ends of the 95 % interval, if it has one."""
