@@ -9,6 +9,8 @@ import click
 from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
 
+WORSE = 3  # the exit code of `rnnbench review --fail-if-worse` where a score is worse
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rnnbench")
@@ -70,6 +72,43 @@ def demo() -> None:
     root = repository_root()
     if not run_demo(root, root / DEMO_FOLDER):
         sys.exit(1)
+
+
+@main.command()
+@click.argument("base", required=False)
+@click.option(
+    "--fail-if-worse",
+    is_flag=True,
+    help=f"Exit with {WORSE} if a score is worse beyond chance, or none is left as every seed"
+    " diverges.",
+)
+@reports_errors
+def review(base: str | None, fail_if_worse: bool) -> None:
+    """Print as Markdown what the change from the commit BASE to the workspace does.
+
+    BASE is a commit, branch or tag. By default it is HEAD where tracked files have uncommitted
+    changes, and otherwise the commit at which the present branch left the main branch.
+    """
+    from rnnbench.review.markdown import as_markdown
+    from rnnbench.review.review import review as review_change
+    from rnnbench.tracking.store import repository_root
+
+    found = review_change(repository_root(), base)
+    click.echo(as_markdown(found), nl=False)
+    if fail_if_worse and found.is_worse:
+        sys.exit(WORSE)
+
+
+@main.command()
+@click.argument("stage")
+@reports_errors
+def why(stage: str) -> None:
+    """Say which parameter, file or data made STAGE out of date, and in which commit."""
+    from rnnbench.review.why import why as explain
+    from rnnbench.tracking.store import repository_root
+
+    for line in explain(stage, repository_root()):
+        click.echo(line)
 
 
 @main.command()
