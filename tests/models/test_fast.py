@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from rnnbench.models.build import computing_in
 from rnnbench.models.fast import accelerate
-from rnnbench.models.fast.devices import accelerate_on_gpu
+from rnnbench.models.fast.devices import GPU
+from rnnbench.models.fast.install import install
 from rnnbench.models.fast.rules import DEFAULT_EXAMPLES, WORTH_CUTTING, reason_against
 
 L = keras.layers
@@ -375,10 +376,15 @@ def test_training_with_masks_dropout_and_a_last_batch_that_is_smaller_goes_the_s
     np.testing.assert_allclose(losses[1], losses[0], rtol=relative)
 
 
+def as_on_a_gpu(model: Any, batch_size: int) -> None:
+    """Compile what `accelerate` would where there is a GPU."""
+    install(model, GPU(model, batch_size))
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_loops_that_a_gpu_runs_beside_an_embedding_train_the_same_way(form: str) -> None:
     stock, ours = model_of_words(form), model_of_words(form)
-    accelerate_on_gpu(ours, BATCH_SIZE)
+    as_on_a_gpu(ours, BATCH_SIZE)
     losses = [train(model, jit_compile=False) for model in (stock, ours)]
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
 
@@ -422,7 +428,7 @@ def fit_rows(model: Any) -> dict[str, list[float]]:
     return found
 
 
-@pytest.mark.parametrize("accelerated", [accelerate, accelerate_on_gpu])
+@pytest.mark.parametrize("accelerated", [accelerate, as_on_a_gpu])
 def test_a_step_compiled_whole_goes_the_same_way_and_reports_the_same_metrics(
     accelerated: Callable[[Any, int], Any],
 ) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.models.fast import accelerate
-from rnnbench.models.fast.devices import accelerate_on_gpu
+from rnnbench.models.fast.devices import GPU
+from rnnbench.models.fast.install import install
 from rnnbench.models.kernels import recurrent_kernels, require_masks_fit
 from rnnbench.training.devices import has_gpu
 
@@ -62,8 +63,8 @@ def test_for_a_gpu_only_what_cudnn_does_not_take_is_compiled() -> None:
         L.SimpleRNN(300, name="large"),
     ]
     built = model(*layers)
-    accelerate_on_gpu(built, 64)
-    kernels = {name: found["kernel"] for name, found in recurrent_kernels(built, 64).items()}
+    install(built, GPU(built, 64))
+    kernels = {name: found["kernel"] for name, found in recurrent_kernels(built).items()}
     assert kernels == {"plain": "graph loop", "reset_before": "XLA loop", "large": "XLA loop"}
 
 
@@ -79,8 +80,8 @@ def test_for_a_gpu_a_step_without_words_and_without_cudnn_is_compiled_whole(
     layer: Any, kernel: str
 ) -> None:
     built = compiled(keras.Input((6, 3)), layer())
-    accelerate_on_gpu(built, 64)
-    assert recurrent_kernels(built, 64)["memory"]["kernel"] == kernel
+    install(built, GPU(built, 64))
+    assert recurrent_kernels(built)["memory"]["kernel"] == kernel
 
 
 def test_an_accelerated_conv_lstm_runs_tensorflow_s_loop_with_gates_that_xla_compiled() -> None:
@@ -125,7 +126,7 @@ def test_where_batches_are_so_large_that_keras_s_loop_is_as_fast_it_is_kept_and_
     layer: Any, batch_size: int, kernel: str
 ) -> None:
     built = accelerate(compiled(keras.Input((6, 8)), layer()), batch_size)
-    found = recurrent_kernels(built, batch_size)["memory"]
+    found = recurrent_kernels(built)["memory"]
     assert found["kernel"] == kernel
     if kernel == "unrolled":
         assert found["reason"] == "Keras's loop is as fast for batches as large"
@@ -141,7 +142,7 @@ def test_where_batches_are_so_large_that_keras_s_loop_is_as_fast_it_is_kept_and_
 def test_keras_s_loop_is_not_unrolled_for_long_sequences_and_masked_ones(before: Any) -> None:
     memory = L.SimpleRNN(32, name="memory")
     built = accelerate(compiled(*before, memory), 256)
-    assert recurrent_kernels(built, 256)["memory"]["kernel"] == "graph loop"
+    assert recurrent_kernels(built)["memory"]["kernel"] == "graph loop"
     assert not memory.unroll
 
 

@@ -13,22 +13,20 @@ import keras
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.models.cudnn import loops_of, reason_against_cudnn
-from rnnbench.models.fast.rules import reason_on_cpu
+from rnnbench.models.fast import reasons_against
 
 CUDNN, XLA_LOOP, GRAPH_LOOP, UNROLLED = "cuDNN", "XLA loop", "graph loop", "unrolled"
 XLA_STEP = "XLA step"  # the loop, and all else of a training step
 XLA_GATES = "graph loop, XLA gates"
 
 
-def recurrent_kernels(model: keras.Model, batch_size: int = 1) -> dict[str, dict[str, str]]:
+def recurrent_kernels(model: keras.Model) -> dict[str, dict[str, str]]:
     """Return what runs each layer that holds a recurrence while the model is trained.
 
     Parameters
     ----------
     model : keras.Model
         Built; accelerated or not.
-    batch_size : int, default 1
-        What `accelerate` was told.
 
     Returns
     -------
@@ -48,7 +46,7 @@ def recurrent_kernels(model: keras.Model, batch_size: int = 1) -> dict[str, dict
         kernel = _kernel(operation for operation in operations if _is_of(name, operation))
         if kernel != CUDNN and is_compiled(model):
             kernel = XLA_STEP
-        reason = _reason(layer, kernel, batch_size)
+        reason = _reason(layer, kernel)
         found[name] = {"kernel": kernel, **({"reason": reason} if reason else {})}
     return found
 
@@ -129,7 +127,7 @@ def _compiles_inside(loop: Any) -> bool:
     return any(node.attr["_XlaMustCompile"].b for node in nodes)
 
 
-def _reason(layer: keras.Layer, kernel: str, batch_size: int) -> str | None:
+def _reason(layer: keras.Layer, kernel: str) -> str | None:
     """Return why a faster kernel does not run, in the words of what refused it."""
     import tensorflow as tf
 
@@ -137,5 +135,4 @@ def _reason(layer: keras.Layer, kernel: str, batch_size: int) -> str | None:
         return None
     if tf.config.list_physical_devices("GPU"):
         return reason_against_cudnn(layer) or "Keras did not choose cuDNN"
-    reasons = [reason_on_cpu(loop, batch_size) for loop in loops_of(layer)]
-    return next(filter(None, reasons), "not accelerated")
+    return next(iter(reasons_against(layer).values()), None)

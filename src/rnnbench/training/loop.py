@@ -153,7 +153,7 @@ def train_run(
         },
         load.samples,
         count_parameters(model),
-        recurrent_kernels(model, recipe.batch_size),
+        recurrent_kernels(model),
         scaled(train.inputs[:EXAMPLES_IN_MODEL_SIGNATURE]),
         _divergence(report.history),
     )

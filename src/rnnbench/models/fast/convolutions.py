@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from rnnbench.models.fast.rules import has_one_simple_filter
 from rnnbench.models.fast.steps import Activation, in_32_bits
 
 
@@ -61,6 +62,22 @@ def recur_over_frames(
         lambda step, *_: step < count, body, start, maximum_iterations=count
     )
     return h, _swap_batch_and_steps(after.stack()) if every_step else h, [h, c]
+
+
+class OneFilter:
+    """The convolution of a `Conv3D` with one filter, in place of its own."""
+
+    def __init__(self, layer: keras.layers.Conv3D) -> None:
+        self._layer = layer
+
+    def __call__(self, inputs: Any, kernel: Any) -> Any:
+        """Do what `Conv3D.convolution_op` does."""
+        layer = self._layer
+        kernel = tf.convert_to_tensor(kernel)
+        known = None not in inputs.shape[1:]  # XLA would compile for each size anew
+        if known and inputs.dtype == kernel.dtype and has_one_simple_filter(layer):
+            return convolve_with_one_filter(inputs, kernel)
+        return type(layer).convolution_op(layer, inputs, kernel)
 
 
 def convolve_with_one_filter(images: Any, kernel: Any) -> Any:

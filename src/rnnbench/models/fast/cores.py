@@ -35,7 +35,7 @@ def share_cores() -> None:
 
 
 def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may use, by its affinity and its container's quota."""
+    import joblib  # type: ignore[import-untyped]
+
+    return int(joblib.cpu_count())

@@ -1,75 +1,143 @@
-"""What of a layer or a model is compiled: on a CPU, and on a GPU."""
+"""What of a layer or a model is compiled: on a CPU, and on a GPU.
+
+Both are asked while TensorFlow traces, each time anew: then all is built, and what `compile`, a
+frozen layer or a changed attribute decided counts.
+"""
 
 import math
+from typing import Any, Protocol
 
 import keras
 
 from rnnbench.models.cudnn import loops_of, reason_against_cudnn
-from rnnbench.models.fast.convolutions import convolve_with_one_filter
-from rnnbench.models.fast.layers import accelerate_loop, unroll_loop
-from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.rules import (
     CONVOLUTIONAL,
     at_least_usual,
-    has_one_simple_filter,
+    is_known,
+    is_worth_cutting,
+    reason_against,
     reason_of_size,
-    reason_on_cpu,
 )
 from rnnbench.models.fast.time_distributed import is_dense_at_every_step
-from rnnbench.models.fast.training_step import compile_training_step
 
 # Up to here one core that only computes is faster than two that also start operations.
 SMALL_STEP = 2**26  # parameters · examples · steps
 
 
-def accelerate_on_cpu(layer: keras.Layer, batch_size: int) -> None:
+class Device(Protocol):
+    """What decides, on one kind of device, what is compiled of a layer or a model."""
+
+    batch_size: int
+    is_cpu: bool
+
+    def compiles_step(self) -> bool:
+        """Whether XLA compiles the model's whole training step."""
+
+    def compiles_updates(self) -> bool:
+        """Whether XLA compiles the optimizer's updates."""
+
+    def reason_against(self, loop: keras.layers.RNN) -> str | None:
+        """Return why the device computes a loop as fast without the compiled one, or None."""
+
+    def cuts(self, loop: keras.layers.RNN) -> bool:
+        """Whether it computes a batch faster in parts that run at once."""
+
+
+class CPU:
     """Do what `rnnbench.models.fast.accelerate` says of a CPU."""
-    trained = getattr(layer, "optimizer", None) is not None
-    small = trained and _is_small(layer, batch_size)
-    for part in layer._flatten_layers():
-        if isinstance(part, keras.layers.RNN):
-            _accelerate_loop_on_cpu(part, batch_size, whole=small)
-        elif isinstance(part, keras.layers.Conv3D) and has_one_simple_filter(part):
-            part.convolution_op = convolve_with_one_filter
-    if trained:
-        layer.jit_compile = False
-        if small:
-            compile_training_step(layer)
-        else:
-            compile_updates(layer.optimizer)
+
+    is_cpu = True
+
+    def __init__(self, root: keras.Layer, batch_size: int) -> None:
+        self._root = root
+        self.batch_size = batch_size
+
+    def compiles_step(self) -> bool:
+        """Whether a step is so small that one compiled function computes it fastest."""
+        model = self._root
+        if not _computes_what_is_known(model):
+            return False
+        loops = loops_of(model)
+        reasons = [reason_against(loop) or self.reason_against(loop) for loop in loops]
+        suited = all(map(_suits_xla, model._flatten_layers()))
+        work = model.count_params() * at_least_usual(self.batch_size) * _longest(model)
+        return bool(loops) and not any(reasons) and suited and work <= SMALL_STEP
+
+    def compiles_updates(self) -> bool:
+        """Whether the optimizer is Keras's or of this project, and on one device."""
+        return is_known(self._root.optimizer) and not _is_distributed(self._root)
+
+    def reason_against(self, loop: keras.layers.RNN) -> str | None:
+        """Return why Keras's loop is as fast."""
+        return reason_of_size(loop, self.batch_size)
+
+    def cuts(self, loop: keras.layers.RNN) -> bool:
+        """Whether that is worth it: XLA's loop uses one core."""
+        return not self.compiles_step() and is_worth_cutting(loop, self.batch_size)
 
 
-def accelerate_on_gpu(layer: keras.Layer, batch_size: int) -> None:
+class GPU:
     """Do what `rnnbench.models.fast.accelerate` says of a GPU."""
-    trained = getattr(layer, "optimizer", None) is not None
-    if trained and layer.jit_compile:
-        return
-    loops = loops_of(layer)
-    of_keras = [loop for loop in loops if reason_against_cudnn(loop) is not None]
-    # Where sums must be deterministic, XLA adds the gradients of words one after the other.
-    embeds = any(isinstance(part, keras.layers.Embedding) for part in layer._flatten_layers())
-    if trained and of_keras and of_keras == loops and not embeds:
-        compile_training_step(layer)
-        return
-    for loop in of_keras:
-        if loop.compute_dtype != "bfloat16":
-            accelerate_loop(loop, batch_size, whole=True)
+
+    is_cpu = False
+
+    def __init__(self, root: keras.Layer, batch_size: int) -> None:
+        self._root = root
+        self.batch_size = batch_size
+
+    def compiles_step(self) -> bool:
+        """Whether cuDNN takes no layer.
+
+        Where sums must be deterministic, XLA adds the gradients of words one after the other.
+        """
+        model = self._root
+        if not _computes_what_is_known(model) or model.jit_compile:
+            return False
+        embeds = any(isinstance(part, keras.layers.Embedding) for part in model._flatten_layers())
+        reasons = [reason_against_cudnn(loop) for loop in loops_of(model)]
+        return bool(reasons) and all(reasons) and not embeds
+
+    def compiles_updates(self) -> bool:
+        """Never."""
+        return False
+
+    def reason_against(self, loop: keras.layers.RNN) -> str | None:
+        """Return what else computes it."""
+        if reason_against_cudnn(loop) is None:
+            return "cuDNN computes it"
+        if loop.compute_dtype == "bfloat16":
+            return "computes in bfloat16"
+        by_keras = _is_trained(self._root) and self._root.jit_compile
+        return "XLA compiles the whole step" if by_keras or self.compiles_step() else None
+
+    def cuts(self, loop: keras.layers.RNN) -> bool:
+        """Never: a GPU needs no second core."""
+        return False
 
 
-def _accelerate_loop_on_cpu(loop: keras.layers.RNN, batch_size: int, *, whole: bool) -> None:
-    if reason_of_size(loop, batch_size) is None:
-        accelerate_loop(loop, batch_size, whole=whole)
-    else:
-        unroll_loop(loop)
+def _is_trained(layer: keras.Layer) -> bool:
+    return isinstance(layer, keras.Model) and layer.compiled and layer.optimizer is not None
 
 
-def _is_small(model: keras.Model, batch_size: int) -> bool:
-    """Whether a step is so small that one compiled function computes it fastest."""
-    loops = loops_of(model)
-    reasons = [reason_on_cpu(loop, batch_size) for loop in loops]
-    suited = all(map(_suits_xla, model._flatten_layers()))
-    work = model.count_params() * at_least_usual(batch_size) * _longest(model)
-    return bool(loops) and not any(reasons) and suited and work <= SMALL_STEP
+def _is_distributed(model: keras.Model) -> bool:
+    import tensorflow as tf
+
+    return bool(tf.distribute.has_strategy() or model._distribute_strategy)
+
+
+def _computes_what_is_known(model: keras.Layer) -> bool:
+    """Whether a model is compiled, and all that its step computes with is made for XLA.
+
+    A person's own layer, loss, metric or training step may hold what XLA does not know, such as
+    strings, or computes otherwise, such as random numbers.
+    """
+    if not (_is_trained(model) and model.built) or model.run_eagerly or _is_distributed(model):
+        return False
+    layers = model._flatten_layers()
+    compiled: list[Any] = keras.tree.flatten(model._compile_config.config)
+    return all(is_known(part) for part in [*layers, *compiled]) and all(
+        layer.supports_jit for layer in layers
+    )
 
 
 def _longest(model: keras.Model) -> float:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from rnnbench.models.fast.convolutions import recur_over_frames
 from rnnbench.models.fast.cores import PARTS_AT_ONCE
+from rnnbench.models.fast.devices import Device
 from rnnbench.models.fast.loop import pass_forward, recur
 from rnnbench.models.fast.loop_in_16_bits import pass_forward_in_16_bits
 from rnnbench.models.fast.rules import (
@@ -16,7 +17,6 @@ from rnnbench.models.fast.rules import (
     MOST_UNROLLED,
     activations_of,
     cells_of,
-    is_worth_cutting,
     reason_against,
 )
 from rnnbench.models.fast.steps import (
@@ -29,40 +29,125 @@ from rnnbench.models.fast.steps import (
 )
 
 
-def accelerate_loop(layer: keras.layers.RNN, batch_size: int, *, whole: bool) -> None:
-    """Give a layer the compiled loop unless there is a reason against it; uncut if `whole`."""
-    if _is_accelerated(layer) or reason_against(layer) is not None:
-        return
-    if isinstance(layer, CONVOLUTIONAL):
-        layer.inner_loop = partial(_loop_over_frames, layer, whole)
-    else:
-        layer.inner_loop = partial(_inner_loop, layer, batch_size, whole)
+# Each takes up to a second to compile; a fixed length needs one, or one for each size of batch.
+MOST_SHAPES = 4
 
 
-def unroll_loop(layer: keras.layers.RNN) -> None:
-    """Let a layer that the compiled loop could compute keep Keras's, unrolled if it is short."""
-    if not _is_accelerated(layer) and reason_against(layer) is None:
-        layer.inner_loop = partial(_unrolled_if_short, layer)
+class Loop:
+    """A layer's loop over the steps, in place of `RNN.inner_loop`.
+
+    Attributes
+    ----------
+    reason : str or None
+        Why Keras's loop computed the layer the last time; None if the compiled one did.
+    """
+
+    def __init__(self, layer: keras.layers.RNN, device: Device) -> None:
+        self._layer = layer
+        self._device = device
+        self._shapes: set[tuple[int | None, ...]] = set()
+        self.reason = reason_against(layer) or device.reason_against(layer)
+
+    def __call__(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, Any]:
+        """Return what `RNN.inner_loop` does: last output, outputs, last states."""
+        layer, device = self._layer, self._device
+        uncomputed = (
+            reason_against(layer)
+            or _reason_against_arrays(layer, sequences, initial_state, mask)
+            or self._reason_against_shape(sequences)
+        )
+        self.reason = uncomputed or device.reason_against(layer)
+        if self.reason:
+            unrolls = device.is_cpu and not uncomputed and _is_short(sequences, mask)
+            return _run_stock(layer, sequences, initial_state, mask, training, unrolls)
+        if isinstance(layer, CONVOLUTIONAL):
+            return _loop_over_frames(layer, not device.is_cpu, sequences, initial_state)
+        return _loop(layer, device, sequences, initial_state, mask, training)
+
+    def _reason_against_shape(self, sequences: Any) -> str | None:
+        """Count the shapes for each of which XLA compiles the loop, and refuse many."""
+        batch = sequences.shape[0]
+        fewest = self._device.batch_size
+        shape = (batch and max(batch, fewest), *sequences.shape[1:])
+        if len(self._shapes) == MOST_SHAPES and shape not in self._shapes:
+            return f"more than {MOST_SHAPES} different shapes of its sequences"
+        self._shapes.add(shape)
+        return None
 
 
-def _is_accelerated(layer: keras.layers.RNN) -> bool:
-    return isinstance(layer.inner_loop, partial)
+def _reason_against_arrays(
+    layer: keras.layers.RNN, sequences: Any, initial_state: Any, mask: Any
+) -> str | None:
+    """Return which of its arrays the compiled loop does not compute with, or None."""
+    over_frames = isinstance(layer, CONVOLUTIONAL)
+    rank = len(layer.cell.kernel_size) + 3 if over_frames else 3
+    if not isinstance(sequences, tf.Tensor) or sequences.shape.rank != rank:
+        return f"sequences that are no array of {rank} axes"
+    states = [tf.convert_to_tensor(state) for state in keras.tree.flatten(initial_state)]
+    dtypes = {array.dtype.name for array in (sequences, *states)}
+    if dtypes != {layer.compute_dtype}:
+        return f"arrays of {', '.join(sorted(dtypes))} where it computes in {layer.compute_dtype}"
+    batch, steps, *sides = sequences.shape[:-1]
+    if None in sides or (steps is None and not over_frames):
+        return "lengths that may change from batch to batch"
+    sizes = [layer.cell.filters] * 2 if over_frames else keras.tree.flatten(layer.state_size)
+    shapes = [tf.TensorShape((batch, *sides, size)) for size in sizes]
+    fits = len(states) == len(sizes) and all(
+        shape.is_compatible_with(state.shape) for shape, state in zip(shapes, states, strict=True)
+    )
+    if steps == 0 or not fits:
+        return "no steps, or an initial state of another shape"
+    if mask is not None and (over_frames or not _fits_steps(mask, batch, steps)):
+        return "a mask of frames" if over_frames else "a mask of another shape than (batch, steps)"
+    return None
 
 
-def _inner_loop(
+def _fits_steps(mask: Any, batch: int | None, steps: int) -> bool:
+    shape = tf.convert_to_tensor(keras.tree.flatten(mask)[0]).shape
+    return shape.rank is not None and bool(shape.is_compatible_with((batch, steps)))
+
+
+def _is_short(sequences: Any, mask: Any) -> bool:
+    """Whether Keras's loop is worth unrolling.
+
+    Not with a mask: the directions of a `Bidirectional` then put out other numbers unrolled.
+    """
+    steps = sequences.shape[1]
+    return mask is None and steps is not None and steps <= MOST_UNROLLED
+
+
+def _run_stock(
     layer: keras.layers.RNN,
-    batch_size: int,
-    whole: bool,
     sequences: Any,
     initial_state: Any,
     mask: Any,
-    training: bool = False,
+    training: bool,
+    unrolls: bool,
+) -> Any:
+    """Let Keras's own loop compute a layer, as with `unroll=True` if it is to be unrolled."""
+    before = layer.unroll
+    layer.unroll = before or unrolls
+    try:
+        return type(layer).inner_loop(layer, sequences, initial_state, mask, training)
+    finally:
+        layer.unroll = before
+
+
+def _loop(
+    layer: keras.layers.RNN,
+    device: Device,
+    sequences: Any,
+    initial_state: Any,
+    mask: Any,
+    training: bool,
 ) -> tuple[Any, Any, Any]:
     """Do what `RNN.inner_loop` does: last output, outputs (batch, steps, units), last states.
 
-    A batch that need not stay whole is cut in two where that is worth it: XLA's loop uses one core.
-    A smaller batch, as the last of an epoch is, is filled up: XLA would compile the loop anew for
-    its size, which takes seconds.
+    A batch is cut in two where the device computes parts at once. A smaller batch than announced,
+    as the last of an epoch is, is filled up: XLA would compile the loop anew for its size, which
+    takes seconds.
     """
     mask = keras.tree.flatten(mask)[0] if mask is not None else None
     if layer.go_backwards:
@@ -78,8 +163,7 @@ def _inner_loop(
         states = keras.tree.pack_sequence_as(initial_state, states)
         return _run(layer, sequences, part_mask, states)
 
-    whole = whole or not is_worth_cutting(layer, batch_size)
-    last, outputs, ends = _in_parts(run, arrays, batch_size, whole)
+    last, outputs, ends = _in_parts(run, arrays, device.batch_size, not device.cuts(layer))
     return last, outputs, ends
 
 
@@ -87,7 +171,7 @@ def _in_parts(compute: Callable[..., Any], arrays: Sequence[Any], fewest: int, w
     """Return what `compute` makes of a batch's arrays, of each part by itself unless `whole`.
 
     TensorFlow runs what does not depend on each other on different cores. A batch is filled up
-    with zeros to the fewest examples that XLA is to compile for, and to equal parts.
+    to the fewest examples that XLA is to compile for, and to equal parts.
     """
     count = 1 if whole else PARTS_AT_ONCE
     examples = tf.shape(arrays[0])[0]
@@ -96,43 +180,14 @@ def _in_parts(compute: Callable[..., Any], arrays: Sequence[Any], fewest: int, w
     parts = zip(*(tf.split(_filled_up(array, missing), count) for array in arrays), strict=True)
     computed = [compute(*part) for part in parts]
     return keras.tree.map_structure(
-        lambda *cut: _first(tf.concat(cut, axis=0), examples), *computed
+        lambda *cut: _first(tf.concat(cut, axis=0), examples, arrays[0].shape[0]), *computed
     )
 
 
-def _unrolled_if_short(
-    layer: keras.layers.RNN,
-    sequences: Any,
-    initial_state: Any,
-    mask: Any,
-    training: bool = False,
-) -> Any:
-    """Do what `RNN.inner_loop` does, by Keras's own, as with `unroll=True` where that pays.
-
-    Not with a mask: the directions of a `Bidirectional` then put out other numbers unrolled.
-    """
-    steps = sequences.shape[1]
-    layer.unroll = mask is None and steps is not None and steps <= MOST_UNROLLED
-    try:
-        return type(layer).inner_loop(layer, sequences, initial_state, mask, training)
-    finally:
-        layer.unroll = False
-
-
 def _loop_over_frames(
-    layer: keras.layers.RNN,
-    whole: bool,
-    sequences: Any,
-    initial_state: Any,
-    mask: Any,
-    training: bool = False,
+    layer: keras.layers.RNN, whole: bool, sequences: Any, initial_state: Any
 ) -> tuple[Any, Any, Any]:
-    """Do what `RNN.inner_loop` does for a ConvLSTM; with a mask, Keras's own does."""
-    if mask is not None:
-        stock: tuple[Any, Any, Any] = type(layer).inner_loop(
-            layer, sequences, initial_state, mask, training
-        )
-        return stock
+    """Do what `RNN.inner_loop` does for a ConvLSTM without a mask."""
     if layer.go_backwards:
         sequences = tf.reverse(sequences, [1])
     activations = _compilable_activations(layer.cell)
@@ -146,15 +201,21 @@ def _loop_over_frames(
 
 
 def _filled_up(array: Any, missing: Any) -> Any:
-    """Return an array with zeros after its examples; the array itself if none is missing."""
-    return tf.pad(array, [[0, missing], *[[0, 0]] * (array.shape.rank - 1)])
+    """Return an array with its last example repeated after it; as it is if none is missing.
+
+    Zeros instead could overflow where no example does, and the gradient would not be a number.
+    """
+    return tf.concat([array, tf.repeat(array[-1:], missing, axis=0)], axis=0)
 
 
-def _first(array: Any, examples: Any) -> Any:
-    """Return the first examples; unlike `array[:examples]` this does not copy all of them."""
+def _first(array: Any, examples: Any, batch: int | None) -> Any:
+    """Return the first examples; unlike `array[:examples]` this does not copy all of them.
+
+    `batch` is how many there are, if that is known before anything is computed.
+    """
     rank = array.shape.rank
     first = tf.slice(array, [0] * rank, [examples, *[-1] * (rank - 1)])
-    first.set_shape([None, *array.shape[1:]])
+    first.set_shape([batch, *array.shape[1:]])
     return first
 
 
@@ -173,7 +234,9 @@ def _run(
         every_step = layer.return_sequences or number + 1 < len(cells)
         begin = [tf.transpose(one) for one in keras.tree.flatten(state)]
         hidden, end = recur(
-            partial(forward, _steps(cell), by_step),
+            forward,
+            _steps(cell),
+            by_step,
             hidden,
             _projection(cell),
             _weights(cell),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from rnnbench.models.fast.steps import Pairs, Steps, Tensors, bias_gradient
+from rnnbench.models.fast.steps import Pairs, Steps, Tensors, bias_gradient, in_32_bits
 
 SECOND_LOOP = 100  # from here on it numbers its arrays
 
@@ -27,22 +27,29 @@ Passed = tuple[Any, list[Any], Callable[[Any, list[Any]], Any]]
 
 
 def recur(
-    forward: Callable[[Any, list[Any], list[Any], list[Any]], Passed],
+    forward: Callable[[Steps, Any, Any, list[Any], list[Any], list[Any]], Passed],
+    steps: Steps,
+    mask: Any,
     inputs: Any,
     projection: Tensors,
     weights: Tensors,
     states: Tensors,
     every_step: bool,
 ) -> tuple[Any, list[Any]]:
-    """Run a cell over a sequence; differentiable in all that it is given.
+    """Run a cell over a sequence; differentiable in all that it is given, any number of times.
 
     A forward and a backward loop with a gradient of their own: the backward loop does only what
     depends on the gradient that comes from the step after, all else is done for all steps at once.
+    The gradient of a gradient is TensorFlow's, of the same steps as a loop that is not compiled.
 
     Parameters
     ----------
     forward : callable
-        `pass_forward`, or `loop_in_16_bits.pass_forward_in_16_bits`, given a cell and a mask.
+        `pass_forward`, or `loop_in_16_bits.pass_forward_in_16_bits`.
+    steps : Steps
+        Of the cell.
+    mask : tensor of bool, (steps, 1, batch), or None
+        Where it is false the states stay as they are.
     inputs : tensor, (steps, features, batch)
         The sequence.
     projection : sequence of tensors
@@ -59,20 +66,88 @@ def recur(
     tuple
         The first state after every step, (steps, units, batch), or None; and the last states.
     """
+    given = (inputs, list(projection), list(weights), list(states))
+
+    def plain(arrays: Any) -> list[Any]:
+        return _run_uncompiled(steps, mask, *keras.tree.pack_sequence_as(given, arrays), every_step)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(*arrays: Any) -> tuple[list[Any], Any]:
         # What follows has its gradient written out: no tape need look into it.
-        hidden, last, backward = forward(*keras.tree.map_structure(tf.stop_gradient, arrays))
+        unwatched = map(tf.stop_gradient, arrays)
+        hidden, last, backward = forward(
+            steps, mask, *keras.tree.pack_sequence_as(given, list(unwatched))
+        )
 
         def gradient(*gradients: Any) -> Any:
-            of_hidden, ends = (gradients[0], gradients[1:]) if every_step else (None, gradients)
-            return backward(of_hidden, list(ends))
+            def compiled(*gradients: Any) -> Any:
+                of_hidden, ends = (gradients[0], gradients[1:]) if every_step else (None, gradients)
+                return keras.tree.flatten(backward(of_hidden, list(ends)))
+
+            return _gradient(compiled, plain, arrays, gradients)
 
         return ([hidden, *last] if every_step else last), gradient
 
-    outputs = run(inputs, list(projection), list(weights), list(states))
+    outputs = run(*keras.tree.flatten(given))
     return (outputs[0], outputs[1:]) if every_step else (None, outputs)
+
+
+def _gradient(
+    compiled: Callable[..., list[Any]],
+    plain: Callable[[Any], list[Any]],
+    arrays: Tensors,
+    gradients: Tensors,
+) -> list[Any]:
+    """Return what `compiled` makes of gradients, with a gradient of its own.
+
+    That is the gradient of the gradient of `plain`, which computes from arrays what they are of.
+    """
+    count = len(arrays)
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def first(*given: Any) -> tuple[list[Any], Any]:
+        def second(*of_first: Any) -> list[Any]:
+            arrays, gradients = list(given[:count]), list(given[count:])
+            zero = tf.UnconnectedGradients.ZERO
+            with tf.GradientTape() as outer:
+                outer.watch(given)
+                with tf.GradientTape() as inner:
+                    inner.watch(arrays)
+                    outputs = plain(arrays)
+                again = inner.gradient(outputs, arrays, gradients, unconnected_gradients=zero)
+            found: list[Any] = outer.gradient(
+                again, list(given), list(of_first), unconnected_gradients=zero
+            )
+            return found
+
+        return compiled(*map(tf.stop_gradient, given[count:])), second
+
+    found: list[Any] = first(*arrays, *gradients)
+    return found
+
+
+def _run_uncompiled(
+    steps: Steps,
+    mask: Any,
+    inputs: Any,
+    projection: list[Any],
+    weights: list[Any],
+    states: list[Any],
+    every_step: bool,
+) -> list[Any]:
+    """Return what `recur` does, as a list, in 32 bits between inputs and outputs of 16."""
+    dtype = inputs.dtype
+    inputs, projection, weights, states = keras.tree.map_structure(
+        in_32_bits, (inputs, projection, weights, states)
+    )
+    kernel, bias = tf.transpose(projection[0]), projection[1]
+
+    def project(step: Any) -> Any:
+        return tf.matmul(kernel, inputs[step]) + bias
+
+    after, _ = run_forward(steps, tf.shape(inputs)[0], project, mask, weights, states)
+    outputs = [*after[:every_step], *(state[-1] for state in after)]
+    return [tf.cast(output, dtype) for output in outputs]
 
 
 def pass_forward(

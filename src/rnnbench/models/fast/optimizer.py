@@ -10,9 +10,9 @@ WORTH_COMPILING = 100_000
 
 
 def compile_updates(optimizer: keras.optimizers.Optimizer) -> None:
-    """Let XLA compile the optimizer's own `update_step` for each large variable; once is enough.
+    """Let XLA compile the optimizer's own `update_step` for each large variable.
 
-    What it computes stays Keras's, repeated ids included.
+    What it computes stays Keras's, repeated ids included. Once more changes nothing.
     """
     stock = type(optimizer).update_step.__get__(optimizer)
 
@@ -21,7 +21,7 @@ def compile_updates(optimizer: keras.optimizers.Optimizer) -> None:
         def compiled(gradient: Any, learning_rate: Any) -> None:
             stock(gradient, variable, learning_rate)
 
-        if variable.shape.num_elements() < WORTH_COMPILING:
+        if tf.executing_eagerly() or variable.shape.num_elements() < WORTH_COMPILING:
             stock(gradient, variable, learning_rate)
         else:
             compiled(gradient, tf.convert_to_tensor(learning_rate))

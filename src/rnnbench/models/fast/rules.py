@@ -13,6 +13,7 @@ ELEMENTWISE = frozenset(
         *("mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh"),
     )
 )
+KNOWN_PACKAGES = ("builtins", "keras", "rnnbench")
 RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
 CONVOLUTIONAL = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
 CHANNELS_OF_A_BLOCK = 16
@@ -35,21 +36,38 @@ DEFAULT_EXAMPLES = 32  # of a batch of `fit`; also where fewer are announced
 
 def reason_against(layer: keras.layers.RNN) -> str | None:
     """Return what of a layer the compiled loop does not compute; None if it computes all."""
+    if not is_known(type(layer).inner_loop):
+        return f"a loop of {type(layer).__name__}'s own"
     if layer.compute_dtype == "float16":
         return "computes in float16"
+    if getattr(layer, "use_cudnn", None) is True:
+        return "use_cudnn=True"
+    cells = cells_of(layer)
+    for cell in (layer.cell, *cells):
+        if reason := _reason_of_call(layer, cell):
+            return reason
     if isinstance(layer, CONVOLUTIONAL):
         return _reason_of_frames(layer)
     if layer.unroll:
         return "unroll=True"
-    cells = cells_of(layer)
     if any(getattr(cell, "dropout", 0) for cell in cells[1:]):
         return "dropout between stacked cells"
     return next(filter(None, map(_reason_of_cell, cells)), None)
 
 
-def reason_on_cpu(layer: keras.layers.RNN, batch_size: int) -> str | None:
-    """Return why a CPU runs Keras's loop for a layer; None where it runs the compiled one."""
-    return reason_against(layer) or reason_of_size(layer, batch_size)
+def is_known(thing: Any) -> bool:
+    """Whether a thing, and each function that it holds, is Keras's, Python's or this project's.
+
+    Of a model, only what it is: its layers are asked by themselves.
+    """
+    held = {} if isinstance(thing, keras.Model) else getattr(thing, "__dict__", {})
+    called = [value for value in held.values() if callable(value)]
+    return all(_origin(one) in KNOWN_PACKAGES for one in [thing, *called])
+
+
+def _origin(thing: Any) -> str:
+    module = getattr(thing, "__module__", None) or type(thing).__module__
+    return str(module).split(".")[0]
 
 
 def reason_of_size(layer: keras.layers.RNN, batch_size: int) -> str | None:
@@ -62,9 +80,10 @@ def reason_of_size(layer: keras.layers.RNN, batch_size: int) -> str | None:
 
 def has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
     """Whether a convolution is one that `convolve_with_one_filter` computes faster."""
+    stock = type(layer) is keras.layers.Conv3D and layer.compute_dtype != "float16"
     one = layer.filters == 1 and layer.groups == 1
     small = math.prod(layer.kernel_size) <= MOST_PLACES
-    return one and small and _reason_of_convolution(layer) is None
+    return stock and one and small and _reason_of_convolution(layer) is None
 
 
 def is_worth_cutting(layer: keras.layers.RNN, batch_size: int) -> bool:
@@ -82,7 +101,7 @@ def at_least_usual(batch_size: int) -> int:
 def cells_of(layer: keras.layers.RNN) -> list[keras.Layer]:
     """Return the cells of a layer in the order in which a step runs them."""
     cell = layer.cell
-    return list(cell.cells) if isinstance(cell, keras.layers.StackedRNNCells) else [cell]
+    return list(cell.cells) if type(cell) is keras.layers.StackedRNNCells else [cell]
 
 
 def activations_of(cell: keras.Layer) -> list[Any]:
@@ -98,11 +117,24 @@ def _has_large_batch(cell: keras.Layer, batch_size: int) -> bool:
     return bool(large and batch_size >= MANY_EXAMPLES.get(type(cell), math.inf))
 
 
+def _reason_of_call(layer: keras.layers.RNN, cell: Any) -> str | None:
+    """Return what calling a cell does beside the arithmetic that is written out in `steps`."""
+    if _origin(type(cell)) not in KNOWN_PACKAGES or "call" in vars(cell):
+        return f"no compiled loop for {type(cell).__name__}"
+    if cell.compute_dtype != layer.compute_dtype:
+        return f"a cell that computes in {cell.compute_dtype}, a layer in {layer.compute_dtype}"
+    if cell.activity_regularizer is not None:
+        return "activity_regularizer of a cell"
+    return None if cell.autocast and layer.autocast else "autocast=False"
+
+
 def _reason_of_cell(cell: keras.Layer) -> str | None:
     if type(cell) not in RECURRENT_CELLS:
         return f"no compiled loop for {type(cell).__name__}"
     if cell.recurrent_dropout:
         return "recurrent dropout"
+    if cell.dropout == 1:
+        return "dropout of all"
     if cell.dropout and getattr(cell, "implementation", 2) == 1:
         return "dropout of each gate by itself (implementation=1)"
     return _reason_of_activations(cell)

@@ -1,25 +1,31 @@
 """A Dense layer at every step as one product, where Keras makes one for each step."""
 
-from functools import partial
 from typing import Any
 
 import keras
 
+from rnnbench.models.fast.rules import is_known
+
 
 def is_dense_at_every_step(layer: keras.Layer) -> bool:
     """Whether a layer is `TimeDistributed(Dense)`: steps are to Dense as examples are."""
-    distributed = isinstance(layer, keras.layers.TimeDistributed)
-    return distributed and type(layer.layer) is keras.layers.Dense
+    return (
+        type(layer) is keras.layers.TimeDistributed
+        and type(layer.layer) is keras.layers.Dense
+        and is_known(layer.layer)
+    )
 
 
-def compute_steps_at_once(layer: keras.Layer) -> None:
-    """Let every `TimeDistributed(Dense)` in a layer or a model compute all steps at once."""
-    for part in layer._flatten_layers():
-        if is_dense_at_every_step(part):
-            part.call = partial(_call_dense, part.layer)
+class AllStepsAtOnce:
+    """The call of a `TimeDistributed` layer, in place of its own."""
 
+    def __init__(self, layer: keras.layers.TimeDistributed) -> None:
+        self._layer = layer
 
-def _call_dense(
-    dense: keras.layers.Dense, inputs: Any, training: bool | None = None, mask: Any = None
-) -> Any:
-    return dense.call(inputs, training=training)
+    def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Do what `TimeDistributed.call` does, which refuses masks of another shape."""
+        layer = self._layer
+        fits = mask is None or inputs.shape[:2].is_compatible_with(mask.shape[:2])
+        if not (fits and is_dense_at_every_step(layer)):
+            return type(layer).call(layer, inputs, training=training, mask=mask)
+        return layer.layer.call(inputs, training=training)

@@ -1,0 +1,32 @@
+"""Putting what is compiled in the place of what Keras calls."""
+
+import keras
+
+from rnnbench.models.fast.convolutions import OneFilter
+from rnnbench.models.fast.devices import Device
+from rnnbench.models.fast.layers import Loop
+from rnnbench.models.fast.rules import has_one_simple_filter
+from rnnbench.models.fast.time_distributed import AllStepsAtOnce, is_dense_at_every_step
+from rnnbench.models.fast.training_step import TrainingStep
+
+
+def install(layer: keras.Layer, device: Device) -> None:
+    """Let a layer and all in it ask a device, whenever it is traced, what of it is compiled.
+
+    What a person, or an earlier call, has put in such a place stays.
+    """
+    for part in layer._flatten_layers():
+        if isinstance(part, keras.layers.RNN):
+            _put(part, "inner_loop", Loop(part, device))
+        elif is_dense_at_every_step(part):
+            _put(part, "call", AllStepsAtOnce(part))
+        elif isinstance(part, keras.layers.Conv3D) and has_one_simple_filter(part):
+            if device.is_cpu:
+                _put(part, "convolution_op", OneFilter(part))
+    if isinstance(layer, keras.Model):
+        _put(layer, "train_step", TrainingStep(layer, device))
+
+
+def _put(layer: keras.Layer, name: str, function: object) -> None:
+    if name not in vars(layer):
+        setattr(layer, name, function)
