@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rnnbench.data.dataset import DATASETS
 from rnnbench.data.prepared import Array, read_manifest
 from rnnbench.data.text_encoder import TextEncoder
 from rnnbench.files import read_json
@@ -29,6 +30,12 @@ def load_trained(folder: Path) -> TrainedModel:
 
 def load_encoder(folder: Path) -> TextEncoder:
     """Load what turns texts into the inputs of a run's model."""
-    view = read_manifest(folder).parameters
-    words = read_json(folder / VOCABULARY_FILE)
-    return TextEncoder(words, view["sequence_length"], view["padding"], view["truncation"])
+    manifest = read_manifest(folder)
+    view, words = manifest.parameters, read_json(folder / VOCABULARY_FILE)
+    return TextEncoder(
+        words,
+        view["sequence_length"],
+        view["padding"],
+        view["truncation"],
+        DATASETS[manifest.dataset].markup,
+    )
