@@ -87,6 +87,10 @@ class SequenceLabelling(heads.SequenceLabelling, task.Task):
         """Return the likeliest class of each step."""
         return " ".join(model.manifest.class_names[index] for index in outputs.argmax(axis=-1))
 
+    def answers(self, outputs: Array, model: task.TrainedModel) -> Array:
+        """Return the likeliest class of each step, shape (examples, steps)."""
+        return np.array(model.manifest.class_names)[outputs.argmax(axis=-1)]
+
 
 def _right(
     probabilities: Probabilities, labels: task.Integers, asked: int

@@ -215,6 +215,10 @@ class Video(heads.Video, task.Task):
         seen = model.manifest.input_shape[0]
         return f"{target}: {len(outputs)} frames that follow the last {seen} of {given}"
 
+    def answers(self, outputs: Array, model: task.TrainedModel) -> Array:
+        """Return the frames' pixels, from 0 to 1."""
+        return _pixels(outputs, model.from_logits)
+
 
 def _pixels(outputs: Frames, from_logits: bool) -> Frames:
     return 1.0 / (1.0 + np.exp(-outputs)) if from_logits else outputs
