@@ -21,7 +21,8 @@ def small_model() -> keras.Model:
 
 def test_a_model_that_holds_code_is_refused_and_the_code_does_not_run(tmp_path: Path) -> None:
     mark = tmp_path / "hacked"
-    code = keras.layers.Lambda(lambda x: (open(mark, "w").close(), x)[1])  # noqa: PTH123
+    name = str(mark)
+    code = keras.layers.Lambda(lambda x: (open(name, "w").close(), x)[1])  # noqa: PTH123
     model = keras.Sequential([keras.Input((3,)), code])
     model.save(tmp_path / "model.keras")
     mark.unlink(missing_ok=True)

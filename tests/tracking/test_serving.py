@@ -26,7 +26,13 @@ from rnnbench.models.saved import save_model
 from rnnbench.tracking.models import log_model
 from rnnbench.tracking.runs import connect
 from tests.tasks.manifests import make_manifest
-from tests.tracking.runs_to_log import log_everything, make_record, make_text_run, runs_of
+from tests.tracking.runs_to_log import (
+    TRAINING,
+    log_everything,
+    make_record,
+    make_text_run,
+    runs_of,
+)
 from tests.tracking.runs_to_log import write_run as write_array_run
 from tests.tracking.servers import Server, free_port
 
@@ -115,7 +121,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         identifiers = {}
         for kind in ("text", "digits", "symbols"):
             record = make_record()
-            record["parameters"]["training"]["from_logits"] = True
+            record["parameters"]["training"] = {**TRAINING, "from_logits": True}
             run = write_array_run(folder / kind, record)
             if kind == "text":
                 make_text_run(run, record)
@@ -192,7 +198,7 @@ def test_a_sequence_is_answered_by_a_symbol_a_step(addresses: dict[str, str]) ->
         ("text", {"instances": ["a text"]}, "must be a dictionary with 'inputs' key"),
         ("text", {"dataframe_records": [{"text": "a"}]}, "must be a dictionary with 'inputs' key"),
         ("text", {"dataframe_split": {"data": [["a"]]}}, "must be a dictionary with 'inputs' key"),
-        ("digits", {"inputs": []}, "does not match expected shape"),
+        ("digits", {"inputs": []}, "Failed to enforce schema"),
         ("digits", {"inputs": [[[1]]]}, "does not match expected shape"),
         ("digits", {"inputs": [DIGIT[0].tolist()]}, "does not match expected shape"),
         ("digits", {"inputs": [(DIGIT * 2.0).tolist()]}, "pixels from 0 to 510"),
@@ -218,13 +224,13 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence(
 
 
 def test_tables_that_are_none_are_refused_in_a_sentence(addresses: dict[str, str]) -> None:
-    for kind, table in (("text", b""), ("text", b"a,b\n1,2\n"), ("digits", b"pixel0\n1\n")):
+    for kind, table in (("text", b""), ("text", b'"a'), ("digits", b"pixel0\n1\n")):
         status, message = ask(addresses[kind], table, "text/csv")
         assert status == 400
-        assert "Failed to parse input" in message or "at least one string column" in message
+        assert "Failed to parse input" in message
 
 
-def test_what_a_served_model_imports_is_among_its_requirements(tmp_path: Path) -> None:
+def test_what_a_served_model_imports_is_among_its_requirements() -> None:
     code = """
 import ast, sys
 from importlib.metadata import packages_distributions
@@ -242,11 +248,9 @@ for module in [one for name, one in sys.modules.items() if name.startswith("rnnb
                 names.update(alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module.split(".")[0])
-used = {
-    package for name in names - sys.stdlib_module_names - {"rnnbench"}
-    for package in packages_distributions()[name]
-}
-print(*sorted(used - {*SERVING_PACKAGES} - {"mlflow", "mlflow-skinny"}))
+provided, found = {*SERVING_PACKAGES, "mlflow", "pydantic_core"}, packages_distributions()
+used = names - sys.stdlib_module_names - {"rnnbench"}
+print(*sorted(name for name in used if provided.isdisjoint(found[name])))
 """
     listed = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True

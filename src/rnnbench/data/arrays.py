@@ -81,8 +81,8 @@ def as_bytes(values: Numbers, name: object) -> Bytes:
         return (values // SHADES_IN_16_BITS).astype(np.uint8)
     if not 0 <= low <= high <= BYTE_MAXIMUM:  # false of NaN, too
         raise RnnbenchError(
-            f"{name} holds pixels from {low + 0.0:g} to {high + 0.0:g}; bytes (0 to 255) or shades from 0 to 1"
-            " are wanted"
+            f"{name} holds pixels from {low + 0.0:g} to {high + 0.0:g}; bytes (0 to 255) or shades"
+            " from 0 to 1 are wanted"
         )
     shades = values * float(BYTE_MAXIMUM) if high <= 1 else values
     return np.round(shades).astype(np.uint8)

@@ -32,6 +32,7 @@ SERVING_PACKAGES = (
     "pillow",
     "pydantic",
     "requests",
+    "rich",
     "ruamel.yaml",
 )
 
