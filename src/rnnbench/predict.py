@@ -60,7 +60,8 @@ def predict(
         If the experiment was not trained or an input cannot be used.
     """
     run = _find_run(params.experiments[name], seed, runs)
-    manifest, output_names = read_manifest(run), repeat(output)
+    manifest = read_manifest(run)
+    output_names: Iterator[Path] = repeat(output)
     if manifest.vocabulary_size is not None:
         batches = _encode(load_encoder(run), _texts(inputs, text_file))
     elif text_file is not None or not inputs:

@@ -1,6 +1,7 @@
 """Animations, folders and arrays become frames as a person sees them, and come back."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ INK = np.random.default_rng(0).random((12, 64, 64)) < 0.2
 FRAMES = np.where(INK, 255, 0).astype(np.uint8)
 
 
-def save_animation(frames: list[Image.Image], path: Path, **options: object) -> Path:
+def save_animation(frames: list[Image.Image], path: Path, **options: Any) -> Path:
     frames[0].save(path, save_all=True, append_images=frames[1:], **options)
     return path
 
@@ -50,7 +51,7 @@ def test_frames_on_a_transparent_ground_are_read_as_they_are_seen(
         pixels = np.full((64, 64, 4), (ink, ink, ink, 0), np.uint8)
         pixels[frame, 3] = 255
         images.append(Image.fromarray(pixels))
-    options = {".webp": {"lossless": True}, ".gif": {"disposal": 2}}.get(suffix, {})
+    options: Any = {".webp": {"lossless": True}, ".gif": {"disposal": 2}}.get(suffix, {})
     path = save_animation(images, tmp_path / f"seen{suffix}", **options)
     np.testing.assert_array_equal(read_frames(path, 12)[..., 0], FRAMES)
 

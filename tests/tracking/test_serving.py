@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import uvicorn
 from mlflow import MlflowClient
-from mlflow.pyfunc import scoring_server
+from mlflow.pyfunc import PyFuncModel, scoring_server
 
 from rnnbench.data.prepared import write_manifest
 from rnnbench.files import write_json
@@ -91,7 +91,7 @@ def save_symbols(run: Path) -> None:
 
 
 @contextmanager
-def served(model: mlflow.pyfunc.PyFuncModel) -> Iterator[str]:
+def served(model: PyFuncModel) -> Iterator[str]:
     """MLflow's scoring server in a thread of this process; its address."""
     port = free_port()
     server = uvicorn.Server(

@@ -102,7 +102,9 @@ def _ink(shades: Bytes) -> Shares | None:
     small = _shrunk(shades, SEARCHED_PIXELS)
     smaller = _shrunk(shades, GROUND_PIXELS)
     window = 2 * round(max(smaller.shape) * GROUND_SHARE / 2) + 1
-    ground = _resized(ndimage.median_filter(smaller, size=window, mode="nearest"), small.shape)
+    rows, columns = small.shape
+    median = ndimage.median_filter(smaller, size=window, mode="nearest")
+    ground = _resized(median, (rows, columns))
     difference = small - ground
     is_dark = (difference**3).sum() < 0
     room = np.maximum(ground if is_dark else BYTE_MAXIMUM - ground, DARKEST_PAPER)
@@ -119,7 +121,7 @@ def _shrunk(shades: Bytes, longest_side: int) -> Shares:
 
 def _resized(
     values: Shares,
-    shape: tuple[int, ...],
+    shape: tuple[int, int],
     method: Image.Resampling = Image.Resampling.BILINEAR,
 ) -> Shares:
     return np.asarray(Image.fromarray(values).resize(shape[::-1], method))
@@ -161,7 +163,8 @@ def _scaled(ink: Shares) -> Bytes:
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     pixels = _resized(ink.astype(np.float32), (height, width), Image.Resampling.LANCZOS)
     white = np.percentile(pixels[pixels > STROKE * pixels.max()], WHITE_PERCENTILE)
-    return np.round(np.clip(pixels / white, 0.0, 1.0) * BYTE_MAXIMUM).astype(np.uint8)
+    scaled: Bytes = np.round(np.clip(pixels / white, 0.0, 1.0) * BYTE_MAXIMUM).astype(np.uint8)
+    return scaled
 
 
 def _centred(ink: Bytes) -> Bytes:

@@ -25,7 +25,7 @@ class ArrayModel(PythonModel):
         self._model = load_trained(Path(context.artifacts["run"]))
 
     # Of an array MLflow infers no signature, and leaves the one that was logged.
-    def predict(self, model_input: np.ndarray) -> Any:  # type: ignore[type-arg, override]
+    def predict(self, model_input: np.ndarray) -> Any:  # type: ignore[override]
         """Answer for each example."""
         try:
             inputs = self._inputs(np.asarray(model_input))
