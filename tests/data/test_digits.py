@@ -31,7 +31,7 @@ def seven(size: tuple[int, int] = (300, 400), width: int = 24) -> Image.Image:
 def read_one(path: Path) -> npt.NDArray[np.uint8]:
     digits = read_digits(path)
     assert digits.shape == (1, 28, 28)
-    return digits[0]
+    return digits.reshape(28, 28)
 
 
 def likeness(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:

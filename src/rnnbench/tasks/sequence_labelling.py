@@ -89,7 +89,8 @@ class SequenceLabelling(heads.SequenceLabelling, task.Task):
 
     def answers(self, outputs: Array, model: task.TrainedModel) -> Array:
         """Return the likeliest class of each step, shape (examples, steps)."""
-        return np.take(model.manifest.class_names, outputs.argmax(axis=-1))
+        names: Array = np.array(model.manifest.class_names)[outputs.argmax(axis=-1)]
+        return names
 
 
 def _right(
