@@ -301,7 +301,8 @@ def test_a_logged_model_predicts_the_test_split_as_evaluation_did(
     outputs = logged_model(pipeline, name).predict(inputs)
     with np.load(pipeline.results(name) / "evaluation" / "predictions" / "seed-42.npz") as kept:
         if name == "mnist-gru":
-            assert (outputs.argmax(axis=1) == kept["probabilities"][:4].argmax(axis=1)).all()
+            likeliest = kept["probabilities"][:4].argmax(axis=1)
+            assert outputs["label"].tolist() == likeliest.astype(str).tolist()
         else:
             targets = np.load(test / "test_targets.npy")[:4] / 255.0
             error = ((outputs - targets) ** 2).mean(axis=(2, 3, 4))

@@ -17,7 +17,7 @@ from rnnbench.models.saved import save_model
 from rnnbench.params import Params
 from tests.tasks.manifests import make_manifest
 
-WORDS = ["the", "movie", "excellent", "dull"]
+WORDS = ["the", "movie", "excellent", "dull", "wasn't", "lt"]
 TEXTS: dict[str, Any] = {
     "dtype": "int32",
     "parameters": {"sequence_length": 200, "padding": "pre", "truncation": "pre"},
@@ -25,10 +25,10 @@ TEXTS: dict[str, Any] = {
 FRAMES = (10, 64, 64, 1)
 MANIFESTS = {
     "sentiment-gru": make_manifest(
-        "classification", (200,), (), classes=2, vocabulary_size=8_000, **TEXTS
+        "classification", (200,), (), classes=2, vocabulary_size=8_000, dataset="imdb", **TEXTS
     ),
     "reuters-lstm": make_manifest(
-        "classification", (200,), (), classes=46, vocabulary_size=10_000, **TEXTS
+        "classification", (200,), (), classes=46, vocabulary_size=10_000, dataset="reuters", **TEXTS
     ),
     "mnist-gru": make_manifest("classification", (28, 28), (), classes=10, dtype="uint8"),
     "moving-mnist-conv-lstm": make_manifest("video", FRAMES, FRAMES, dtype="uint8"),
@@ -113,6 +113,62 @@ def test_odd_texts_get_an_answer_each() -> None:
     assert "none of its words" not in lines[5]
 
 
+FILES = {
+    "utf-8.txt": "It wasn\u2019t dull\n\u201cexcellent\u201d\n".encode(),
+    "marked.txt": "It wasn\u2019t dull\r\n\u201cexcellent\u201d".encode("utf-8-sig"),
+    "utf-16.txt": "It wasn\u2019t dull\r\n\u201cexcellent\u201d\r\n".encode("utf-16"),
+    "unmarked.txt": "It wasn\u2019t dull\n\u201cexcellent\u201d\n".encode("utf-16-le"),
+    "windows.txt": "It wasn\u2019t dull\r\n\u201cexcellent\u201d\r\n".encode("cp1252"),
+    "old-mac.txt": b"It wasn't dull\rexcellent\r",
+    "excel.csv": "\ufeffid;Text\r\n1;It wasn\u2019t dull\r\n2;\u201cexcellent\u201d\r\n".encode(),
+    "quoted.csv": b'text,label\n"It wasn\'t\ndull",0\n<i>excellent</i>,1\n',
+    "table.tsv": "text\nIt wasn&rsquo;t dull\n&quot;excellent&quot;\n".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_texts_is_read_whatever_saved_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(FILES[name])
+    answer = predict("sentiment-gru", "--file", str(tmp_path / name))
+    plain = predict("sentiment-gru", "it wasn't dull", "excellent")
+    assert answer.exit_code == 0, answer.output
+    answers = [
+        [line.split("  ")[:2] for line in one.output.splitlines()] for one in (answer, plain)
+    ]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("reviews.csv", b"review,sentiment\nfine,1\n", "'review', 'sentiment'; name the one with"),
+        ("cut.csv", b"text,label\nfine, really fine,1\n", "row 2 of"),
+        ("open.csv", b'text\n"fine\n', "is not a table"),
+        ("empty.csv", b"", "has the columns none"),
+        ("reviews.pdf", b"%PDF-1.7", "is a PDF; save it as plain text"),
+        ("reviews.txt", b"PK\x03\x04", "as office programs write them"),
+        ("reviews.rtf", b"{\\rtf1\\ansi fine}", "rich text"),
+        ("reviews.json", b'["fine"]', "texts within JSON; write them as plain text"),
+        ("empty.txt", b"\xef\xbb\xbf", "there is no text"),
+        (".", None, "cannot be read; give a file with one text a line"),
+    ],
+)
+def test_files_that_hold_texts_in_another_way_are_refused(
+    name: str, content: bytes | None, words: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    answer = predict("sentiment-gru", "--file", str(tmp_path / name))
+    assert answer.exit_code == 1
+    assert words in answer.output
+
+
+def test_the_path_of_a_file_is_no_review() -> None:
+    answer = predict("sentiment-gru", "params.yaml")
+    assert answer.exit_code == 1
+    assert "params.yaml is a file: give it with --file params.yaml" in answer.output
+
+
 def test_an_image_of_a_digit_gets_a_digit(tmp_path: Path) -> None:
     Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(tmp_path / "digit.png")
     answer = predict("mnist-gru", str(tmp_path / "digit.png"))
@@ -121,6 +177,49 @@ def test_an_image_of_a_digit_gets_a_digit(tmp_path: Path) -> None:
     assert digit in MANIFESTS["mnist-gru"].class_names
     assert 0.1 <= float(probability) <= 1.0
     assert shown.endswith("digit.png")
+
+
+def test_a_folder_and_the_pages_of_a_scan_get_a_digit_each(tmp_path: Path) -> None:
+    page = Image.fromarray(np.eye(28, dtype=np.uint8) * 255)
+    for name, more in (("10.tif", [page, page]), ("9.tif", [])):
+        page.save(tmp_path / name, save_all=True, append_images=more)
+    answer = predict("mnist-gru", str(tmp_path))
+    assert answer.exit_code == 0, answer.output
+    names = [Path(line.split("  ")[2]).name for line in answer.output.splitlines()]
+    assert names == ["9.tif", "10.tif", "10.tif", "10.tif"]
+
+
+def test_each_sequence_of_frames_is_continued_in_a_file_of_its_own(tmp_path: Path) -> None:
+    for name, shade in (("dark.npy", 0), ("light.npy", 200)):
+        np.save(tmp_path / name, np.full((10, 64, 64), shade, np.uint8))
+    given = [str(tmp_path / name) for name in ("dark.npy", "light.npy")]
+    answer = predict("moving-mnist-conv-lstm", *given, "--output", str(tmp_path / "next.npy"))
+    assert answer.exit_code == 0, answer.output
+    first, second = (np.load(tmp_path / f"next-{number}.npy") for number in (1, 2))
+    assert (first != second).any()
+    assert not (tmp_path / "next.npy").exists()
+    again = predict("moving-mnist-conv-lstm", given[1], "--output", str(tmp_path / "next.npy"))
+    assert again.exit_code == 0, again.output
+    np.testing.assert_array_equal(np.load(tmp_path / "next.npy"), second)
+
+
+def test_one_input_that_cannot_be_read_stops_before_anything_is_written(tmp_path: Path) -> None:
+    np.save(tmp_path / "seen.npy", np.zeros((10, 64, 64), np.uint8))
+    given = (str(tmp_path / "seen.npy"), str(tmp_path / "missing.npy"))
+    output = tmp_path / "next.npy"
+    answer = predict("moving-mnist-conv-lstm", *given, "--output", str(output))
+    assert answer.exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["seen.npy"]
+
+
+def test_what_to_predict_from_is_not_overwritten(tmp_path: Path) -> None:
+    seen = tmp_path / "seen.npy"
+    np.save(seen, np.zeros((10, 64, 64), np.uint8))
+    before = seen.read_bytes()
+    answer = predict("moving-mnist-conv-lstm", str(seen), "--output", str(seen))
+    assert answer.exit_code == 1
+    assert "choose another name with --output" in answer.output
+    assert seen.read_bytes() == before
 
 
 def test_frames_are_continued_in_the_named_file(tmp_path: Path) -> None:
@@ -145,6 +244,27 @@ def test_sequences_of_numbers_are_read_from_an_array(
     assert len(one.output.split()) == words
     assert three.output == 3 * one.output
     assert f"sequences of {shape} are needed" in predict(name, str(tmp_path / "wrong.npy")).output
+    np.savez(tmp_path / "one.npz", np.ones(shape))
+    assert predict(name, str(tmp_path / "one.npz")).output == one.output
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.ones((0, 20, 2)), "is empty: its shape is (0, 20, 2)"),
+        (np.array(1.0), "has the shape (); sequences of (20, 2) are needed"),
+        (np.full((20, 2), "0.5"), "holds <U3; numbers are wanted"),
+        (np.full((20, 2), np.nan), "not finite"),
+        (np.full((20, 2), 1e300), "numbers above 3.4e+38"),
+    ],
+)
+def test_arrays_that_are_no_sequences_of_numbers_are_refused(
+    array: Any, words: str, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "odd.npy", array)
+    answer = predict("adding-20-gru", str(tmp_path / "odd.npy"))
+    assert answer.exit_code == 1
+    assert words in answer.output
 
 
 def test_a_class_of_a_sequence_of_numbers_has_its_name_and_probability(tmp_path: Path) -> None:

@@ -114,13 +114,18 @@ def why(stage: str) -> None:
 @main.command()
 @click.argument("experiment")
 @click.argument("inputs", nargs=-1)
-@click.option("--file", "text_file", type=click.Path(path_type=Path), help="Texts, one a line.")
+@click.option(
+    "--file",
+    "text_file",
+    type=click.Path(path_type=Path),
+    help="Texts, one a line, or a table with a column `text`.",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("predicted.gif"),
     show_default=True,
-    help="Where predicted frames go: .gif, .npy or an image.",
+    help="Where predicted frames go: .gif, .npy or an image; of several sequences with numbers.",
 )
 @click.option("--seed", type=int, help="Which run; by default that of the first seed.")
 @reports_errors
@@ -130,8 +135,9 @@ def predict(
     """Predict with a trained EXPERIMENT.
 
     INPUTS are texts for an experiment of reviews or newswires (without any, one a line is read from
-    --file or standard input); images of digits; an animation, a folder of images or a .npy file of
-    frames; or .npy files of sequences for the synthetic tasks.
+    --file or standard input); images of digits or folders of them; an animation, a folder of images
+    or a .npy file of frames; or .npy files of sequences for the synthetic tasks. docs/predict.md
+    says what is read how.
     """
     from rnnbench.models.backend import import_keras
 

@@ -15,6 +15,7 @@ VOCABULARY_FILE = "vocabulary.json"  # of text; also beside a model
 
 # train
 RUNS_FOLDER = Path("runs")  # / SUITE / EXPERIMENT / seed-N
+MODEL_DIGEST = "model_sha256"  # in a run's record
 MODEL_FILE = "model.keras"
 RECORD_FILE = "run.json"
 SYSTEM_METRICS_FILE = "system_metrics.csv"

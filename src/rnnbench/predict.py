@@ -1,14 +1,18 @@
-"""Predicting with a trained experiment: text, an image of a digit, frames, or an array."""
+"""Predicting with a trained experiment: text, images of digits, frames, or arrays."""
 
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 
-from rnnbench.data.images import read_digit, read_frames
+from rnnbench.data.arrays import read_array
+from rnnbench.data.digits import read_digits
+from rnnbench.data.images import images_in, read_frames
 from rnnbench.data.prepared import Array, Manifest, read_manifest
 from rnnbench.data.text_encoder import TextEncoder
+from rnnbench.data.text_files import lines, read_texts
 from rnnbench.errors import RnnbenchError
 from rnnbench.evaluation.trained import load_encoder, load_trained
 from rnnbench.layout import MODEL_FILE, RUNS_FOLDER, seed_folder
@@ -38,11 +42,13 @@ def predict(
     params : Params
         The parameters.
     inputs : sequence of str
-        Texts; or paths of images, of frames, of arrays.
+        Texts; or paths of images, of frames, of arrays, of folders: docs/predict.md says which.
     text_file : Path or None
-        For text, a file with one text a line; without it and without `inputs`, standard input.
+        For text, a file with one text a line or a table with a column `text`; without it and
+        without `inputs`, standard input with one text a line.
     output : Path
-        Where predicted frames go.
+        Where predicted frames go. Of several sequences they go to files with numbers: of
+        `next.gif`, to `next-1.gif`, `next-2.gif` and so on.
     seed : int or None
         Which run; by default that of the first seed.
     runs : Path, default runs
@@ -55,16 +61,20 @@ def predict(
     """
     run = _find_run(params.experiments[name], seed, runs)
     manifest = read_manifest(run)
+    output_names: Iterator[Path] = repeat(output)
     if manifest.vocabulary_size is not None:
         batches = _encode(load_encoder(run), _texts(inputs, text_file))
     elif text_file is not None or not inputs:
         raise RnnbenchError(f"{name} does not read text; give the paths of its inputs")
     else:
-        batches = _read_files(inputs, manifest)
+        # All are read before the first is answered: one that cannot be read stops the command.
+        read = [batch for path in inputs for batch in _read(Path(path), manifest)]
+        output_names = _numbered(output, sum(len(examples) for _, examples in read))
+        batches = iter(read)
     model, task = load_trained(run), TASKS[manifest.task]
     for given, examples in batches:
-        for shown, outputs in zip(given, model.predict(examples), strict=True):
-            yield task.answer(outputs, model, shown, output)
+        for shown, outputs in zip(given, model.predict_all(examples), strict=True):
+            yield task.answer(outputs, model, shown, next(output_names))
 
 
 def _find_run(experiment: Experiment, seed: int | None, runs: Path) -> Path:
@@ -80,18 +90,24 @@ def _find_run(experiment: Experiment, seed: int | None, runs: Path) -> Path:
 
 
 def _texts(inputs: Sequence[str], file: Path | None) -> list[str]:
-    """Return the texts that were given; what is not UTF-8 in a file is replaced, not refused."""
     if inputs and file:
         raise RnnbenchError("texts are given on the command line and in a file: choose one")
+    for given in inputs:
+        if _is_file(given):
+            raise RnnbenchError(f"{given} is a file: give it with --file {given}")
     if inputs:
         return list(inputs)
-    if file is not None and not file.is_file():
-        raise RnnbenchError(f"{file} does not exist; give a file with one text a line")
-    content = file.read_bytes() if file else sys.stdin.buffer.read()
-    lines = content.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
-    if lines == [""]:
+    texts = read_texts(file) if file else lines(sys.stdin.buffer.read())
+    if not texts:
         raise RnnbenchError("there is no text; give it as an argument, a file or standard input")
-    return [line.removesuffix("\r") for line in lines]
+    return texts
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # longer than a path may be, or with a NUL
+        return False
 
 
 def _encode(encoder: TextEncoder, texts: list[str]) -> Iterator[tuple[list[str], Array]]:
@@ -104,37 +120,43 @@ def _encode(encoder: TextEncoder, texts: list[str]) -> Iterator[tuple[list[str],
         yield shown, encoder(batch)
 
 
-def _read_files(paths: Sequence[str], manifest: Manifest) -> Iterator[tuple[list[str], Array]]:
-    """Yield the examples of each file, all under its name."""
-    for path in paths:
-        examples = _read(Path(path), manifest)
-        yield [path] * len(examples), examples
+def _read(path: Path, manifest: Manifest) -> Iterator[tuple[list[str], Array]]:
+    """Yield the examples of a path in the shape and type of the view's inputs, each with its name.
 
-
-def _read(path: Path, manifest: Manifest) -> Array:
-    """Read examples in the shape and type of the view's inputs: an image, frames or an array."""
+    An image may have several pages, an array several sequences, and a folder several images.
+    """
     wanted = manifest.input_shape
     if manifest.splits["train"]["inputs"]["dtype"] != "uint8":
-        examples = _read_array(path)
-    elif len(wanted) == IMAGE_AXES:
-        examples = read_digit(path)
+        examples = _read_numbers(path, wanted)
+    elif len(wanted) != IMAGE_AXES:
+        examples = read_frames(path, wanted[0])[np.newaxis]
+    elif path.is_dir():
+        for file in images_in(path):
+            yield from _read(file, manifest)
+        return
     else:
-        examples = read_frames(path, wanted[0])
-    examples = examples[np.newaxis] if examples.shape == wanted else examples
-    if examples.shape[1:] != wanted:
+        examples = read_digits(path)
+    yield [str(path)] * len(examples), examples
+
+
+def _read_numbers(path: Path, wanted: tuple[int, ...]) -> Array:
+    """Read sequences of numbers, shape (steps, features) or (sequences, steps, features)."""
+    numbers = read_array(path)
+    if numbers.shape not in (wanted, (len(numbers) if numbers.ndim else 0, *wanted)):
         raise RnnbenchError(
-            f"{path} has the shape {examples.shape}; sequences of {wanted} are needed"
+            f"{path} has the shape {numbers.shape}; sequences of {wanted} are needed"
         )
-    return examples
+    largest = float(np.finfo(np.float32).max)
+    if np.abs(numbers.astype(np.float64)).max() > largest:
+        raise RnnbenchError(f"{path} holds numbers above {largest:.2g}, the most it can take")
+    return numbers.astype(np.float32).reshape(-1, *wanted)
 
 
-def _read_array(path: Path) -> Array:
-    """Read numbers, shape (steps, features) or (sequences, steps, features)."""
-    try:
-        numbers: Array = np.load(path, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError) as error:
-        raise RnnbenchError(f"{path} is not a .npy file of numbers: {error}") from error
-    return numbers
+def _numbered(output: Path, count: int) -> Iterator[Path]:
+    """Yield a name for each of `count` answers: the one given, or with numbers from 1."""
+    if count == 1:
+        return repeat(output)
+    return (output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1))
 
 
 def _shown(text: str) -> str:

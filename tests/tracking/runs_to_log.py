@@ -13,6 +13,7 @@ from rnnbench.files import write_json
 from rnnbench.models.saved import save_model
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, Tracker
 from rnnbench.training.devices import environment
+from tests.tasks.manifests import make_manifest
 
 HISTORY = "epoch,loss,validation_loss\n1,0.7,0.8\n2,0.5,0.6\n"
 SYSTEM_METRICS = "seconds,cpu_utilization_percentage\n0.5,80.0\n2.9,95.5\n"
@@ -26,6 +27,7 @@ TIMING = {
     "timing_warnings": ["other programs used 1.0 of 2 cores"],
 }
 EXAMPLE = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1.0]], dtype=np.float32)
+TRAINING = {"learning_rate": 0.001, "from_logits": False, "batch_size": 64}
 WORDS = ["the", "movie", "excellent", "dull"]
 
 
@@ -44,7 +46,7 @@ def make_record() -> dict[str, Any]:
         "stage": "train@imdb-lstm",
         "git_commit": "d" * 40,
         "git_dirty": False,
-        "parameters": {"training": {"learning_rate": 0.001}, "view": {"padding": "pre"}},
+        "parameters": {"training": TRAINING, "view": {"padding": "pre"}},
         "layer_parameters": {"layer_1_dense": 4},
         "kernels": {"layer_1_gru": {"kernel": "graph loop", "reason": "recurrent dropout"}},
         "environment": environment(),
@@ -58,6 +60,7 @@ def write_run(folder: Path, record: dict[str, Any]) -> Path:
     np.save(folder / "input_example.npy", EXAMPLE)
     (folder / "history.csv").write_text(HISTORY)
     (folder / "system_metrics.csv").write_text(SYSTEM_METRICS)
+    write_manifest(folder, make_manifest("regression", (3,), (1,)))
     write_json(folder / "timing.json", TIMING)
     write_json(folder / "run.json", record)
     return folder
@@ -70,8 +73,7 @@ def make_text_run(run: Path, record: dict[str, Any]) -> Path:
     save_model(keras.Sequential([keras.Input((5,), dtype="int32"), *layers]), run / "model.keras")
     write_json(run / "vocabulary.json", WORDS)
     view = {"sequence_length": 5, "padding": "pre", "truncation": "pre"}
-    training = {"from_logits": False, "batch_size": 64}
-    record["parameters"] = {"view": view, "training": training}
+    record["parameters"] = {"view": view, "training": TRAINING}
     manifest = Manifest(
         view="imdb-20k-200",
         dataset="imdb",

@@ -186,7 +186,37 @@ def test_the_run_that_validated_best_is_registered_once_with_alias_and_card(
     for word in ("CC BY-SA 3.0", "accuracy", "60 train", *limits, "seed 1"):
         assert word in str(version.description)
     model = mlflow.pyfunc.load_model(f"models:/{NAME}@best")
-    assert model.predict(np.zeros((2, 28, 28), np.float32)).shape == (2, 10)
+    assert model.predict(np.zeros((2, 28, 28), np.float32)).columns.tolist() == [
+        "label",
+        "probability",
+    ]
+
+
+@pytest.mark.parametrize(
+    "alias", ["latest", "Latest", "v1", "V23", "", "the best", "a/b", "x" * 256]
+)
+def test_an_alias_that_mlflow_refuses_is_refused_before_a_version_is_made(
+    alias: str, repository: Path
+) -> None:
+    client = MlflowClient(tracking_uri())
+    before = client.search_model_versions(f"name = '{NAME}'")
+    answer = CliRunner().invoke(main, ["register", NAME, "--alias", alias])
+    assert answer.exit_code == 1
+    assert answer.output.startswith(f"error: the alias {alias!r} cannot be used")
+    assert client.search_model_versions(f"name = '{NAME}'") == before
+    with pytest.raises(mlflow.MlflowException):
+        client.set_registered_model_alias(NAME, alias, "1")
+
+
+def test_without_a_server_registering_is_an_error_in_words(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    answer = CliRunner().invoke(main, ["register", NAME])
+    assert answer.exit_code == 1
+    assert answer.output.startswith("error: the model registry of http://127.0.0.1:9 does not")
+    assert "MLFLOW_TRACKING_URI names another one" in answer.output
 
 
 def test_of_every_data_set_it_is_said_what_its_models_cannot_do() -> None:

@@ -90,6 +90,9 @@ class Dataset(Generic[Settings, AnyView]):
     content : mapping or None, default None
         SHA-256 of each content file, if every route gives the same ones. One route may then stand
         in for another.
+    markup : mapping, default {}
+        What its texts have in place of a character, `&lt;` for `<` for example; a text to predict
+        from gets the same.
     """
 
     task: str
@@ -102,6 +105,7 @@ class Dataset(Generic[Settings, AnyView]):
     prepare: Callable[[AnyView, Path], Material]
     counts: Mapping[str, int] | None = None
     content: Mapping[str, str] | None = None
+    markup: Mapping[str, str] = field(default_factory=dict)
 
     def routes_for(self, settings: DatasetSettings) -> list[str]:
         """Return the routes that give the content which the settings ask for, theirs first."""

@@ -1,66 +1,35 @@
-"""Image files turned into what models of digits and of moving digits take."""
+"""Animations, folders of images and arrays as the frames that models take, and the way back."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import GifImagePlugin, Image
 
-from rnnbench.data.datasets.moving_mnist import DIGIT_PIXELS, FRAME_PIXELS
+from rnnbench.data.arrays import ARRAY_SUFFIXES, Bytes, as_bytes, read_array
+from rnnbench.data.datasets.moving_mnist import FRAME_PIXELS
+from rnnbench.data.pictures import IMAGE_SUFFIXES, on_a_ground, on_dark, read_pages
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import atomic_file
 
-# MNIST's digits fill a box of 20 pixels and lie with their centre of mass in the middle of 28.
-INK_PIXELS = 20
 FRAME = (FRAME_PIXELS, FRAME_PIXELS)
-MIDDLE_GREY = 127
 FRAME_MILLISECONDS = 200
-ARRAY_SUFFIX = ".npy"
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-
-Bytes = npt.NDArray[np.uint8]
-
-
-def read_digit(path: Path) -> Bytes:
-    """Read the image of one digit as MNIST has them: light on dark, 28 x 28.
-
-    Parameters
-    ----------
-    path : Path
-        An image of 28 x 28 pixels is taken as it is. Another one may be dark on light; its ink is
-        scaled to 20 pixels and centred, as MNIST's was (LeCun et al. 1998).
-
-    Returns
-    -------
-    ndarray of uint8, shape (28, 28)
-
-    Raises
-    ------
-    RnnbenchError
-        If it is not an image, or an empty one.
-    """
-    pixels = _on_dark(np.asarray(_open(path).convert("L")))
-    if pixels.shape == (DIGIT_PIXELS, DIGIT_PIXELS):
-        return pixels
-    rows, columns = np.nonzero(pixels > pixels.max() // 2)
-    if pixels.max() == pixels.min():
-        raise RnnbenchError(f"{path} is one plain colour; an image of a digit is wanted")
-    ink = pixels[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    scale = INK_PIXELS / max(ink.shape)
-    height, width = (max(1, round(side * scale)) for side in ink.shape)
-    small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.LANCZOS))
-    return _centred(small)
+WRITTEN_SUFFIXES = (".npy", ".gif", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+# What file managers leave in folders of images.
+LEFT_BY_PROGRAMS = ("thumbs.db", "desktop.ini")
 
 
 def read_frames(path: Path, count: int) -> Bytes:
-    """Read the last `count` frames of a sequence.
+    """Read the last `count` frames of a sequence, light on dark.
 
     Parameters
     ----------
     path : Path
-        A `.npy` file of bytes, shape (frames, 64, 64) or (frames, 64, 64, 1); an animated image;
-        or a folder of images, in the order of their names. Light on dark.
+        An array of shape (frames, 64, 64) or (frames, 64, 64, 1), as it is; an animated image; or a
+        folder of images, in the order of their names and the numbers in these. Frames of images
+        with a light ground are inverted.
     count : int
         How many frames the model takes.
 
@@ -73,7 +42,8 @@ def read_frames(path: Path, count: int) -> Bytes:
     RnnbenchError
         If there are fewer frames, or they have another shape.
     """
-    frames = _read_array(path) if path.suffix == ARRAY_SUFFIX else _read_images(path)
+    is_array = path.suffix.lower() in ARRAY_SUFFIXES
+    frames = as_bytes(read_array(path), path) if is_array else _frames_of_images(path)
     if frames.shape[1:] == (*FRAME, 1):
         frames = frames[..., 0]
     if frames.shape[1:] != FRAME:
@@ -83,9 +53,41 @@ def read_frames(path: Path, count: int) -> Bytes:
         )
     if len(frames) < count:
         raise RnnbenchError(f"{path} has {len(frames)} frames; the model takes {count}")
-    if frames.dtype != np.uint8:
-        raise RnnbenchError(f"{path} holds {frames.dtype}; bytes (uint8, 0 to 255) are wanted")
     return frames[-count:, :, :, np.newaxis]
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return the images of a folder in the order of their names, numbers in these by their size.
+
+    Raises
+    ------
+    RnnbenchError
+        If there is none, or a file that is not one.
+    """
+    files = [file for file in folder.iterdir() if not _is_left_by_a_program(file.name)]
+    for file in files:
+        if file.suffix.lower() not in IMAGE_SUFFIXES:
+            accepted = ", ".join(IMAGE_SUFFIXES)
+            raise RnnbenchError(
+                f"{file} is not an image, and every file of the folder is read; move or convert it;"
+                f" accepted are {accepted}"
+            )
+    if not files:
+        raise RnnbenchError(f"{folder} holds no images")
+    return sorted(files, key=lambda file: _counted(file.name))
+
+
+def require_writable_as(path: Path) -> None:
+    """Refuse a name under which no frames can be written.
+
+    Raises
+    ------
+    RnnbenchError
+        If it does not end in one of `WRITTEN_SUFFIXES`.
+    """
+    if path.suffix.lower() not in WRITTEN_SUFFIXES:
+        accepted = ", ".join(WRITTEN_SUFFIXES)
+        raise RnnbenchError(f"frames cannot be written to {path}; accepted are {accepted}")
 
 
 def write_frames(frames: npt.NDArray[np.floating[Any]], path: Path) -> None:
@@ -104,69 +106,42 @@ def write_frames(frames: npt.NDArray[np.floating[Any]], path: Path) -> None:
     RnnbenchError
         If the name ends in nothing of that kind.
     """
+    require_writable_as(path)
     kind = path.suffix.lower()
-    if kind not in (ARRAY_SUFFIX, *IMAGE_SUFFIXES):
-        accepted = ", ".join((ARRAY_SUFFIX, *IMAGE_SUFFIXES))
-        raise RnnbenchError(f"frames cannot be written to {path}; accepted are {accepted}")
     pixels = np.round(np.clip(frames[..., 0], 0.0, 1.0) * 255.0).astype(np.uint8)
     with atomic_file(path) as temporary, temporary.open("wb") as stream:
-        if kind == ARRAY_SUFFIX:
+        if kind == ".npy":
             np.save(stream, pixels, allow_pickle=False)
         elif kind == ".gif":
-            first, *others = [Image.fromarray(frame) for frame in pixels]
-            first.save(
-                stream, "GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS
-            )
+            stream.write(_animation(pixels))
         else:
             strip = Image.fromarray(np.concatenate(list(pixels), axis=1))
             strip.save(stream, Image.registered_extensions()[kind])
 
 
-def _open(path: Path) -> Image.Image:
-    try:
-        return Image.open(path)
-    except FileNotFoundError as error:
-        raise RnnbenchError(f"{path} does not exist; give the path of an image") from error
-    except (UnidentifiedImageError, IsADirectoryError, Image.DecompressionBombError) as error:
-        accepted = ", ".join(IMAGE_SUFFIXES)
-        raise RnnbenchError(f"{path} is not an image; accepted are {accepted}") from error
+def _animation(pixels: Bytes) -> bytes:
+    """Return a GIF of every frame.
+
+    Pillow's own writer leaves out a frame that equals the one before, and shows that one longer.
+    """
+    images = [Image.fromarray(frame) for frame in pixels]
+    # The header describes a copy, as making it may change the image.
+    header, _ = GifImagePlugin.getheader(images[0].copy(), info={"loop": 0})
+    frames = [GifImagePlugin.getdata(image, duration=FRAME_MILLISECONDS) for image in images]
+    return b"".join([*header, *(block for blocks in frames for block in blocks), b";"])
 
 
-def _read_array(path: Path) -> npt.NDArray[Any]:
-    try:
-        array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise RnnbenchError(f"{path} is not an array of NumPy: {error}") from error
-    return array
+def _frames_of_images(path: Path) -> Bytes:
+    files = images_in(path) if path.is_dir() else [path]
+    pages = [page for file in files for page in read_pages(file, size=FRAME)]
+    return on_dark(np.stack(on_a_ground(pages)))
 
 
-def _read_images(path: Path) -> Bytes:
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-        images = [_open(file) for file in files]
-    else:
-        images = [frame.copy() for frame in ImageSequence.Iterator(_open(path))]
-    shapes = {image.size for image in images}
-    if len(shapes) != 1:
-        raise RnnbenchError(f"{path} holds images of {len(shapes)} sizes; frames have one")
-    return np.stack([np.asarray(image.convert("L")) for image in images])
+def _is_left_by_a_program(name: str) -> bool:
+    return name.startswith(".") or name.lower() in LEFT_BY_PROGRAMS
 
 
-def _on_dark(pixels: Bytes) -> Bytes:
-    """Return light ink on a dark ground; the border tells which is the ground."""
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    return 255 - pixels if np.median(border) > MIDDLE_GREY else pixels
-
-
-def _centred(ink: Bytes) -> Bytes:
-    """Put ink into 28 x 28 pixels, its centre of mass in the middle."""
-    weights = ink.astype(np.float64)
-    middle = (DIGIT_PIXELS - 1) / 2
-    image = np.zeros((DIGIT_PIXELS, DIGIT_PIXELS), dtype=np.uint8)
-    corner = []
-    for axis, size in enumerate(ink.shape):
-        centre = (weights.sum(axis=1 - axis) @ np.arange(size)) / weights.sum()
-        corner.append(int(np.clip(round(middle - centre), 0, DIGIT_PIXELS - size)))
-    row, column = corner
-    image[row : row + ink.shape[0], column : column + ink.shape[1]] = ink
-    return image
+def _counted(name: str) -> list[tuple[int, str]]:
+    """Return what sorts `frame-2` before `frame-10`."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

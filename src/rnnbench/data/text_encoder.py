@@ -1,11 +1,12 @@
 """From raw text to the ids that a model was trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnbench.data.encoding import INDEX_FROM, START_ID, UNKNOWN_ID, Side, pad
+from rnnbench.data.plain_text import plain_letters, without_html
 from rnnbench.data.ragged import Ragged
 from rnnbench.data.tokens import tokenize
 
@@ -21,15 +22,23 @@ class TextEncoder:
         Length of every row.
     padding, truncation : {"pre", "post"}
         Where zeros are added to short texts, and where long ones lose words.
+    markup : mapping, default {}
+        What the data set's texts have in place of a character: see `Dataset`.
     """
 
     def __init__(
-        self, words: Sequence[str], sequence_length: int, padding: Side, truncation: Side
+        self,
+        words: Sequence[str],
+        sequence_length: int,
+        padding: Side,
+        truncation: Side,
+        markup: Mapping[str, str] | None = None,
     ) -> None:
         self._ids = {word: rank + INDEX_FROM for rank, word in enumerate(words, start=1)}
         self._sequence_length = sequence_length
         self._padding = padding
         self._truncation = truncation
+        self._markup = str.maketrans(dict(markup or {}))
 
     def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Encode texts.
@@ -37,20 +46,26 @@ class TextEncoder:
         Parameters
         ----------
         texts : sequence of str
-            Any text; what is not a known word has the id 2 (unknown).
+            Any text. A word that is known stays as it is written, as in training; another is
+            looked up again as `plain_letters` writes it, and if that is not known either, it has
+            the id 2 (unknown).
 
         Returns
         -------
         ndarray of int32, shape (len(texts), sequence_length)
             A text begins with the start mark, id 1; an empty text is nothing else.
         """
-        encoded = [[START_ID, *map(self._id, tokenize(text))] for text in texts]
+        encoded = [[START_ID, *map(self._id, self._tokens(text))] for text in texts]
         rows = Ragged.from_sequences(encoded)
         return pad(rows, self._sequence_length, self._padding, self._truncation)
 
     def known_words(self, text: str) -> int:
         """Count the words of a text that the model knows."""
-        return sum(token in self._ids for token in tokenize(text))
+        return sum(token in self._ids for token in self._tokens(text))
+
+    def _tokens(self, text: str) -> Iterator[str]:
+        for token in tokenize(without_html(text).translate(self._markup)):
+            yield from [token] if token in self._ids else tokenize(plain_letters(token))
 
     def _id(self, token: str) -> int:
         return self._ids.get(token, UNKNOWN_ID)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from rnnbench.errors import RnnbenchError
 from rnnbench.models.variant import CELLS, VARIANTS
 
 
@@ -15,8 +16,22 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 
 def load_model(path: Path) -> keras.Model:
-    """Load a saved model; code within it would be refused (Keras's safe mode)."""
+    """Load a saved model.
+
+    Raises
+    ------
+    RnnbenchError
+        If it is missing, damaged or of something that is not known here, or holds code (Keras's
+        safe mode).
+    """
     components = (*VARIANTS.values(), *CELLS.values())
     own = [component.define_class() for component in components if component.define_class]
     classes = {keras.saving.get_registered_name(each): each for each in own}
-    return keras.saving.load_model(path, custom_objects=classes, compile=False, safe_mode=True)
+    try:
+        return keras.saving.load_model(path, custom_objects=classes, compile=False, safe_mode=True)
+    except Exception as error:  # of damaged and hostile files Keras raises nearly anything
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise RnnbenchError(
+            f"{path} is not loaded, as it is not a model that this project saved: {reason}; `dvc"
+            " checkout` or `dvc pull` brings back the one that was trained"
+        ) from error

@@ -139,5 +139,12 @@ class Classification(heads.Classification, task.Task):
         likeliest = int(probabilities.argmax())
         return f"{model.manifest.class_names[likeliest]}  {probabilities[likeliest]:.4f}  {given}"
 
+    def answers(self, outputs: Array, model: task.TrainedModel) -> pd.DataFrame:
+        """Return one row per example: its likeliest `label` and `probability`."""
+        probabilities = probabilities_from_outputs(outputs, model.from_logits)
+        names = model.manifest.class_names
+        labels = [names[index] for index in probabilities.argmax(axis=1)]
+        return pd.DataFrame({"label": labels, "probability": probabilities.max(axis=1)})
+
 
 task.TASKS.add(Classification.name, Classification())

@@ -87,6 +87,11 @@ class SequenceLabelling(heads.SequenceLabelling, task.Task):
         """Return the likeliest class of each step."""
         return " ".join(model.manifest.class_names[index] for index in outputs.argmax(axis=-1))
 
+    def answers(self, outputs: Array, model: task.TrainedModel) -> Array:
+        """Return the likeliest class of each step, shape (examples, steps)."""
+        names: Array = np.array(model.manifest.class_names)[outputs.argmax(axis=-1)]
+        return names
+
 
 def _right(
     probabilities: Probabilities, labels: task.Integers, asked: int

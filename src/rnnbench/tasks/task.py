@@ -157,6 +157,18 @@ class Task(Head):
         """
         return " ".join(f"{value:.4f}" for value in outputs.ravel())
 
+    def answers(self, outputs: Array, model: TrainedModel) -> Any:
+        """Return what a served model answers for several examples: its outputs by default.
+
+        Parameters
+        ----------
+        outputs : ndarray
+            The model's outputs for the examples.
+        model : TrainedModel
+            Says what they mean.
+        """
+        return outputs
+
 
 TASKS: Registry[Task] = Registry("task", "rnnbench.tasks")
 

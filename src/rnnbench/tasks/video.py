@@ -14,6 +14,7 @@ import pandas as pd
 
 from rnnbench.data.images import write_frames
 from rnnbench.data.prepared import Array, Split
+from rnnbench.errors import RnnbenchError
 from rnnbench.models import heads
 from rnnbench.models.inputs import scaled
 from rnnbench.tables import Column
@@ -199,10 +200,24 @@ class Video(heads.Video, task.Task):
         )
 
     def answer(self, outputs: Array, model: task.TrainedModel, given: str, target: Path) -> str:
-        """Write the frames to a file and return its name."""
+        """Write the frames to a file and return its name.
+
+        Raises
+        ------
+        RnnbenchError
+            If what was given would be overwritten, or the name ends in nothing that is written.
+        """
+        if target.resolve() in (Path(given).resolve(), *Path(given).resolve().glob("*")):
+            raise RnnbenchError(
+                f"{target} is what to predict from; choose another name with --output"
+            )
         write_frames(_pixels(outputs, model.from_logits), target)
         seen = model.manifest.input_shape[0]
         return f"{target}: {len(outputs)} frames that follow the last {seen} of {given}"
+
+    def answers(self, outputs: Array, model: task.TrainedModel) -> Array:
+        """Return the frames' pixels, from 0 to 1."""
+        return _pixels(outputs, model.from_logits)
 
 
 def _pixels(outputs: Frames, from_logits: bool) -> Frames:

@@ -1,50 +1,54 @@
 """A run's model in MLflow, with signature, input example and pinned requirements.
 
-A model of arrays is logged as a Keras model. A model of text is logged as one that takes raw text:
-its vocabulary lies beside it, and what comes out is a label and its probability.
+What is logged is the run's folder and this package's source, which loads it: a model of text takes
+raw text, one of arrays examples in the shape of its view. A class is answered by its label and its
+probability.
 """
 
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import mlflow.keras
 import mlflow.pyfunc
 import numpy as np
 from mlflow.models import Model, infer_signature
 
 import rnnbench
-from rnnbench.layout import INPUT_EXAMPLE_FILE, MODEL_FILE, VOCABULARY_FILE
-from rnnbench.models.saved import load_model
+from rnnbench.evaluation.trained import load_trained
+from rnnbench.layout import INPUT_EXAMPLE_FILE, VOCABULARY_FILE
+from rnnbench.tasks.task import TASKS
 
 TEXT_EXAMPLE = ["An excellent movie!", "Dull from beginning to end."]
 RUN_ARTIFACT = "run"
+TEXT_SOURCE = "text_model.py"
+ARRAY_SOURCE = "array_model.py"
+# What the source of a model imports, beside MLflow itself and the back end.
+SERVING_PACKAGES = (
+    "filelock",
+    "keras",
+    "numpy",
+    "pandas",
+    "pillow",
+    "pydantic",
+    "requests",
+    "rich",
+    "ruamel.yaml",
+)
 
 
-class UncheckedFlavor:
-    """`mlflow.keras` or `mlflow.pyfunc` as `Model.log` wants it, whose models it does not load.
+class UncheckedPyfunc:
+    """`mlflow.pyfunc` as `Model.log` wants it, whose models it does not load.
 
     Once it has logged a model, MLflow loads it and predicts its example, which costs seconds a run;
     the project's tests load logged models instead.
-
-    Parameters
-    ----------
-    flavor : module
-        What saves the model.
     """
 
-    def __init__(self, flavor: ModuleType) -> None:
-        self.__name__ = flavor.__name__
-        self._save_model = flavor.save_model
+    __name__ = mlflow.pyfunc.__name__
 
     def save_model(self, path: str, validate_serving_input: bool, **options: Any) -> None:
-        """Save into a folder that exists: `mlflow.keras` writes into it before it makes one.
-
-        `validate_serving_input` speaks to `Model.log`, which hands it on.
-        """
-        Path(path).mkdir(parents=True, exist_ok=True)
-        self._save_model(path=path, **options)
+        """Save into a folder; `validate_serving_input` speaks to `Model.log`, which hands it on."""
+        mlflow.pyfunc.save_model(path=path, **options)
 
 
 def log_model(folder: Path, record: Mapping[str, Any]) -> str:
@@ -62,43 +66,45 @@ def log_model(folder: Path, record: Mapping[str, Any]) -> str:
     str
         The model's identifier.
     """
-    of_text = (folder / VOCABULARY_FILE).exists()
+    package = Path(rnnbench.__file__).parent
+    reads_text = (folder / VOCABULARY_FILE).exists()
     logged = Model.log(
         artifact_path=None,
+        flavor=UncheckedPyfunc(),
         name=f"{record['experiment']}-seed-{record['seed']}",
+        # Source that is run when the model is loaded: nothing is pickled.
+        python_model=str(package / "tracking" / (TEXT_SOURCE if reads_text else ARRAY_SOURCE)),
+        artifacts={RUN_ARTIFACT: str(folder)},
+        code_paths=[str(package)],
         # Given, not inferred: inferring starts a process with another TensorFlow.
         pip_requirements=requirements(record["environment"]),
         validate_serving_input=False,
-        **(_text_model(folder) if of_text else _keras_model(folder)),
+        **(_text_example() if reads_text else _array_example(folder)),
     )
     return str(logged.model_id)
 
 
-def _keras_model(folder: Path) -> dict[str, Any]:
-    model = load_model(folder / MODEL_FILE)
+def _text_example() -> dict[str, Any]:
+    # The signature comes from the type hint of the model's `predict`.
+    return {"input_example": TEXT_EXAMPLE}
+
+
+def _array_example(folder: Path) -> dict[str, Any]:
+    model = load_trained(folder)
     example = np.load(folder / INPUT_EXAMPLE_FILE, allow_pickle=False)
-    return {
-        "flavor": UncheckedFlavor(mlflow.keras),
-        "model": model,
-        "signature": infer_signature(example, model.predict_on_batch(example)),
-        "input_example": example,
-    }
-
-
-def _text_model(folder: Path) -> dict[str, Any]:
-    package = Path(rnnbench.__file__).parent
-    return {
-        "flavor": UncheckedFlavor(mlflow.pyfunc),
-        # Source that is run when the model is loaded: nothing is pickled.
-        "python_model": str(package / "tracking" / "text_model.py"),
-        "artifacts": {RUN_ARTIFACT: str(folder)},
-        "code_paths": [str(package)],
-        "input_example": TEXT_EXAMPLE,
-    }
+    answers = TASKS[model.manifest.task].answers(model.predict(example), model)
+    return {"input_example": example, "signature": infer_signature(example, answers)}
 
 
 def requirements(environment: Mapping[str, Any]) -> list[str]:
-    """Return what a model needs to load, pinned."""
-    packages = environment["packages"]
-    needed = sorted({"keras", "numpy", "pandas", environment["backend"]})
-    return [f"{name}=={packages[name]}" for name in needed if name in packages]
+    """Return what a model needs to load, pinned.
+
+    Parameters
+    ----------
+    environment : mapping
+        Of the run, which says the versions of the packages that its numbers depend on; the others
+        are those that are installed.
+    """
+    recorded = environment["packages"]
+    needed = sorted({*SERVING_PACKAGES, environment["backend"]})
+    return [f"{name}=={recorded.get(name) or metadata.version(name)}" for name in needed]

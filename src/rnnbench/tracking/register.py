@@ -1,5 +1,8 @@
 """Putting the model that an experiment recommends into MLflow's registry, with its card."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,15 @@ from rnnbench.data.prepared import read_manifest
 from rnnbench.errors import RnnbenchError
 from rnnbench.layout import HISTORY_FILE
 from rnnbench.tracking.runs import RUN_TAG, connect, find_run, model_of
+from rnnbench.tracking.store import tracking_uri
 from rnnbench.tracking.sync import RecordedRun, recorded_runs
 
 SELECTED_BY = "validation_loss"
+# The rules of MLflow's registry.
+LONGEST_ALIAS = 255
+ALIAS = re.compile(rf"[\w-]{{1,{LONGEST_ALIAS}}}")
+VERSION_ALIAS = re.compile(r"[vV]\d+")
+RESERVED_ALIAS = "latest"
 # What a reader must know before using any of these models.
 LIMITS = (
     "It was trained by a fixed recipe to compare layers, not tuned to be the best model for its"
@@ -60,8 +69,10 @@ def register(experiment: str, root: Path, alias: str) -> Registered:
     Raises
     ------
     RnnbenchError
-        If the experiment has no run here, was not evaluated, or the server lacks the run.
+        If MLflow takes no such alias, the experiment has no run here or was not evaluated, or the
+        server lacks the run, refuses or does not answer. No version is made then.
     """
+    _require_alias(alias)
     runs = [
         run
         for run in recorded_runs(root)
@@ -79,22 +90,9 @@ def register(experiment: str, root: Path, alias: str) -> Registered:
             f"{best.name} has no test metrics and is not registered: `dvc repro"
             f" evaluate@{experiment}` makes them"
         )
-    client = connect(root)
-    identifier, run_id = _logged_model(client, best)
-    _create_model(client, experiment)
-    source = f"models:/{identifier}"
-    found = client.search_model_versions(f"name = '{experiment}'")
-    version = next((one for one in found if one.source == source), None)
-    if version is None:
-        version = client.create_model_version(
-            experiment,
-            source,
-            run_id,
-            description=model_card(best, scores),
-            model_id=identifier,
-        )
-    client.set_registered_model_alias(experiment, alias, version.version)
-    return Registered(experiment, str(version.version), best.record["seed"])
+    with _answering(root):
+        version = _register(connect(root), best, scores, alias)
+    return Registered(experiment, version, best.record["seed"])
 
 
 def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
@@ -134,6 +132,47 @@ def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
             f" run {record['run_id']}.",
         ]
     )
+
+
+def _require_alias(alias: str) -> None:
+    """Refuse what MLflow would refuse, before a version is made that has no alias then."""
+    reserved = alias.lower() == RESERVED_ALIAS or VERSION_ALIAS.fullmatch(alias)
+    if reserved or not ALIAS.fullmatch(alias):
+        reason = "MLflow keeps it for itself" if reserved else "MLflow does not take it"
+        raise RnnbenchError(
+            f"the alias {alias!r} cannot be used: {reason}; accepted are up to {LONGEST_ALIAS}"
+            " letters, digits, - and _, but not 'latest' nor a version such as 'v1'"
+        )
+
+
+@contextmanager
+def _answering(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except RnnbenchError:
+        raise
+    except Exception as error:  # whatever a server, a database or a network comes up with
+        raise RnnbenchError(
+            f"the model registry of {tracking_uri(root)} does not answer, or refuses: {error};"
+            " MLFLOW_TRACKING_URI names another one"
+        ) from error
+
+
+def _register(client: MlflowClient, run: RecordedRun, scores: dict[str, Any], alias: str) -> str:
+    """Return the version of a run's model, which is made if there is none."""
+    name = run.record["experiment"]
+    identifier, run_id = _logged_model(client, run)
+    _create_model(client, name)
+    source = f"models:/{identifier}"
+    found = client.search_model_versions(f"name = '{name}'")
+    version = next((one for one in found if one.source == source), None)
+    if version is None:
+        card = model_card(run, scores)
+        version = client.create_model_version(
+            name, source, run_id, description=card, model_id=identifier
+        )
+    client.set_registered_model_alias(name, alias, version.version)
+    return str(version.version)
 
 
 def _validation_loss(run: RecordedRun) -> float:

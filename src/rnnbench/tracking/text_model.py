@@ -1,13 +1,14 @@
 """The source that MLflow keeps with a model of text and runs when it is loaded."""
 
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+from mlflow import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from rnnbench.evaluation.trained import load_encoder, load_trained
-from rnnbench.tasks.classification import probabilities_from_outputs
+from rnnbench.tasks.task import TASKS
 
 
 class TextModel(PythonModel):
@@ -18,17 +19,14 @@ class TextModel(PythonModel):
         run = Path(context.artifacts["run"])
         self._model, self._encoder = load_trained(run), load_encoder(run)
 
-    def predict(self, model_input: list[str]) -> pd.DataFrame:  # type: ignore[override]
+    def predict(self, model_input: list[str]) -> Any:  # type: ignore[override]
         """Answer for each text."""
+        if len(model_input) == 0:
+            raise MlflowException.invalid_parameter_value(
+                "there is no text to predict from; send one at least"
+            )
         outputs = self._model.predict_all(self._encoder(list(model_input)))
-        probabilities = probabilities_from_outputs(outputs, self._model.from_logits)
-        names = self._model.manifest.class_names
-        return pd.DataFrame(
-            {
-                "label": [names[index] for index in probabilities.argmax(axis=1)],
-                "probability": probabilities.max(axis=1),
-            }
-        )
+        return TASKS[self._model.manifest.task].answers(outputs, self._model)
 
 
 set_model(TextModel())

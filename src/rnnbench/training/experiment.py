@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.data.prepared import Manifest, TrainingData, read_training_data
-from rnnbench.files import atomic_folder, text_digest, write_json, write_table
+from rnnbench.files import atomic_folder, file_digest, text_digest, write_json, write_table
 from rnnbench.layout import (
     FIT_FOLDER,
     HISTORY_FILE,
     INPUT_EXAMPLE_FILE,
     MANIFEST_FILE,
+    MODEL_DIGEST,
     MODEL_FILE,
     PREPARED_FOLDER,
     RECORD_FILE,
@@ -149,6 +150,7 @@ def _save_run(folder: Path, record: dict[str, Any], trained: Trained) -> None:
     if not trained.diverged:
         started = time.perf_counter()
         save_model(trained.model, folder / MODEL_FILE)
+        record[MODEL_DIGEST] = file_digest(folder / MODEL_FILE)
         trained.timing["saving_seconds"] = time.perf_counter() - started
     write_json(folder / RECORD_FILE, record)
     write_table(folder / HISTORY_FILE, pd.DataFrame(trained.history))

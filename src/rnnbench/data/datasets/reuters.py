@@ -35,9 +35,10 @@ UPSTREAM = (
     ),
     keras_file("reuters_word_index.json", Digest("md5", "4d44cc38712099c9e383dc6e5f11a921")),
 )
+MARKUP = {"&": "&amp;", "<": "&lt;"}
 # From the package's texts to the collection's SGML. The package could not decode one letter.
 ENTITIES = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", "\N{REPLACEMENT CHARACTER}": "ü"}
+    {**MARKUP, "\N{REPLACEMENT CHARACTER}": "ü"}
     | {chr(code): f"&#{code};" for code in (3, 5, 27, 30, 127)}
 )
 DOCUMENTS = Package(
@@ -144,5 +145,6 @@ DATASETS.add(
         },
         prepare=prepare,
         counts={"all": 11_228},
+        markup=MARKUP,
     ),
 )

@@ -1,0 +1,47 @@
+"""The source that MLflow keeps with a model of arrays and runs when it is loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow import MlflowException
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from rnnbench.data.arrays import Numbers, as_bytes
+from rnnbench.errors import RnnbenchError
+from rnnbench.evaluation.trained import load_trained
+from rnnbench.tasks.task import TASKS
+
+
+class ArrayModel(PythonModel):
+    """Takes examples in the shape of its view and answers as their task does.
+
+    Pixels are bytes from 0 to 255 or, where none is above 1, shares from 0 to 1.
+    """
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the run that was logged."""
+        self._model = load_trained(Path(context.artifacts["run"]))
+
+    # Of an array MLflow infers no signature, and leaves the one that was logged.
+    def predict(self, model_input: np.ndarray) -> Any:  # type: ignore[override]
+        """Answer for each example."""
+        try:
+            inputs = self._inputs(np.asarray(model_input))
+        except RnnbenchError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+        outputs = self._model.predict_all(inputs)
+        return TASKS[self._model.manifest.task].answers(outputs, self._model)
+
+    def _inputs(self, values: Numbers) -> Numbers:
+        if len(values) == 0:
+            raise RnnbenchError("there is no example to predict from; send one at least")
+        if not np.isfinite(values).all():
+            raise RnnbenchError("the request holds numbers that are not finite (NaN or infinity)")
+        if self._model.manifest.splits["train"]["inputs"]["dtype"] == "uint8":
+            return as_bytes(values, "the request")
+        return values
+
+
+set_model(ArrayModel())
