@@ -87,7 +87,8 @@ def _of_system(path: Path, begun: int) -> "Iterator[Metric]":
     moments = begun + (1000 * samples["seconds"]).astype(int)
     for name in samples.columns.drop("seconds"):
         for step, (moment, value) in enumerate(zip(moments, samples[name], strict=True)):
-            yield _metric(f"system/{name}", value, moment, step)
+            if math.isfinite(value):  # a sample that a device did not give
+                yield _metric(f"system/{name}", value, moment, step)
 
 
 def _name(column: str) -> str:
