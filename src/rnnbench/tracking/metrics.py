@@ -83,7 +83,10 @@ def _of_timing(timing: Mapping[str, Any]) -> "Iterator[Metric]":
 def _of_system(path: Path, begun: int) -> "Iterator[Metric]":
     if not path.exists():  # of a revision before there was one
         return
-    samples = pd.read_csv(path, **EXACTLY)
+    try:
+        samples = pd.read_csv(path, **EXACTLY)
+    except pd.errors.EmptyDataError:  # no sample was taken
+        return
     moments = begun + (1000 * samples["seconds"]).astype(int)
     for name in samples.columns.drop("seconds"):
         for step, (moment, value) in enumerate(zip(moments, samples[name], strict=True)):
