@@ -99,7 +99,7 @@ def test_a_reported_accuracy_in_percent_is_refused(
     printed: dict[str, Any], changed: Callable[..., Path]
 ) -> None:
     path = changed("suites", "digit-rows", "reported", "mnist-gru", **printed)
-    with pytest.raises(RnnbenchError, match="less than or equal to 1; given: 98.6"):
+    with pytest.raises(RnnbenchError, match=r"less than or equal to 1; given: 98\.6"):
         load_literature(path)
 
 

@@ -51,7 +51,10 @@ def test_the_back_end_that_the_environment_names_counts(monkeypatch: pytest.Monk
 
 def test_a_variable_that_cuts_trainings_short_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_MAX_EPOCHS", "1")
-    with pytest.raises(RnnbenchError, match="KERAS_MAX_EPOCHS is set, .*: unset it"), quiet_import():
+    with (
+        pytest.raises(RnnbenchError, match=r"KERAS_MAX_EPOCHS is set, .*: unset it"),
+        quiet_import(),
+    ):
         pass
 
 

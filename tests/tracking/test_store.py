@@ -84,8 +84,8 @@ def test_user_and_password_of_a_server_reach_mlflow_apart_from_its_address(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:ge%40heim@bench.example:5000/x")
     connect()
     assert tracking_uri() == os.environ["MLFLOW_TRACKING_URI"] == "https://bench.example:5000/x"
-    assert os.environ["MLFLOW_TRACKING_USERNAME"] == "me"
-    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "ge@heim"
+    given = [os.environ[f"MLFLOW_TRACKING_{part}"] for part in ("USERNAME", "PASSWORD")]
+    assert given == ["me", "ge@heim"]
 
 
 def test_the_commit_and_whether_the_tree_was_dirty_are_known(repository: Path) -> None:

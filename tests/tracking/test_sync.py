@@ -255,7 +255,8 @@ def test_of_a_shared_server_sync_reads_none_of_the_runs_of_others(
     assert experiment
     for identifier in (client.create_experiment("of others"), experiment.experiment_id):
         client.create_run(identifier, run_name="of others", tags={RUN_TAG: "of others"})
-    search, read = MlflowClient.search_runs, []
+    search = MlflowClient.search_runs
+    read: list[str | None] = []
 
     def note(self: MlflowClient, *arguments: Any, **options: Any) -> Any:
         page = search(self, *arguments, **options)
@@ -264,7 +265,7 @@ def test_of_a_shared_server_sync_reads_none_of_the_runs_of_others(
 
     monkeypatch.setattr(MlflowClient, "search_runs", note)
     assert make_missing(repository).missing == []
-    assert sorted(read) == [NAME, f"{NAME} seed 1", f"{NAME} seed 2"]
+    assert sorted(map(str, read)) == [NAME, f"{NAME} seed 1", f"{NAME} seed 2"]
     answer = CliRunner().invoke(main, ["track", "status"])
     assert answer.output.splitlines()[-1] == "2 runs in both, 0 to sync, 2 on the server alone"
 

@@ -136,8 +136,8 @@ def find_or_create_experiment(client: "MlflowClient", name: str, root: Path | No
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
         print(
-            f"the MLflow experiment {name!r} had been deleted: it and its runs are restored; `mlflow"
-            " gc` removes what is deleted for good",
+            f"the MLflow experiment {name!r} had been deleted: it and its runs are restored;"
+            " `mlflow gc` removes what is deleted for good",
             flush=True,
         )
     return str(found.experiment_id)
@@ -155,9 +155,7 @@ def find_runs(client: "MlflowClient", suite: str, condition: str) -> "Iterator[R
         yield from search_runs(client, [experiment.experiment_id], condition)
 
 
-def search_runs(
-    client: "MlflowClient", experiments: list[str], condition: str
-) -> "Iterator[Run]":
+def search_runs(client: "MlflowClient", experiments: list[str], condition: str) -> "Iterator[Run]":
     """Yield the runs of MLflow experiments for which a filter holds, page by page."""
     token: str | None = None
     while token != "":

@@ -109,7 +109,9 @@ def follow_moved_artifacts(uri: str) -> None:
         return
     location = (database.parent / ARTIFACTS).as_uri()
     with closing(sqlite3.connect(database)) as connection, connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name='experiments'").fetchone():
+        if not connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE name='experiments'"
+        ).fetchone():
             return
         moved = connection.execute(
             "SELECT DISTINCT artifact_location FROM experiments"
