@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help environment test-environment gpu-environment team-environment demo repro bench test lock readme clean
+.PHONY: help environment test-environment gpu-environment team-environment demo repro bench test audit lock readme clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -49,6 +49,14 @@ test: test-environment  ## lint, types and all tests
 	ruff format --check .
 	mypy
 	pytest --numprocesses 2 --dist loadfile
+
+# pip-audit has an environment of its own for the time that it runs: what it depends on is none of ours.
+audit: test-environment  ## rules on security, and known vulnerabilities of the locked packages
+	ruff check --select S .
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" \
+		&& "$$folder/bin/pip" install --quiet --disable-pip-version-check pip-audit \
+		&& "$$folder/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner off \
+			$(addprefix --requirement ,$(wildcard requirements/*.lock))
 
 bench: environment  ## time training steps and the notebooks, with nothing beside: over two hours
 	python benchmarks/recurrent_layers.py

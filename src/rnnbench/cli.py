@@ -201,16 +201,17 @@ def sync(rev: str | None) -> None:
 def status() -> None:
     """Say which recorded runs the tracking server lacks, and which it alone has."""
     from rnnbench.tracking.store import repository_root
-    from rnnbench.tracking.sync import compare_with_server
+    from rnnbench.tracking.sync import compare_with_server, unknown_runs
 
-    found = compare_with_server(repository_root())
+    root = repository_root()
+    found, unknown = compare_with_server(root), unknown_runs(root)
     for run in found.missing:
         click.echo(f"not on the server, or in part: {run.name}")
-    for name in found.unknown:
+    for name in unknown:
         click.echo(f"on the server alone: {name}")
     click.echo(
-        f"{found.whole} runs in both, {len(found.missing)} to sync, {len(found.unknown)} on the"
-        " server alone"
+        f"{found.whole} runs in both, {len(found.missing)} to sync, {len(unknown)} on the server"
+        " alone"
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
+from rnnbench.credentials import without_credentials
+
 P = ParamSpec("P")
 INTERRUPTED = 130
 
@@ -12,8 +14,12 @@ INTERRUPTED = 130
 class RnnbenchError(Exception):
     """Something the user gave cannot be used.
 
-    The message says what was given, what is accepted and what to do.
+    The message says what was given, what is accepted and what to do. Credentials in it are hidden:
+    it may quote an address, or another program that does.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_credentials(message))
 
 
 def reports_errors(command: Callable[P, None]) -> Callable[P, None]:

@@ -82,6 +82,27 @@ def test_a_misspelt_key_is_refused(changed: Callable[..., Path]) -> None:
         load_literature(path)
 
 
+def test_a_reported_accuracy_of_one_and_a_loss_of_zero_are_accepted(
+    changed: Callable[..., Path],
+) -> None:
+    first = {"epoch": 1, "value": 1.0}
+    printed = {"accuracy": 1.0, "loss": 0.0, "training_accuracy": first}
+    path = changed("suites", "digit-rows", "reported", "mnist-gru", **printed)
+    reported = load_literature(path).suite("digit-rows").reported_of("mnist-gru")
+    assert (reported.accuracy, reported.loss) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "printed", [{"accuracy": 98.6}, {"training_accuracy": {"epoch": 1, "value": 98.6}}]
+)
+def test_a_reported_accuracy_in_percent_is_refused(
+    printed: dict[str, Any], changed: Callable[..., Path]
+) -> None:
+    path = changed("suites", "digit-rows", "reported", "mnist-gru", **printed)
+    with pytest.raises(RnnbenchError, match=r"less than or equal to 1; given: 98\.6"):
+        load_literature(path)
+
+
 @pytest.mark.parametrize(
     ("claim", "values", "message"),
     [

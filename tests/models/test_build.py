@@ -300,6 +300,22 @@ def test_layers_that_do_not_fit_are_refused_with_the_fix(
         build_model(parsed, line.training, manifest_of(line.view))
 
 
+def test_the_activation_of_a_wrapped_last_layer_counts(
+    params: Params, changed: Callable[..., Params]
+) -> None:
+    pixels = {"type": "dense", "units": 1, "activation": "sigmoid"}
+    layers = [CONV_LSTM, {"type": "time_distributed", "layer": pixels}]
+    parsed = TypeAdapter(dict[str, LayerField]).validate_python(
+        {f"layer_{number}": layer for number, layer in enumerate(layers, 1)}
+    )
+    recipe = params.suites["moving-mnist"].training
+    manifest = manifest_of("moving-mnist-1k")
+    assert build_model(parsed, recipe, manifest).output_shape[1:] == manifest.target_shape
+    logits = recipe.model_copy(update={"from_logits": True})
+    with pytest.raises(RnnbenchError, match=r"is sigmoid, .* from_logits: true needs linear"):
+        build_model(parsed, logits, manifest)
+
+
 def test_in_mixed_precision_layers_compute_in_16_bits_and_weights_and_the_last_layer_keep_32(
     changed: Callable[..., Params],
 ) -> None:

@@ -1,5 +1,6 @@
 """params.yaml: what is accepted, and what a person reads when something is not."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,55 @@ def test_an_experiment_may_have_another_number_of_seeds(changed: Callable[..., P
         (("experiments", "imdb-lstm"), "seeds", [1], ["imdb-lstm.seeds", "given: [1]"]),
         (("datasets", "imdb"), "route", "upstraem", ["datasets", "imdb.route", "'upstraem'"]),
         (("datasets",), "cifar", {}, ["'cifar' does not exist"]),
+        (
+            ("models", "digits-gru", "layer_1"),
+            "activation",
+            None,
+            ["layer_1.activation", "'tanh', 'relu'", "given: None"],
+        ),
+        (
+            ("models", "sentiment-bidirectional-lstm", "layer_3"),
+            "merge_mode",
+            None,
+            ["layer_3.merge_mode", "'concat', 'sum'", "given: None"],
+        ),
+        (
+            ("models", "text-lstm"),
+            "layer_3",
+            {"type": "embedding", "units": 4},
+            ["imdb-lstm", "'text-lstm'", "need one embedding", "has layer_1, layer_3"],
+        ),
+        (
+            ("models", "text-lstm"),
+            "layer_2",
+            {"type": "dense", "units": 4},
+            ["imdb-lstm", "'text-lstm'", "no recurrent layer; add one of", "gru, lstm"],
+        ),
+        (
+            ("models", "gru"),
+            "layer_2",
+            {"type": "dense", "units": 1, "activation": "softmax"},
+            ["models.gru.layer_2", "units is 1", "always 1", "choose another activation"],
+        ),
+        (
+            ("suites", "imdb", "target"),
+            "value",
+            80.0,
+            ["suites.imdb.target", "80", "at most 1", "0.8 for 80 percent"],
+        ),
+        (
+            ("suites", "adding", "training"),
+            "from_logits",
+            True,
+            ["adding-20-simple-rnn", "from_logits", "takes no logits", "leave it out"],
+        ),
+        (
+            ("suites", "imdb", "training"),
+            "learning_rate",
+            math.inf,
+            ["training.learning_rate", "finite", "given: inf"],
+        ),
+        ((), "margin", math.nan, ["margin", "finite", "given: nan"]),
     ],
 )
 def test_a_fault_is_named_with_its_place_and_what_is_accepted(
@@ -135,8 +185,12 @@ def test_layers_that_change_places_without_changing_numbers_are_refused(
 
 def test_a_text_view_needs_an_embedding(params_content: dict[str, Any]) -> None:
     params_content["experiments"]["mnist-gru"]["view"] = "imdb-20k-200"
-    with pytest.raises(RnnbenchError, match="needs an embedding as the first layer of its model"):
+    with pytest.raises(RnnbenchError, match="token ids, which need one embedding, as the first"):
         parse_params(params_content, "params.yaml")
+
+
+def test_an_accuracy_of_one_may_be_a_target(changed: Callable[..., Params]) -> None:
+    assert changed("suites", "imdb", "target", value=1.0).suites["imdb"].target is not None
 
 
 def test_a_suite_without_experiments_is_refused(params_content: dict[str, Any]) -> None:
@@ -172,6 +226,33 @@ def test_what_is_not_yaml_says_so(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("views: [1\nsuites: {")
     with pytest.raises(RnnbenchError, match="not valid YAML"):
+        load_params(path)
+
+
+BILLION_LAUGHS = b"a: &a [ha, ha]\n" + b"".join(
+    b"%c: &%c [%s]\n" % (letter, letter, b", ".join([b"*%c" % (letter - 1)] * 9))
+    for letter in range(ord("b"), ord("z"))
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (BILLION_LAUGHS, r"params\.yaml, line 2: the alias \*a is not accepted, .* has a name"),
+        (b"a: &a {x: 1}\nb: {<<: *a, y: 2}\n", r"line 2: the alias \*a is not accepted"),
+        (b"[" * 100_000, "line 1: more than 50 levels within each other are not accepted"),
+        (b"a: !!python/object/apply:os.system [exit]", "is not valid YAML.*python/object"),
+        (b"a: 1\na: 2\n", 'duplicate key "a"'),
+        (b"a: \xff", "is not valid YAML in UTF-8"),
+    ],
+    ids=["billion laughs", "merge key", "deep", "object", "twice", "not UTF-8"],
+)
+def test_a_hostile_or_ambiguous_file_is_refused_in_words(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(RnnbenchError, match=words):
         load_params(path)
 
 

@@ -38,6 +38,7 @@ class Server:
         place = ["--host", "127.0.0.1", "--port", str(self._port)]
         self._command = [sys.executable, "-m", "mlflow", *command, *place]
         self._log = log
+        self.folder = log.parent
         self._health = health
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -51,7 +52,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # its workers are killed with it
                 env=environment,
-                cwd=self._log.parent,
+                cwd=self.folder,
             )
         until = time.monotonic() + SECONDS_TO_START
         while not self._answers():

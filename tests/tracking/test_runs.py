@@ -1,6 +1,9 @@
 """Runs in a real MLflow store: complete, found again, and never in training's way."""
 
+import math
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from mlflow import MlflowClient
 from rnnbench.models.saved import load_model
 from rnnbench.tracking.identity import web_address
 from rnnbench.tracking.metrics import flatten
-from rnnbench.tracking.runs import Tracker
+from rnnbench.tracking.runs import TRAINED_TAG, Tracker
 from tests.tracking.runs_to_log import EXAMPLE, log_everything, runs_of
 
 
@@ -162,6 +165,64 @@ def test_a_server_that_does_not_answer_costs_one_warning_and_no_training(
         tracker.log_training(run)
     assert tracker.failed
     assert capsys.readouterr().out.count("warning: tracking is off") == 1
+
+
+def test_metrics_that_are_not_finite_cost_no_run_and_are_not_drawn(
+    store: MlflowClient, record: dict[str, Any], run: Path
+) -> None:
+    record["diverged"] = "the training loss is not finite in epoch 2"
+    (run / "history.csv").write_text("epoch,loss,validation_loss\n1,0.7,inf\n2,,0.6\n")
+    (run / "system_metrics.csv").write_text("seconds,gpu_0_power_usage_watts\n0.5,\n2.9,80.0\n")
+    tracker = Tracker(record)
+    with tracker.running():
+        tracker.log_epoch(1, {"loss": 0.7, "validation_loss": math.inf})
+        tracker.log_epoch(2, {"loss": math.nan, "validation_loss": 0.6})
+        tracker.log_training(run)
+    assert not tracker.failed
+    _, child = runs_of(store)
+    assert child.data.tags[TRAINED_TAG] == "true"
+    for name, steps in (("train/loss", {1, 2}), ("system/gpu_0_power_usage_watts", {1})):
+        assert {one.step for one in store.get_metric_history(child.info.run_id, name)} == steps
+
+
+def test_a_run_without_samples_of_the_machine_is_logged(
+    store: MlflowClient, record: dict[str, Any], run: Path
+) -> None:
+    (run / "system_metrics.csv").write_text("\n")
+    log_everything(record, run)
+    assert runs_of(store)[1].data.tags[TRAINED_TAG] == "true"
+
+
+LOG_A_RUN = """
+import sys
+from pathlib import Path
+from tests.tracking.runs_to_log import log_everything, make_record, write_run
+record = make_record()
+log_everything(record, write_run(Path("run").resolve(), record))
+"""
+
+
+def test_no_credential_of_remote_or_environment_is_recorded_anywhere(
+    store: MlflowClient, tmp_path: Path, root: Path
+) -> None:
+    (tmp_path / "train.py").write_text(LOG_A_RUN)
+    git = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.org")
+    origin = "https://user:geheim@forge.example/team/bench.git?private_token=geheim"
+    for command in (["init", "-q"], ["remote", "add", "origin", origin], ["add", "train.py"]):
+        subprocess.run([*git, *command], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
+    secrets = ("MLFLOW_TRACKING_PASSWORD", "AWS_SECRET_ACCESS_KEY", "PIP_INDEX_URL")
+    environment = os.environ | dict.fromkeys(secrets, "https://user:geheim@registry.example/simple")
+    environment |= {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
+    command = [sys.executable, "train.py"]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert "geheim" not in answer.stdout + answer.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and ".git" not in path.parts]
+    assert {"mlflow.db", "run.json", "MLmodel"} <= {path.name for path in files}
+    assert [path for path in files if b"geheim" in path.read_bytes()] == []
+    (model,) = store.search_logged_models(["1"])
+    assert model.tags["mlflow.source.git.repoURL"] == "https://forge.example/team/bench"
 
 
 def test_nested_parameters_become_one_level() -> None:

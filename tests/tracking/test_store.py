@@ -1,11 +1,13 @@
 """Where runs go, and what made them."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from rnnbench.tracking.identity import dvc_stage, made_from
+from rnnbench.tracking.runs import connect
 from rnnbench.tracking.store import artifact_location, default_uri, repository_root, tracking_uri
 
 
@@ -44,6 +46,46 @@ def test_a_named_server_is_respected_and_keeps_artifacts_itself(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert tracking_uri() == "http://127.0.0.1:5000"
     assert artifact_location() is None
+
+
+@pytest.mark.parametrize(
+    ("named", "store", "artifacts"),
+    [
+        ("sqlite:///mlflow.db", "sqlite:///{root}/mlflow.db", "{root}/mlartifacts"),
+        (" sqlite:///runs/my.db\n", "sqlite:///{root}/runs/my.db", "{root}/runs/mlartifacts"),
+        ("sqlite:////srv/a/mlflow.db", "sqlite:////srv/a/mlflow.db", "/srv/a/mlartifacts"),
+        ("postgresql://me@db/mlflow", "postgresql://me@db/mlflow", "{root}/mlartifacts"),
+        ("", "sqlite:///{root}/mlflow.db", "{root}/mlartifacts"),
+        ("databricks", "databricks", None),
+    ],
+)
+def test_a_database_is_the_same_from_every_folder_and_has_its_artifacts_beside_it(
+    named: str,
+    store: str,
+    artifacts: str | None,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", named)
+    (repository / "src").mkdir()
+    for folder in (repository, repository / "src"):
+        monkeypatch.chdir(folder)
+        assert tracking_uri() == store.format(root=repository)
+        expected = artifacts and Path(artifacts.format(root=repository)).as_uri()
+        assert artifact_location() == expected
+
+
+def test_user_and_password_of_a_server_reach_mlflow_apart_from_its_address(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")  # so that they are as before after the test
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:ge%40heim@bench.example:5000/x")
+    connect()
+    assert tracking_uri() == os.environ["MLFLOW_TRACKING_URI"] == "https://bench.example:5000/x"
+    given = [os.environ[f"MLFLOW_TRACKING_{part}"] for part in ("USERNAME", "PASSWORD")]
+    assert given == ["me", "ge@heim"]
 
 
 def test_the_commit_and_whether_the_tree_was_dirty_are_known(repository: Path) -> None:

@@ -1,6 +1,7 @@
 """A server that lost everything is brought back from the files, once and equal to live logging."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -235,12 +236,83 @@ def test_a_model_without_test_metrics_is_not_registered(repository: Path) -> Non
     assert "no run of 'mnist-lstm' here" in answer.output
 
 
-def test_a_server_that_does_not_answer_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["sync", "status"])
+def test_a_server_that_does_not_answer_is_an_error_without_its_password(
+    command: str, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")  # so that they are as before after the test
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:geheim@127.0.0.1:9/?token=geheim")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    answer = CliRunner().invoke(main, ["track", "sync"])
+    answer = CliRunner().invoke(main, ["track", command])
     assert answer.exit_code == 1
-    assert answer.output.startswith("error: the tracking server http://127.0.0.1:9 does not answer")
+    assert answer.output.startswith("error: the tracking server http://127.0.0.1:9/?token=***")
+    assert "geheim" not in answer.output
+
+
+def test_an_experiment_that_was_deleted_in_the_ui_is_restored_and_makes_nothing_twice(
+    repository: Path,
+) -> None:
+    live, client = content(), MlflowClient(tracking_uri())
+    experiment = client.get_experiment_by_name("digit-rows")
+    assert experiment
+    client.delete_experiment(experiment.experiment_id)
+    answer = CliRunner().invoke(main, ["track", "sync"])
+    assert "the MLflow experiment 'digit-rows' had been deleted: it and its runs" in answer.output
+    assert content() == live
+    assert make_missing(repository).missing == []
+
+
+def test_a_parent_run_that_was_deleted_is_made_again_with_its_runs_below_it(
+    repository: Path,
+) -> None:
+    (former,) = (run for run in runs_of().values() if EXPERIMENT_TAG in run.data.tags)
+    MlflowClient(tracking_uri()).delete_run(former.info.run_id)
+    assert len(make_missing(repository).missing) == len(SEEDS)
+    (parent,) = (run for run in runs_of().values() if EXPERIMENT_TAG in run.data.tags)
+    assert (parent.data.params, parent.data.metrics) == (former.data.params, former.data.metrics)
+    children = [run for run in runs_of().values() if RUN_TAG in run.data.tags]
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    assert make_missing(repository).missing == []
+
+
+def test_of_a_shared_server_sync_reads_none_of_the_runs_of_others(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(tracking_uri())
+    experiment = client.get_experiment_by_name("digit-rows")
+    assert experiment
+    for identifier in (client.create_experiment("of others"), experiment.experiment_id):
+        client.create_run(identifier, run_name="of others", tags={RUN_TAG: "of others"})
+    search = MlflowClient.search_runs
+    read: list[str | None] = []
+
+    def note(self: MlflowClient, *arguments: Any, **options: Any) -> Any:
+        page = search(self, *arguments, **options)
+        read.extend(run.info.run_name for run in page)
+        return page
+
+    monkeypatch.setattr(MlflowClient, "search_runs", note)
+    assert make_missing(repository).missing == []
+    assert sorted(map(str, read)) == [NAME, f"{NAME} seed 1", f"{NAME} seed 2"]
+    answer = CliRunner().invoke(main, ["track", "status"])
+    assert answer.output.splitlines()[-1] == "2 runs in both, 0 to sync, 2 on the server alone"
+
+
+def test_a_repository_that_was_moved_finds_its_artifacts_and_writes_no_others_elsewhere(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = tmp_path / "moved #1, 100%"
+    shutil.copytree(repository, moved)
+    monkeypatch.chdir(moved)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # where MLflow noted the former place
+    assert make_missing(moved).missing == []
+    client = MlflowClient(tracking_uri())
+    experiment = client.get_experiment_by_name("digit-rows")
+    assert experiment and experiment.artifact_location == (moved / "mlartifacts").as_uri()
+    for run in runs_of().values():
+        assert run.info.artifact_uri.startswith(experiment.artifact_location)
+        for output in run.outputs.model_outputs if run.outputs else []:
+            downloaded = mlflow.artifacts.download_artifacts(f"models:/{output.model_id}")
+            assert Path(downloaded).is_relative_to(moved)

@@ -31,6 +31,11 @@ class RecordedNvml:
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
         return index
 
+    def nvmlDeviceGetHandleByUUID(self, identifier: str) -> str:  # noqa: N802
+        if not identifier.startswith(("GPU-", "MIG-")):
+            raise self.NVMLError("Invalid Argument")
+        return identifier
+
     def nvmlDeviceGetMemoryInfo(self, _: int) -> SimpleNamespace:  # noqa: N802
         return SimpleNamespace(total=80 * 2**30, free=self.free_memory)
 

@@ -67,6 +67,54 @@ def test_another_process_on_the_gpu_makes_times_timing_warnings() -> None:
     assert monitor.timing_warnings() == ["processes of others on the GPU: 2"]
 
 
+def not_supported(*_: object) -> None:
+    raise RecordedNvml.NVMLError("Not Supported")
+
+
+QUESTIONS = {
+    "nvmlDeviceGetTotalEnergyConsumption": {"gpu_energy_joules", "gpu_idle_watts"},
+    "nvmlDeviceGetUtilizationRates": {"gpu_utilisation_percent"},
+    "nvmlDeviceGetClockInfo": {"gpu_clock_megahertz"},
+    "nvmlDeviceGetComputeRunningProcesses": set(),
+    "nvmlDeviceGetName": {"gpu_name"},
+    "nvmlSystemGetDriverVersion": {"gpu_driver"},
+}
+
+
+@pytest.mark.parametrize("refused", [*([name] for name in QUESTIONS), list(QUESTIONS)], ids=str)
+def test_what_a_part_of_a_gpu_does_not_answer_is_left_out(
+    refused: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvml = RecordedNvml()
+    for name in refused:
+        monkeypatch.setattr(nvml, name, not_supported)
+    with GpuMonitor(nvml) as monitor:
+        time.sleep(0.05)
+    absent = set().union(*(QUESTIONS[name] for name in refused))
+    assert set(monitor.summary()) == set().union(*QUESTIONS.values()) - absent
+    assert monitor.timing_warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("visible", "handle"),
+    [("", 0), ("0", 0), ("3,1", 3), (" 2 , 0", 2), ("MIG-42/7/0,GPU-1", "MIG-42/7/0")],
+)
+def test_the_gpu_that_is_watched_is_the_first_one_that_is_visible(
+    visible: str, handle: int | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpu.visible_gpu(RecordedNvml()) == handle
+
+
+def test_a_gpu_that_the_library_does_not_know_is_not_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpu, "nvml_if_any", RecordedNvml)
+    assert gpu.monitor_if_any() is not None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "NoDevFiles")
+    assert gpu.monitor_if_any() is None
+
+
 def test_a_gpu_that_counts_no_energy_says_none() -> None:
     nvml = RecordedNvml("NVIDIA K80")
 

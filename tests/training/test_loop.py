@@ -143,3 +143,22 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_is_said(
     assert trained.diverged is not None
     assert "not finite in epoch 1; lower the learning rate" in trained.diverged
     assert len(trained.history) == 1
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_a_last_step_that_breaks_the_model_is_said(
+    validation: bool, changed: Callable[..., Params]
+) -> None:
+    """The loss of a step is that before its update: of the only one it is finite."""
+    diverging = changed(
+        "experiments",
+        EXPERIMENT,
+        epochs=1,
+        batch_size=1000,
+        learning_rate=1e38 if validation else 1e39,
+        learning_rate_decay=0.0,
+    )
+    trained = train(diverging, 1, validation=validation)
+    assert np.isfinite(trained.history[-1]["loss"])
+    said = "the validation loss is not" if validation else "a weight is not finite after epoch 1;"
+    assert trained.diverged is not None and said in trained.diverged

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.layout import LITERATURE_FILE
-from rnnbench.params import Fraction, Name, Params, Section, read_yaml, validate
+from rnnbench.params import Name, Params, Section, Share, read_yaml, validate
 from rnnbench.registry import choices
 
 STEP_TIME = "step_time"
@@ -25,23 +25,23 @@ BESIDE_OURS = {
 }
 
 
-class EpochValue(Section):
-    """A number of one epoch of training."""
+class EpochAccuracy(Section):
+    """The accuracy of one epoch of training."""
 
     epoch: PositiveInt
-    value: PositiveFloat
+    value: Share
 
 
 class Reported(Section):
     """The numbers that are printed for an experiment; each may be absent."""
 
-    accuracy: Fraction | None = None
-    summary_accuracy: Fraction | None = None
-    loss: PositiveFloat | None = None
-    training_loss: PositiveFloat | None = None
-    training_accuracy: EpochValue | None = None
-    validation_loss: PositiveFloat | None = None
-    validation_accuracy: Fraction | None = None
+    accuracy: Share | None = None
+    summary_accuracy: Share | None = None
+    loss: NonNegativeFloat | None = None
+    training_loss: NonNegativeFloat | None = None
+    training_accuracy: EpochAccuracy | None = None
+    validation_loss: NonNegativeFloat | None = None
+    validation_accuracy: Share | None = None
     layer_parameters: dict[str, PositiveInt] = Field(default={})
     total_parameters: PositiveInt | None = None
     step_milliseconds: str | None = None

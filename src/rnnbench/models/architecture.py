@@ -36,8 +36,17 @@ def returning_sequences(layers: Mapping[str, Layer], manifest: Manifest) -> set[
     return names
 
 
-def require_layers_fit_inputs(layers: Mapping[str, Layer], manifest: Manifest) -> None:
+def require_layers_fit_inputs(layers: Mapping[str, Layer], view: str, reads_ids: bool) -> None:
     """Refuse a model without a recurrent layer, or with an embedding in the wrong place.
+
+    Parameters
+    ----------
+    layers : mapping of Layer
+        From input to output.
+    view : str
+        What to call the view in an error.
+    reads_ids : bool
+        Whether its inputs are token ids.
 
     Raises
     ------
@@ -49,13 +58,13 @@ def require_layers_fit_inputs(layers: Mapping[str, Layer], manifest: Manifest) -
         known = ", ".join(sorted(name for name, variant in VARIANTS.items() if variant.recurrent))
         raise RnnbenchError(f"the model has no recurrent layer; add one of these: {known}")
     embeddings = [name for name, layer in layers.items() if VARIANTS[layer.type].takes_ids]
-    if manifest.vocabulary_size is None and embeddings:
+    if embeddings and not reads_ids:
         raise RnnbenchError(
             f"{embeddings[0]} is an embedding, which takes token ids; the inputs of view"
-            f" {manifest.view!r} are numbers: remove {embeddings[0]}"
+            f" {view!r} are numbers: remove {embeddings[0]}"
         )
-    if manifest.vocabulary_size is not None and embeddings != [next(iter(layers))]:
+    if reads_ids and embeddings != [next(iter(layers))]:
         raise RnnbenchError(
-            f"the inputs of view {manifest.view!r} are token ids, which need one embedding, as the"
+            f"the inputs of view {view!r} are token ids, which need one embedding, as the"
             f" first layer; the model has {', '.join(embeddings) or 'none'}"
         )

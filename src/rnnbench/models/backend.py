@@ -7,22 +7,38 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rnnbench.errors import RnnbenchError
+
+KERAS_HOME = "KERAS_HOME"  # the variable that names the folder of Keras's configuration file
+SHORTENING = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")  # for debugging, says Keras
+
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Hold back what native code writes to standard error; show it if the block fails.
+    """Import Keras alike on every machine, and hold back its chatter; show it if the block fails.
+
+    Keras's configuration file is not read: it may name another back end, number type or order of
+    channels. The back end is TensorFlow, unless `KERAS_BACKEND` names another one.
 
     TensorFlow writes some lines before any setting for its log level is read, in every process.
     Later ones are held to what ends the program: its graph optimizer calls it an error when it
     leaves a step alone, as it does with every relu in a loop.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    for name in SHORTENING:
+        if name in os.environ:
+            raise RnnbenchError(
+                f"{name} is set, with which Keras would cut every training short: unset it; epochs"
+                " and numbers of examples are those of params.yaml"
+            )
     sys.stderr.flush()
     original = os.dup(2)
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)
         try:
-            yield
+            with _without_configuration_file():
+                yield
         except BaseException:
             held_back.seek(0)
             os.write(original, held_back.read())
@@ -30,6 +46,19 @@ def quiet_import() -> Iterator[None]:
         finally:
             os.dup2(original, 2)
             os.close(original)
+
+
+@contextmanager
+def _without_configuration_file() -> Iterator[None]:
+    home = os.environ.get(KERAS_HOME)
+    with tempfile.TemporaryDirectory(prefix="rnnbench-") as empty:
+        os.environ[KERAS_HOME] = empty
+        try:
+            yield
+        finally:
+            del os.environ[KERAS_HOME]
+            if home is not None:
+                os.environ[KERAS_HOME] = home
 
 
 def import_keras() -> None:

@@ -37,7 +37,7 @@ def build_model(layers: Mapping[str, Layer], training: Training, manifest: Manif
     RnnbenchError
         If the layers do not fit each other, the inputs or the task.
     """
-    require_layers_fit_inputs(layers, manifest)
+    require_layers_fit_inputs(layers, manifest.view, manifest.vocabulary_size is not None)
     dtype = "float32" if manifest.vocabulary_size is None else "int32"
     built = _build_layers(layers, training, manifest)
     try:
@@ -45,10 +45,9 @@ def build_model(layers: Mapping[str, Layer], training: Training, manifest: Manif
     except ValueError as error:
         raise RnnbenchError(f"the layers do not fit each other: {error}") from error
     head = HEADS[manifest.task]
-    activation = getattr(built[-1], "activation", keras.activations.linear)
     head.require_fits(
         model.output_shape[1:],
-        keras.activations.serialize(activation),
+        keras.activations.serialize(_activation(built[-1])),
         manifest,
         training.from_logits,
     )
@@ -80,6 +79,14 @@ def _build_layers(
         with computing_in("float32" if name == last else training.precision):
             built.append(build_layer(layer, name=f"{name}_{layer.type}", **decided))
     return built
+
+
+def _activation(layer: keras.Layer) -> Any:
+    """Return the activation of a layer's outputs: that of the layer it wraps, linear by default."""
+    for wrapped in ("layer", "forward_layer"):
+        if hasattr(layer, wrapped):
+            return _activation(getattr(layer, wrapped))
+    return getattr(layer, "activation", keras.activations.linear)
 
 
 @contextmanager

@@ -30,6 +30,8 @@ class Head(ABC):
         Of the task, in manifests.
     targets_each_step : bool
         Whether recurrent layers must return every step up to the output.
+    takes_logits : bool, default True
+        Whether the loss can take logits instead of probabilities.
     last_activation : str or None, default None
         What the model's own last layer needs, unless the loss takes logits; None where the task
         adds the last layer.
@@ -37,6 +39,7 @@ class Head(ABC):
 
     name: str
     targets_each_step: bool
+    takes_logits: bool = True
     last_activation: str | None = None
 
     @abstractmethod
@@ -151,6 +154,7 @@ class Regression(Head):
 
     name = "regression"
     targets_each_step = False
+    takes_logits = False
 
     def output_layers(self, manifest: Manifest, from_logits: bool) -> list[Output]:
         """Return a linear layer."""

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.params.schema import (
@@ -42,6 +43,7 @@ from rnnbench.params.schema import (
 from rnnbench.registry import Registry, choices
 
 PARAMS_FILE = Path("params.yaml")
+DEEPEST = 50  # levels of mappings and lists
 
 Part = TypeVar("Part", bound=Section)
 
@@ -103,6 +105,7 @@ class Params(Section):
         for experiment in self.experiments.values():
             view = self.views[experiment.view]
             _require_layers_fit_view(experiment, view)
+            _require_logits_are_taken(experiment, view)
             _require_target_is_measured(experiment, view, self.suites[experiment.suite].target)
         return self
 
@@ -145,14 +148,27 @@ def _require_known(where: str, name: str, known: Iterable[str]) -> None:
 
 
 def _require_layers_fit_view(experiment: Experiment, view: View) -> None:
-    first = experiment.layers["layer_1"]
-    reads_words = "vocabulary_size" in type(view).model_fields
-    if (first.type == "embedding") != reads_words:
-        wanted = "an embedding" if reads_words else "no embedding"
+    from rnnbench.models.architecture import require_layers_fit_inputs
+
+    reads_ids = "vocabulary_size" in type(view).model_fields
+    try:
+        require_layers_fit_inputs(experiment.layers, experiment.view, reads_ids)
+    except RnnbenchError as error:
         raise ValueError(
-            f"experiments.{experiment.name}: view {experiment.view!r} of {view.dataset} needs"
-            f" {wanted} as the first layer of its model; {experiment.model!r} begins with"
-            f" {first.type}"
+            f"experiments.{experiment.name}, model {experiment.model!r}: {error}"
+        ) from error
+
+
+def _require_logits_are_taken(experiment: Experiment, view: View) -> None:
+    from rnnbench.data.dataset import DATASETS
+    from rnnbench.models.heads import HEADS
+
+    task = DATASETS[view.dataset].task
+    if experiment.training.from_logits and not HEADS[task].takes_logits:
+        raise ValueError(
+            f"experiments.{experiment.name}: from_logits is true, and the loss of view"
+            f" {experiment.view!r} ({task}) takes no logits; leave it out, or give the experiment"
+            " from_logits: false"
         )
 
 
@@ -206,14 +222,34 @@ def read_yaml(path: Path) -> Any:
     Raises
     ------
     RnnbenchError
-        If the file is missing or is not YAML.
+        If the file is missing, is not YAML, has an alias or too many levels. Aliases of aliases
+        can make a few lines stand for more than any memory holds.
     """
     if not path.exists():
         raise RnnbenchError(f"{path} does not exist; run the command in the project's root folder")
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise RnnbenchError(f"{path} is not valid YAML: {error}") from error
+        text = path.read_text(encoding="utf-8")
+        _require_plain(path, text)
+        return YAML(typ="safe").load(text)
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise RnnbenchError(f"{path} is not valid YAML in UTF-8: {error}") from error
+
+
+def _require_plain(path: Path, text: str) -> None:
+    depth = 0
+    for event in YAML(typ="safe").parse(text):
+        if isinstance(event, AliasEvent):
+            raise RnnbenchError(
+                f"{path}, line {event.start_mark.line + 1}: the alias *{event.anchor} is not"
+                " accepted, as DVC writes out what it stands for when it changes a value; what"
+                " several entries share has a name in models, views or suites"
+            )
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            raise RnnbenchError(
+                f"{path}, line {event.start_mark.line + 1}: more than {DEEPEST} levels within each"
+                " other are not accepted"
+            )
 
 
 def parse_params(content: Any, source: str) -> Params:

@@ -23,6 +23,7 @@ from pydantic import (
 from rnnbench.registry import choices
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -30,7 +31,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 class Section(BaseModel):
     """A part of the file: unknown keys are errors, values are not coerced or changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @classmethod
     def accepted_keys(cls) -> list[str]:
@@ -52,6 +53,16 @@ class Layer(Section):
     """A layer or a cell of a model; an option that is absent is Keras's default."""
 
     type: str
+
+    @model_validator(mode="after")
+    def _softmax_has_something_to_share(self) -> "Layer":
+        for size in ("units", "filters"):
+            if getattr(self, size, None) == 1 and getattr(self, "activation", None) == "softmax":
+                raise ValueError(
+                    f"activation is softmax and {size} is 1: a softmax over one output is always 1"
+                    " and learns nothing; choose another activation, such as sigmoid"
+                )
+        return self
 
 
 class View(Section):
@@ -184,6 +195,15 @@ class Target(Section):
 
     metric: Literal["validation_accuracy", "validation_loss"]
     value: PositiveFloat
+
+    @model_validator(mode="after")
+    def _accuracy_is_a_share(self) -> "Target":
+        if self.metric == "validation_accuracy" and self.value > 1:
+            raise ValueError(
+                f"value is {self.value:g}, and an accuracy is at most 1: write a share, such as"
+                " 0.8 for 80 percent"
+            )
+        return self
 
     def is_reached_by(self, value: float) -> bool:
         """Whether a value of the metric is as good as the target."""

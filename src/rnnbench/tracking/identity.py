@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import rnnbench
+from rnnbench.credentials import without_credentials
 from rnnbench.files import file_digest, text_digest
 from rnnbench.layout import COMPARISONS_FOLDER, REPORT_FOLDER, RESULTS_FOLDER
 
@@ -59,14 +60,14 @@ def repository_url() -> str | None:
 
 
 def web_address(remote: str) -> str | None:
-    """Return where a git remote is browsed: None of a folder; without user name and password.
+    """Return where a git remote is browsed: None of a folder; without any credential.
 
     >>> web_address("git@forge.example:team/bench.git")
     'https://forge.example/team/bench'
     """
-    found = re.fullmatch(
-        r"(?:https?://(?:[^/@]*@)?|ssh://(?:[^/@]*@)?|[^/@]+@)([^/:]+)(?::\d+)?[:/](.+?)(?:\.git)?/?",
-        remote,
+    found = re.match(
+        r"(?:(?:https?|ssh)://(?:[^/@]*@)?|[^/@]+@)([^/:]+)(?::\d+)?[:/]([^?#]+?)(?:\.git)?/?(?:[?#]|$)",
+        without_credentials(remote),
     )
     return f"https://{found[1]}/{found[2]}" if found else None
 

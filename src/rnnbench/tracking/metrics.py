@@ -83,11 +83,15 @@ def _of_timing(timing: Mapping[str, Any]) -> "Iterator[Metric]":
 def _of_system(path: Path, begun: int) -> "Iterator[Metric]":
     if not path.exists():  # of a revision before there was one
         return
-    samples = pd.read_csv(path, **EXACTLY)
+    try:
+        samples = pd.read_csv(path, **EXACTLY)
+    except pd.errors.EmptyDataError:  # no sample was taken
+        return
     moments = begun + (1000 * samples["seconds"]).astype(int)
     for name in samples.columns.drop("seconds"):
         for step, (moment, value) in enumerate(zip(moments, samples[name], strict=True)):
-            yield _metric(f"system/{name}", value, moment, step)
+            if math.isfinite(value):  # a sample that a device did not give
+                yield _metric(f"system/{name}", value, moment, step)
 
 
 def _name(column: str) -> str:

@@ -14,10 +14,12 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from rnnbench.credentials import without_credentials
 from rnnbench.data.dataset import DATASETS
 from rnnbench.files import read_json
 from rnnbench.layout import RECORD_FILE, TIMING_FILE
 from rnnbench.tracking.description import describe_experiment, describe_run
+from rnnbench.tracking.identity import repository_url
 from rnnbench.tracking.metrics import (
     flatten,
     metrics_of_epoch,
@@ -26,7 +28,12 @@ from rnnbench.tracking.metrics import (
     metrics_of_training,
     milliseconds,
 )
-from rnnbench.tracking.store import artifact_location, tracking_uri
+from rnnbench.tracking.store import (
+    artifact_location,
+    follow_moved_artifacts,
+    pass_on_credentials,
+    tracking_uri,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,6 +43,7 @@ RUN_TAG = "rnnbench.run_id"
 EXPERIMENT_TAG = "rnnbench.experiment_id"
 TRAINED_TAG = "rnnbench.training_logged"
 PARENT_TAG = "mlflow.parentRunId"
+REPOSITORY_TAG = "mlflow.source.git.repoURL"
 DESCRIPTION_TAG = "mlflow.note.content"
 MOST_METRICS_AT_ONCE = 1000
 TAGS_OF_RECORD = (
@@ -79,14 +87,19 @@ def _forgiving(
             method(self, *args, **kwargs)
         except Exception as error:  # whatever a server, a database or a disk comes up with
             self.failed = True
-            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
             print(
-                f"warning: tracking is off for this run: {first_line}; `rnnbench track sync`"
-                " makes up for it later",
+                f"warning: tracking is off for this run: {_first_line(error)}; `rnnbench track"
+                " sync` makes up for it later",
                 flush=True,
             )
 
     return guarded
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error's message, which may quote the server's address."""
+    lines = without_credentials(str(error)).splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def connect(root: Path | None = None) -> "MlflowClient":
@@ -97,27 +110,58 @@ def connect(root: Path | None = None) -> "MlflowClient":
 
     for name in TALKATIVE_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(tracking_uri(root))
+    pass_on_credentials()
+    uri = tracking_uri(root)
+    follow_moved_artifacts(uri)
+    mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient()
 
 
 def find_or_create_experiment(client: "MlflowClient", name: str, root: Path | None = None) -> str:
-    """Return the identifier of the MLflow experiment of a suite."""
+    """Return the identifier of the MLflow experiment of a suite.
+
+    One that was deleted is restored, as MLflow refuses runs in it and another of its name.
+    """
+    from mlflow import MlflowException
+
     found = client.get_experiment_by_name(name)
-    if found:
-        return str(found.experiment_id)
-    return str(client.create_experiment(name, artifact_location(root), tags=KIND_OF_EXPERIMENT))
+    if found is None:
+        location = artifact_location(root)
+        try:
+            return str(client.create_experiment(name, location, tags=KIND_OF_EXPERIMENT))
+        except MlflowException:
+            found = client.get_experiment_by_name(name)
+            if found is None:  # otherwise another process has made it meanwhile
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+        print(
+            f"the MLflow experiment {name!r} had been deleted: it and its runs are restored;"
+            " `mlflow gc` removes what is deleted for good",
+            flush=True,
+        )
+    return str(found.experiment_id)
 
 
 def find_run(client: "MlflowClient", suite: str, tag: str, value: str) -> "Run | None":
     """Return the run of a suite that carries a tag, if the server has it."""
+    return next(find_runs(client, suite, f"tags.`{tag}` = '{value}'"), None)
+
+
+def find_runs(client: "MlflowClient", suite: str, condition: str) -> "Iterator[Run]":
+    """Yield the runs of a suite for which a filter of MLflow's search holds."""
     experiment = client.get_experiment_by_name(suite)
-    if experiment is None:
-        return None
-    found = client.search_runs(
-        [experiment.experiment_id], f"tags.`{tag}` = '{value}'", max_results=1
-    )
-    return found[0] if found else None
+    if experiment and experiment.lifecycle_stage != "deleted":
+        yield from search_runs(client, [experiment.experiment_id], condition)
+
+
+def search_runs(client: "MlflowClient", experiments: list[str], condition: str) -> "Iterator[Run]":
+    """Yield the runs of MLflow experiments for which a filter holds, page by page."""
+    token: str | None = None
+    while token != "":
+        page = client.search_runs(experiments, condition, page_token=token)
+        yield from page
+        token = page.token or ""
 
 
 def create_experiments(suites: Iterable[str], root: Path) -> None:
@@ -127,7 +171,7 @@ def create_experiments(suites: Iterable[str], root: Path) -> None:
         for suite in suites:
             find_or_create_experiment(client, suite, root)
     except Exception as error:  # tracking stops nothing; each run says so itself
-        print(f"warning: the tracking server does not answer: {error}", flush=True)
+        print(f"warning: the tracking server does not answer: {_first_line(error)}", flush=True)
 
 
 class Tracker:
@@ -242,18 +286,21 @@ class Tracker:
     @property
     def _run_id(self) -> str:
         if self._run is None:
-            self._run = self._find(RUN_TAG, self.record["run_id"]) or self._create()
+            found = self._find(RUN_TAG, self.record["run_id"])
+            self._run = str(found.info.run_id) if found else self._create()
+            if found and found.data.tags.get(PARENT_TAG) != (parent := self._parent_id()):
+                self._client.set_tag(self._run, PARENT_TAG, parent)  # the former one was deleted
         return self._run
 
-    def _find(self, tag: str, value: str) -> str | None:
-        found = find_run(self._client, self.record["suite"], tag, value)
-        return str(found.info.run_id) if found else None
+    def _find(self, tag: str, value: str) -> "Run | None":
+        _ = self._mlflow_experiment  # restored, if it was deleted with its runs
+        return find_run(self._client, self.record["suite"], tag, value)
 
     def _parent_id(self) -> str:
         identifier = self.record["experiment_id"]
         found = self._find(EXPERIMENT_TAG, identifier)
         if found:
-            return found
+            return str(found.info.run_id)
         tags = {name: value for name, value in self._tags().items() if name != "seed"}
         run = self._client.create_run(
             self._mlflow_experiment,
@@ -333,8 +380,10 @@ class Tracker:
         )
 
     def _describe_model(self, model_id: str) -> None:
-        described = describe_run(self.record, self._page(self._run_id))
-        self._client.set_logged_model_tags(model_id, {DESCRIPTION_TAG: described})
+        tags = {DESCRIPTION_TAG: describe_run(self.record, self._page(self._run_id))}
+        if address := repository_url():
+            tags[REPOSITORY_TAG] = address  # MLflow's own value may end with a token
+        self._client.set_logged_model_tags(model_id, tags)
 
     def _log_test_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Log metrics to a run and, of one seed, to the page of its model."""

@@ -1,11 +1,22 @@
 """Where runs are tracked: a server that is named, or SQLite in the repository root."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
+HTTP = ("http", "https")
+# Where MLflow's database has addresses of artifacts.
+ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
 _TEMPORARY_COPIES = (".dvc", "tmp", "exps")
 
 
@@ -30,8 +41,22 @@ def repository_root(start: Path | None = None) -> Path:
 
 
 def tracking_uri(root: Path | None = None) -> str:
-    """Return the tracking server: `MLFLOW_TRACKING_URI`, or the default store's URI."""
-    return os.environ.get(TRACKING_VARIABLE) or default_uri(root or repository_root())
+    """Return the tracking server: the one that `MLFLOW_TRACKING_URI` names, or the default store.
+
+    The file of a SQLite store is relative to the repository's root, wherever a command is run.
+    User and password of a server are not part of what is returned: `pass_on_credentials` hands
+    them to MLflow.
+    """
+    root = (root or repository_root()).resolve()
+    named = os.environ.get(TRACKING_VARIABLE, "").strip()
+    if not named:
+        return default_uri(root)
+    scheme, _, rest = named.partition(":")
+    if scheme in HTTP:
+        return _split_credentials(named)[0]
+    if _is_sqlite(scheme) and rest.startswith("///") and rest != "///:memory:":
+        return f"{scheme}:///{root / rest[3:]}"
+    return named
 
 
 def default_uri(root: Path) -> str:
@@ -39,10 +64,78 @@ def default_uri(root: Path) -> str:
     return f"sqlite:///{root.resolve() / DATABASE}"
 
 
+def pass_on_credentials() -> None:
+    """Hand user and password of the server's address to MLflow apart from it.
+
+    MLflow prints the address that it is given.
+    """
+    _, user, password = _split_credentials(os.environ.get(TRACKING_VARIABLE, "").strip())
+    if user:
+        os.environ.setdefault("MLFLOW_TRACKING_USERNAME", user)
+        os.environ.setdefault("MLFLOW_TRACKING_PASSWORD", password)
+
+
 def artifact_location(root: Path | None = None) -> str | None:
-    """Return where artifacts go: None where a named server decides."""
-    root = root or repository_root()
-    # Not whether the variable is set: MLflow sets it itself, to what it was told.
-    if tracking_uri(root) != default_uri(root):
+    """Return where new MLflow experiments keep artifacts: None where a named server decides.
+
+    Beside a file of SQLite; for another database that is used without a server, in the
+    repository's root. MLflow itself would take the working directory.
+    """
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+
+    root = (root or repository_root()).resolve()
+    uri = tracking_uri(root)
+    scheme = uri.partition(":")[0]
+    if scheme.partition("+")[0] not in DATABASE_ENGINES:
         return None
-    return (root.resolve() / ARTIFACTS).as_uri()
+    return ((database_file(uri) or root / DATABASE).parent / ARTIFACTS).as_uri()
+
+
+def database_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store; None of any other."""
+    scheme, _, rest = uri.partition(":")
+    if not _is_sqlite(scheme) or not rest.startswith("////"):
+        return None
+    return Path(rest[3:].partition("?")[0])
+
+
+def follow_moved_artifacts(uri: str) -> None:
+    """Correct the addresses of artifacts in a SQLite store that was moved or copied with them.
+
+    MLflow keeps them absolute, so those of a moved repository lead to where it was.
+    """
+    database = database_file(uri)
+    if database is None or not database.exists():
+        return
+    location = (database.parent / ARTIFACTS).as_uri()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        if not connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE name='experiments'"
+        ).fetchone():
+            return
+        moved = connection.execute(
+            "SELECT DISTINCT artifact_location FROM experiments"
+            " WHERE artifact_location LIKE ? AND artifact_location != ?",
+            [f"file:%/{ARTIFACTS}", location],
+        ).fetchall()
+        for (before,) in moved:
+            for table, column in ADDRESSES:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?)"  # noqa: S608 - our names
+                    f" WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                    [location, len(before) + 1, before, len(before) + 1, f"{before}/"],
+                )
+
+
+def _is_sqlite(scheme: str) -> bool:
+    return scheme.partition("+")[0] == "sqlite"
+
+
+def _split_credentials(address: str) -> tuple[str, str, str]:
+    """Return an address without user and password, and these two, decoded."""
+    parts = urlsplit(address)
+    if parts.scheme not in HTTP or "@" not in parts.netloc:
+        return address, "", ""
+    information, _, place = parts.netloc.rpartition("@")
+    user, _, password = information.partition(":")
+    return urlunsplit(parts._replace(netloc=place)), unquote(user), unquote(password)

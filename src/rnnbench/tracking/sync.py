@@ -6,7 +6,7 @@ clone, a lost database or a changed server, what is missing there is made from t
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +28,16 @@ from rnnbench.layout import (
     TIMING_FILE,
 )
 from rnnbench.tracking.metrics import metrics_of_times, milliseconds
-from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, TRAINED_TAG, Tracker, connect
+from rnnbench.tracking.runs import (
+    EXPERIMENT_TAG,
+    PARENT_TAG,
+    RUN_TAG,
+    TRAINED_TAG,
+    Tracker,
+    connect,
+    find_runs,
+    search_runs,
+)
 from rnnbench.tracking.store import tracking_uri
 
 DVC = (sys.executable, "-m", "dvc")
@@ -85,14 +94,11 @@ class Status:
     ----------
     missing : list of RecordedRun
         Runs that the server lacks, or has in part.
-    unknown : list of str
-        Names of runs that the server has and no file tells of.
     whole : int
         How many runs both have.
     """
 
     missing: list[RecordedRun]
-    unknown: list[str]
     whole: int
 
 
@@ -107,29 +113,34 @@ def recorded_runs(root: Path) -> list[RecordedRun]:
 
 
 def compare_with_server(root: Path) -> Status:
-    """Say which runs the current server lacks, and which it alone has.
+    """Say which of the recorded runs the current server lacks, or has in part.
 
     Raises
     ------
     RnnbenchError
         If it does not answer.
     """
-    try:
-        tagged = _runs_on_server()
-    except Exception as error:  # whatever a server, a database or a disk comes up with
-        raise RnnbenchError(
-            f"the tracking server {tracking_uri()} does not answer: {error}; MLFLOW_TRACKING_URI"
-            " names another one"
-        ) from error
     runs = recorded_runs(root)
-    missing = [run for run in runs if not _is_whole(tagged, run)]
-    known = {run.record["run_id"] for run in runs}
-    unknown = [
-        str(run.info.run_name)
-        for key, run in tagged.items()
-        if key not in known and RUN_TAG in run.data.tags
-    ]
-    return Status(missing, sorted(unknown), len(runs) - len(missing))
+    with _explained_failures():
+        logged = _logged(runs)
+    missing = [run for run in runs if not _is_whole(logged, run)]
+    return Status(missing, len(runs) - len(missing))
+
+
+def unknown_runs(root: Path) -> list[str]:
+    """Return the names of this project's runs that the server has and no file tells of.
+
+    Raises
+    ------
+    RnnbenchError
+        If it does not answer.
+    """
+    known = {run.record["run_id"] for run in recorded_runs(root)}
+    with _explained_failures():
+        client = connect()
+        experiments = [one.experiment_id for one in client.search_experiments()]
+        found = list(search_runs(client, experiments, f"tags.`{RUN_TAG}` != ''"))
+    return sorted(str(run.info.run_name) for run in found if run.data.tags[RUN_TAG] not in known)
 
 
 def sync(root: Path) -> Status:
@@ -174,20 +185,31 @@ def files_of_revision(root: Path, revision: str) -> Iterator[Path]:
             output_of(["git", "worktree", "remove", "--force", str(there)], root)
 
 
-def _runs_on_server() -> dict[str, Any]:
-    """Return the runs of all experiments and their parents by the identifier in their record."""
+@contextmanager
+def _explained_failures() -> Iterator[None]:
+    """Turn whatever a server, a database or a disk comes up with into an error that says so."""
+    try:
+        yield
+    except Exception as error:
+        raise RnnbenchError(
+            f"the tracking server {tracking_uri()} does not answer: {error}; MLFLOW_TRACKING_URI"
+            " names another one"
+        ) from error
+
+
+def _logged(runs: Iterable[RecordedRun]) -> dict[str, Any]:
+    """Return the server's runs of recorded ones, and their parents, by what identifies them.
+
+    The server chooses them: of a shared one nothing else is read.
+    """
     client = connect()
-    identifiers = [experiment.experiment_id for experiment in client.search_experiments()]
-    tagged: dict[str, Any] = {}
-    token: str | None = None
-    while token is None or token:
-        page = client.search_runs(identifiers, page_token=token)
-        for run in page:
-            key = run.data.tags.get(RUN_TAG) or run.data.tags.get(EXPERIMENT_TAG)
-            if key:
-                tagged[key] = run
-        token = page.token or ""
-    return tagged
+    logged: dict[str, Any] = {}
+    for suite, key in sorted({(one.record["suite"], one.record["experiment_id"]) for one in runs}):
+        for parent in find_runs(client, suite, f"tags.`{EXPERIMENT_TAG}` = '{key}'"):
+            logged[key] = parent
+            children = find_runs(client, suite, f"tags.`{PARENT_TAG}` = '{parent.info.run_id}'")
+            logged |= {run.data.tags.get(RUN_TAG, ""): run for run in children}
+    return logged
 
 
 def _project(run: RecordedRun) -> None:

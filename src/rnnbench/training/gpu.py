@@ -1,11 +1,15 @@
 """An NVIDIA GPU while training runs: utilisation, clock, energy, and who else uses it."""
 
 import contextlib
+import os
 import statistics
 import threading
 import time
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 SAMPLING_SECONDS = 0.2
 IDLE_SECONDS = 1.0
@@ -15,19 +19,23 @@ class GpuMonitor:
     """Sample a GPU and count its energy while a block runs.
 
     Before the block it watches the idle GPU for a second: that power is subtracted from what is
-    counted afterwards.
+    counted afterwards. What the GPU does not answer is left out: a part of one (MIG) has neither
+    utilisation nor energy of its own, and a container may not be allowed to ask.
 
     Parameters
     ----------
     nvml : module
         `pynvml`, or what answers like it.
-    index : int, default 0
-        Which GPU.
+
+    Raises
+    ------
+    nvml.NVMLError
+        If the library does not know the GPU that `visible_gpu` names.
     """
 
-    def __init__(self, nvml: ModuleType | Any, index: int = 0) -> None:
+    def __init__(self, nvml: ModuleType | Any) -> None:
         self._nvml = nvml
-        self._handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        self._handle = visible_gpu(nvml)
         self._utilisation: list[float] = []
         self._megahertz: list[float] = []
         self._most_processes = 0
@@ -64,13 +72,20 @@ class GpuMonitor:
     def summary(self) -> dict[str, Any]:
         """Return the GPU's name and driver, means of utilisation in percent and clock in MHz.
 
-        And, if it counts energy, what the block used beyond idling, and the power of idling.
+        And, if it counts energy, what the block used beyond idling, and the power of idling. What
+        it does not answer is absent.
         """
+        nvml = self._nvml
+        name = self._answer(lambda: nvml.nvmlDeviceGetName(self._handle))
+        driver = self._answer(nvml.nvmlSystemGetDriverVersion)
+        texts = {"gpu_name": name, "gpu_driver": driver}
+        samples = {
+            "gpu_utilisation_percent": self._utilisation,
+            "gpu_clock_megahertz": self._megahertz,
+        }
         facts: dict[str, Any] = {
-            "gpu_name": _text(self._nvml.nvmlDeviceGetName(self._handle)),
-            "gpu_driver": _text(self._nvml.nvmlSystemGetDriverVersion()),
-            "gpu_utilisation_percent": statistics.fmean(self._utilisation),
-            "gpu_clock_megahertz": statistics.fmean(self._megahertz),
+            **{key: _text(value) for key, value in texts.items() if value is not None},
+            **{key: statistics.fmean(values) for key, values in samples.items() if values},
         }
         if self._used is not None:
             facts |= {"gpu_energy_joules": self._used, "gpu_idle_watts": self._idle_watts}
@@ -83,28 +98,60 @@ class GpuMonitor:
 
     def _counter(self) -> float | None:
         """Return the counter of energy, in joules since the driver was loaded."""
+        nvml = self._nvml
+        millijoules = self._answer(lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
+        return None if millijoules is None else int(millijoules) / 1000
+
+    def _answer(self, question: Callable[[], T]) -> T | None:
+        """Return what the library answers, or None if it cannot: an old GPU, MIG, no permission."""
         try:
-            return int(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1000
-        except self._nvml.NVMLError:  # GPUs older than Volta have none
+            return question()
+        except self._nvml.NVMLError:
             return None
 
     def _sample(self) -> None:
+        nvml, handle = self._nvml, self._handle
         while True:
-            rates = self._nvml.nvmlDeviceGetUtilizationRates(self._handle)
-            self._utilisation.append(float(rates.gpu))
-            clock = self._nvml.nvmlDeviceGetClockInfo(self._handle, self._nvml.NVML_CLOCK_SM)
-            self._megahertz.append(float(clock))
+            rates = self._answer(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
+            if rates is not None:
+                self._utilisation.append(float(rates.gpu))
+            clock = self._answer(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM))
+            if clock is not None:
+                self._megahertz.append(float(clock))
             # Counted, not compared with our own number: in a container the two differ.
-            processes = self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle)
-            self._most_processes = max(self._most_processes, len(processes))
+            found = self._answer(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
+            self._most_processes = max(self._most_processes, len(found or []))
             if self._stop.wait(SAMPLING_SECONDS):
                 return
 
 
 def monitor_if_any() -> GpuMonitor | None:
-    """Return a monitor of the first GPU, or None without NVIDIA's library or driver."""
+    """Return a monitor of the GPU in use, or None if NVIDIA's library does not know one."""
     nvml = nvml_if_any()
-    return GpuMonitor(nvml) if nvml else None
+    if nvml is None:
+        return None
+    try:
+        return GpuMonitor(nvml)
+    except nvml.NVMLError:
+        return None
+
+
+def visible_gpu(nvml: ModuleType | Any) -> Any:
+    """Return NVIDIA's handle of the first GPU that this process may use.
+
+    `CUDA_VISIBLE_DEVICES` names it by number or identifier (`GPU-…`, `MIG-…`), of which the
+    library itself knows nothing. Numbers are those of the library if `CUDA_DEVICE_ORDER` is
+    PCI_BUS_ID or all GPUs are of one kind.
+
+    Raises
+    ------
+    nvml.NVMLError
+        If the library does not know it.
+    """
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip() or "0"
+    if first.isdecimal():
+        return nvml.nvmlDeviceGetHandleByIndex(int(first))
+    return nvml.nvmlDeviceGetHandleByUUID(first)
 
 
 def nvml_if_any() -> Any:

@@ -4,6 +4,7 @@ MLflow itself samples every ten seconds and thus says nothing of a run that take
 first samples are half a second apart and later ones ever further; the last is taken at the end.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -67,11 +68,13 @@ def _monitors() -> list[Any]:
     from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
     from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
+    # At each sample it would warn again of what a part of a GPU (MIG) does not answer.
+    logging.getLogger(GPUMonitor.__module__).setLevel(logging.ERROR)
     kinds: list[Callable[[], Any]] = [CPUMonitor, DiskMonitor, NetworkMonitor]
     if has_gpu():
         kinds.append(GPUMonitor)
     monitors = []
     for kind in kinds:
-        with suppress(ImportError, RuntimeError):  # no NVIDIA library, or no driver
+        with suppress(Exception):  # no NVIDIA library, no driver, no permission: each its own error
             monitors.append(kind())
     return monitors

@@ -155,7 +155,7 @@ def train_run(
         count_parameters(model),
         recurrent_kernels(model),
         scaled(train.inputs[:EXAMPLES_IN_MODEL_SIGNATURE]),
-        _divergence(report.history),
+        _divergence(report.history, model),
     )
 
 
@@ -180,12 +180,18 @@ def _begin(
     return model
 
 
-def _divergence(history: list[dict[str, float]]) -> str | None:
-    """Say in which epoch the loss was not finite; None if it always was."""
+def _divergence(history: list[dict[str, float]], model: keras.Model) -> str | None:
+    """Say what of a training is not finite, and since which epoch; None if all is.
+
+    The loss of a step is that before its update: the last update shows in validation and weights.
+    """
+    advice = "; lower the learning rate or change the activation"
     for metrics in history:
         if not np.isfinite(metrics["loss"]):
-            return (
-                f"the training loss is not finite in epoch {metrics['epoch']:.0f}; lower the"
-                " learning rate or change the activation"
-            )
+            return f"the training loss is not finite in epoch {metrics['epoch']:.0f}{advice}"
+    last = history[-1]
+    if not np.isfinite(last.get("validation_loss", 0.0)):
+        return f"the validation loss is not finite in epoch {last['epoch']:.0f}{advice}"
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        return f"a weight is not finite after epoch {last['epoch']:.0f}{advice}"
     return None
