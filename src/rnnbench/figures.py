@@ -5,8 +5,10 @@ import io
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
@@ -23,7 +25,7 @@ BACKGROUND, TEXT, LINE = "#ffffff", "#1b1f24", "#d0d7de"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#3b9bd6", "#7f7f7f")
 MARKERS = "osD^vPX"
 DASHES = ((0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0, (1, 2)), (0, (9, 3)))
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 10,
     "axes.labelsize": 10,
@@ -43,7 +45,7 @@ STYLE = {
     "axes.spines.right": False,
     "grid.color": LINE,
     "axes.axisbelow": True,
-    "axes.prop_cycle": mpl.cycler(color=SERIES),
+    "axes.prop_cycle": cycler(color=SERIES),
     "lines.linewidth": 1.5,
     # Text stays text: a file without fonts, that a browser draws with its own. Labels were laid out
     # with DejaVu Sans, which is wider than those.
@@ -85,9 +87,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     drawn = io.BytesIO()
     kind = path.suffix.removeprefix(".")
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(
-        drawn, format=kind, dpi=DOTS_PER_INCH, bbox_inches="tight", metadata=metadata
-    )
+    figure.savefig(drawn, format=kind, dpi=DOTS_PER_INCH, bbox_inches="tight", metadata=metadata)
     plt.close(figure)
     with atomic_file(path) as temporary:
         if kind == "svg":

@@ -23,7 +23,7 @@ from rnnbench.tasks.task import TASKS
 COLUMNS = (
     Column("question", "for"),
     Column("choice", "choose"),
-    Column("score", "test score [95 % interval]"),
+    Column("score", "score [95 % interval]"),
     Column("cost", "cost"),
     Column("certainty", "how sure"),
 )
@@ -82,7 +82,7 @@ def _answers(comparison: Comparison, view: str, findings: list[Finding]) -> list
         baseline = _baseline(comparison, findings, against)
         return [
             {"question": question, **baseline},
-            {"question": f"{question}: a recurrent layer", **recurrent},
+            {"question": f"{question}, among recurrent layers", **recurrent},
         ]
     return [{"question": question, **recurrent}]
 
@@ -93,16 +93,16 @@ def _baseline(
     """Return the answer that no recurrent layer is needed."""
     rows = [comparison.against_baseline(one, against["baseline"]) for one in findings]
     beaten = sum(row is not None and row["verdict"] == Verdict.WORSE for row in rows)
-    seconds = against["baseline_fit_seconds"]
     return {
         "choice": f"{against['baseline_title']} (no recurrent layer)",
-        "score": with_interval(against, "baseline_"),
-        "cost": f"{seconds:.1f} s to fit",
+        "score": f"{_score_title(findings[0])} {with_interval(against, 'baseline_')}",
+        # Baselines are fitted beside other stages, so how long that took says little.
+        "cost": "no training steps; not timed",
         "certainty": "; ".join(
             filter(
                 None,
                 (
-                    f"better than {beaten} of {len(findings)} recurrent networks beyond chance",
+                    f"better than {beaten} of {len(findings)} recurrent networks",
                     _seeds_of(findings),
                 ),
             )
@@ -118,10 +118,14 @@ def _recurrent(comparison: Comparison, findings: list[Finding], best: Finding) -
     certainty.append(_seeds_of(findings))
     return {
         "choice": _choice(findings, best, chosen, rivals),
-        "score": chosen.score_with_interval,
+        "score": f"{_score_title(chosen)} {chosen.score_with_interval}",
         "cost": _cost(chosen),
         "certainty": "; ".join(filter(None, certainty)),
     }
+
+
+def _score_title(finding: Finding) -> str:
+    return TASKS[finding.row["task"]].score.title
 
 
 def _rivals(comparison: Comparison, findings: list[Finding], best: Finding) -> Rivals:
@@ -141,8 +145,10 @@ def _cheapest(comparison: Comparison, findings: list[Finding], best: Finding) ->
         one
         for one in findings
         if one is best
-        or ((one.name, best.name) in comparison.differences
-            and is_not_worse(comparison.differences[one.name, best.name][0], margin))
+        or (
+            (one.name, best.name) in comparison.differences
+            and is_not_worse(comparison.differences[one.name, best.name][0], margin)
+        )
     ]
     return min(as_good, key=lambda one: (_seconds(one), one is not best))
 
@@ -156,20 +162,16 @@ def _seconds(finding: Finding) -> float:
 def _choice(findings: list[Finding], best: Finding, chosen: Finding, rivals: Rivals) -> str:
     """Name what to choose; its score and cost are those of the first experiment that is named."""
     if _against_chance(best):
-        return f"none: even the best mean, {best.name}, is not told apart from learning nothing"
+        return f"none: {best.name}, the best mean, is not told apart from learning nothing"
     if len(findings) == 1:
-        return f"{_named(chosen)}, the only one tried"
+        return f"{chosen.name}, the only one tried"
     if chosen is not best or not rivals.undecided:
-        return _named(chosen)
+        return chosen.name
     if len(rivals.undecided) > NAMED:
         others = f"{len(rivals.undecided)} others"
     else:
-        others = ", ".join(map(_named, rivals.undecided))
-    return f"undecided between {_named(best)}, which has the best mean, and {others}"
-
-
-def _named(finding: Finding) -> str:
-    return f"{finding.name} ({finding.model})"
+        others = ", ".join(one.name for one in rivals.undecided)
+    return f"undecided: {best.name} (best mean) or {others}"
 
 
 def _against_chance(best: Finding) -> str:
@@ -193,33 +195,25 @@ def _against_others(
 ) -> str:
     """Return what is known of the best mean against the others, all of them counted."""
     if len(findings) == 1:
-        return "there is nothing to compare it with"
-    parts = []
-    if chosen is not best:
-        margin = comparison.summary["margin"]
-        parts.append(
-            f"the cheapest of those that are not worse than the best mean, {best.name}"
-            f" ({best.score_with_interval}), by the margin of {margin:g}; the best mean is"
-        )
-    counted = (
-        ("better than {} beyond chance", rivals.worse),
-        ("practically equal to {}", rivals.equal),
-        ("undecided against {}", rivals.undecided),
-    )
+        return "nothing to compare it with"
     others = len(findings) - 1
     told = [
-        text.format(f"{len(group)} of {others}") + _names(group) * (group is rivals.undecided)
-        for text, group in counted
+        f"{text} {len(group)} of {others}"
+        for text, group in (
+            ("better than", rivals.worse),
+            ("practically equal to", rivals.equal),
+            ("undecided against", rivals.undecided),
+        )
         if group
     ]
-    return " ".join([*parts, ", ".join(told)]) + _seeds_needed(comparison, best, rivals.undecided)
-
-
-def _names(findings: list[Finding]) -> str:
-    """Return a few names in brackets; none where there are more than a sentence holds."""
-    if len(findings) > NAMED:
-        return ""
-    return f" ({', '.join(one.name for one in findings)})"
+    counts = ", ".join(told) + _seeds_needed(comparison, best, rivals.undecided)
+    if chosen is best:
+        return counts
+    margin = comparison.summary["margin"]
+    return (
+        f"cheaper than the best mean, {best.name} ({best.score_with_interval}), and not worse by"
+        f" {margin:g}; the best mean is {counts}"
+    )
 
 
 def _seeds_needed(comparison: Comparison, best: Finding, undecided: list[Finding]) -> str:
@@ -233,7 +227,7 @@ def _seeds_needed(comparison: Comparison, best: Finding, undecided: list[Finding
     if not known:
         return ""
     name = min(known, key=lambda one: known[one])
-    return f" (about {known[name]:.0f} seeds of each would settle it with {name})"
+    return f" (about {known[name]:.0f} seeds of each would settle {name})"
 
 
 def _seeds_of(findings: list[Finding]) -> str:
@@ -241,18 +235,15 @@ def _seeds_of(findings: list[Finding]) -> str:
     single = [one for one in findings if one.seeds == 1]
     if not single:
         return ""
-    names = ", ".join(one.name for one in single)
-    verb = "was" if len(single) == 1 else "were"
-    all_of_them = len(single) == len(findings)
-    which = "every network was trained once" if all_of_them else f"{names} {verb} trained once"
-    return f"{which}, so this holds for {'that model' if len(single) == 1 else 'those models'}, not for other seeds"
+    which = "all" if len(single) == len(findings) else ", ".join(one.name for one in single)
+    return f"one seed alone of {which}: this holds for the trained models, not for other seeds"
 
 
 def _cost(finding: Finding) -> str:
     """Return the milliseconds of a step and the number of parameters."""
-    times = [
-        f"{finding.number(f'{loop}_milliseconds'):.1f} ms/step {title}"
-        for loop, title in (("stock", "stock Keras"), ("compiled", "compiled"))
-        if not math.isnan(finding.number(f"{loop}_milliseconds"))
-    ]
-    return "; ".join([", ".join(times) or "not timed", f"{finding.number('parameters'):,.0f} parameters"])
+    stock, compiled = (finding.number(f"{loop}_milliseconds") for loop in ("stock", "compiled"))
+    parameters = f"{finding.number('parameters'):,.0f} parameters"
+    if math.isnan(stock):
+        return f"not timed; {parameters}"
+    beside = "" if math.isnan(compiled) else f" ({compiled:.1f} compiled)"
+    return f"{stock:.1f} ms/step{beside}; {parameters}"

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from rnnbench.comparison.evidence_figures import (
@@ -33,6 +32,7 @@ BINS = 15
 MOST_CLASSES = 12  # in a small confusion matrix
 CONFUSIONS_LISTED = 5  # of each experiment, where there are more classes
 MISTAKES_LISTED = 3  # of each experiment
+MISTAKE_COLUMNS = ["experiment", "run", "example", "actual", "predicted", "probability", "text"]
 DIGITS = "%.4g"
 
 
@@ -75,7 +75,7 @@ def write_evidence(results: Iterable[Result], curves: pd.DataFrame, folder: Path
 
 def _joined(results: list[Result], kind: str) -> pd.DataFrame:
     """Return a table of the evaluations of all experiments, with the name of each."""
-    tables = [getattr(one, kind).assign(experiment=one.name) for one in results]
+    tables: list[pd.DataFrame] = [getattr(one, kind).assign(experiment=one.name) for one in results]
     return pd.concat(tables)
 
 
@@ -92,12 +92,9 @@ def list_mistakes(mistakes: pd.DataFrame) -> pd.DataFrame:
     surest = mistakes.sort_values("probability", ascending=False, kind="stable")
     once = surest.drop_duplicates(["experiment", "example"])
     worst = once.groupby("experiment", sort=False).head(MISTAKES_LISTED)
-    order = {name: place for place, name in enumerate(mistakes["experiment"].unique())}
-    return worst.sort_values(
-        "experiment", key=lambda names: names.map(order), kind="stable"
-    ).reindex(
-        columns=["experiment", "run", "example", "actual", "predicted", "probability", "text"]
-    )
+    place = {name: number for number, name in enumerate(mistakes["experiment"].unique())}
+    in_order = worst.sort_values("experiment", key=lambda names: names.map(place), kind="stable")
+    return in_order.reindex(columns=MISTAKE_COLUMNS)
 
 
 def _write_confusions(results: list[Result], folder: Path) -> None:
@@ -109,9 +106,7 @@ def _write_confusions(results: list[Result], folder: Path) -> None:
     if max(table["actual"].nunique() for table in confusions.values()) <= MOST_CLASSES:
         save_figure(draw_confusion_matrices(confusions), folder / CONFUSIONS_FIGURE)
         return
-    listed = [
-        list_confusions(table).assign(experiment=name) for name, table in confusions.items()
-    ]
+    listed = [list_confusions(table).assign(experiment=name) for name, table in confusions.items()]
     pd.concat(listed).to_csv(folder / CONFUSIONS_FILE, index=False, float_format=DIGITS)
 
 
@@ -155,7 +150,7 @@ def _classified(result: Result) -> Iterator[tuple[str, dict[str, Array]]]:
             yield seed, arrays
 
 
-def measure_reliability(probabilities: Array, labels: npt.NDArray[np.int64]) -> pd.DataFrame:
+def measure_reliability(probabilities: Array, labels: Array) -> pd.DataFrame:
     """Return how often a run is right among answers of like confidence, one row per bin.
 
     Parameters

@@ -18,13 +18,14 @@ from rnnbench.figures import DASHES, MARKERS, SERIES, TEXT
 
 MOST_CLASSES_WITH_NUMBERS = 4
 DARK = 0.5
+ON_DARK, ON_LIGHT = "#fdfdfd", "#000000"  # no colours of a page, which its reader may turn round
 RARE_VISIBLE = 0.4  # power of the scale of colours where there are more classes
 FEWEST_ANSWERS = 10  # of a point in a diagram of reliability
 MARGIN = 0.03  # of a diagram of reliability, below its lowest point
 FRAME_GAP = 2  # pixels
 HORIZONS = {"mse_per_pixel": "mean squared error per pixel", "ssim": "SSIM"}
 
-Pixels = npt.NDArray[np.uint8]  # of shape (frames, rows, columns)
+Pixels = npt.NDArray[Any]  # bytes, of shape (frames, rows, columns)
 
 
 def draw_confusion_matrices(confusions: Mapping[str, pd.DataFrame]) -> Figure:
@@ -50,7 +51,7 @@ def draw_confusion_matrices(confusions: Mapping[str, pd.DataFrame]) -> Figure:
         axis.set_yticks(range(len(names)), names)
         if few:
             for (row, column), share in np.ndenumerate(shares):
-                colour = "white" if share > DARK else "black"
+                colour = ON_DARK if share > DARK else ON_LIGHT
                 centred: dict[str, Any] = {"ha": "center", "va": "center"}
                 axis.text(column, row, f"{share:.0%}", **centred, fontsize=8, color=colour)
     figure.supxlabel("predicted (colours: share of the actual class)", fontsize=9)

@@ -19,11 +19,11 @@ from rnnbench.tasks.task import TASKS, Task
 # Distance between the bars of two models, as a share of the axis.
 OFFSET = 0.008
 # Inches: the width of a page for people, at half of which every text can still be read.
-FIGURE_WIDTH = 6.4
+FIGURE_WIDTH = 5.4
 ROW_HEIGHT = 0.27
 LEGEND_ROW = 0.19
-PANEL = (2.0, 1.5)
-TITLE_CHARACTERS = 26  # in the title of a panel
+PANEL = (1.75, 1.4)
+TITLE_CHARACTERS = 24  # in the title of a panel
 NO_BREAK = "\N{NO-BREAK SPACE}"
 COMMON_LOSSES = 0.98  # the share of all losses that is shown
 
@@ -74,22 +74,28 @@ def _draw_scores(table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
     """Draw a panel for each view."""
     views = [group for _, group in table.groupby("view", sort=False)] if len(table) else []
     counts = [len(group) for group in views] or [1]
-    fitted = [baselines[baselines["view"] == group["view"].iloc[0]] for group in views]
-    heights = [
-        ROW_HEIGHT * count + LEGEND_ROW * (3 + len(own.dropna(subset="value")))
-        for count, own in zip(counts, fitted, strict=False)
-    ] or [1.0]
+    # Below the rows of a panel stand its numbers and its title.
+    heights = [ROW_HEIGHT * count + 0.65 for count in counts]
+    legend = LEGEND_ROW * (2 + len(baselines) + len(counts))
     figure, axes = plt.subplots(
         len(counts),
         1,
-        figsize=(FIGURE_WIDTH, 0.5 + sum(heights)),
+        figsize=(FIGURE_WIDTH, sum(heights) + legend),
         squeeze=False,
-        height_ratios=heights,
+        height_ratios=counts,
         layout="constrained",
     )
-    for group, own, axis in zip(views, fitted, axes[:, 0], strict=False):
-        task = TASKS[group["task"].iloc[0]]
-        _draw_view(axis, group.iloc[::-1], own, task, group["view"].iloc[0])
+    shown: dict[str, Any] = {}
+    for group, axis in zip(views, axes[:, 0], strict=False):
+        view, task = group["view"].iloc[0], TASKS[group["task"].iloc[0]]
+        fitted = baselines[baselines["view"] == view]
+        _draw_view(axis, group.iloc[::-1], fitted, task, view)
+        handles, labels = axis.get_legend_handles_labels()
+        shown.update(zip(labels, handles, strict=True))
+    # Matplotlib lists lines first and intervals last; here intervals come first.
+    order = sorted(shown, key=lambda label: "interval" not in label)
+    if shown:
+        figure.legend([shown[label] for label in order], order, loc="outside lower left")
     return figure
 
 
@@ -122,23 +128,13 @@ def _draw_view(
         value, (left, right) = table[own].mean(), axis.get_xlim()
         label = f"{task.baseline_name.replace('_', ' ')}: {value:.4g}"
         if left <= value <= right:
-            axis.axvline(value, linestyle=":", color=TEXT, label=label)
+            axis.axvline(value, linestyle=":", color=TEXT, label=f"{label} on {view}")
         else:
             title += f"\n({label}, off the axis)"
     axis.set(xlabel=title, ylim=(-0.6, len(table) - 0.4))
     axis.set_yticks(rows, table["experiment"])
     axis.grid(axis="x")
     _write_times(axis, table)
-    # Matplotlib lists lines first and intervals last; ours come first.
-    handles, labels = axis.get_legend_handles_labels()
-    intervals = [label for label in labels if "interval" in label]
-    order = sorted(range(len(labels)), key=lambda at: labels[at] not in intervals)
-    axis.legend(
-        [handles[at] for at in order],
-        [labels[at] for at in order],
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-    )
 
 
 def _write_times(axis: Axes, table: pd.DataFrame) -> None:
@@ -171,9 +167,7 @@ def draw_learning_curves(curves: pd.DataFrame, results: list[Result]) -> Figure:
     for result in results:
         panels.setdefault(result.scores["model"], []).append(result)
     metrics = {one.curve_metric for one in results}
-    titles = [
-        members[0].name if len(members) == 1 else model for model, members in panels.items()
-    ]
+    titles = [members[0].name if len(members) == 1 else model for model, members in panels.items()]
     figure, axes = draw_grid(titles, shared=len(metrics) == 1)
     for axis, members in zip(axes, panels.values(), strict=True):
         labels = _without_common([one.name for one in members])
@@ -225,7 +219,9 @@ def _limit_losses(axes: list[Axes]) -> None:
         axis.set(yscale="log", ylim=limits)
 
 
-def draw_grid(titles: Iterable[str], shared: bool, height: float = PANEL[1]) -> tuple[Figure, list[Axes]]:
+def draw_grid(
+    titles: Iterable[str], shared: bool, height: float = PANEL[1]
+) -> tuple[Figure, list[Axes]]:
     """Make a panel for each title; with shared axes, numbers stand at the edges.
 
     Parameters
@@ -266,5 +262,7 @@ def _in_lines(title: str) -> str:
     """Break a title; a layer of a model with its arguments stays together."""
     unbroken = title.replace(" ", NO_BREAK).replace(f"{NO_BREAK}→{NO_BREAK}", " → ")
     return "\n".join(
-        line for part in unbroken.split("\n") for line in textwrap.wrap(part, TITLE_CHARACTERS, break_long_words=False)
+        line
+        for part in unbroken.split("\n")
+        for line in textwrap.wrap(part, TITLE_CHARACTERS, break_long_words=False)
     )

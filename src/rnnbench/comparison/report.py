@@ -13,7 +13,12 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup, escape
 
 from rnnbench.comparison.answers import readable_answers, tabulate_answers
-from rnnbench.comparison.claims import compare_claims, readable_comparisons, tabulate_verdicts
+from rnnbench.comparison.claims import (
+    SMALLEST_P,
+    compare_claims,
+    readable_comparisons,
+    tabulate_verdicts,
+)
 from rnnbench.comparison.evidence import (
     ANIMATION_FIGURE,
     BINS,
@@ -85,8 +90,8 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
     ),
     (
         "Confusion matrices",
-        "Shares of each actual class on the test split, over all seeds. Of more than four classes the"
-        " colours are on a scale that shows rare confusions.",
+        "Shares of each actual class on the test split, over all seeds. Of more than four classes"
+        " the colours are on a scale that shows rare confusions.",
         CONFUSIONS_FIGURE,
         "",
         (),
@@ -118,8 +123,8 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
     ),
     (
         "Worst mistakes",
-        "The wrong answers that the runs of each experiment were surest of. Some of these texts are"
-        " labelled wrongly, or end with words that were cut off. [?] is a word without an id.",
+        "The wrong answers that the runs of each experiment were surest of, each test example once."
+        " A label may itself be wrong. [?] is a word without an id.",
         "",
         MISTAKES_FILE,
         MISTAKE_COLUMNS,
@@ -242,6 +247,8 @@ def _suite(
 ) -> dict[str, Any]:
     """Return what the page shows of a suite; `numbers` tell its figures from those of others."""
     finding, own = main_finding(comparison), answers[answers["suite"] == comparison.suite]
+    shown = main_tables(comparison.table, comparison.baselines)
+    full = readable_tables(comparison.table, baselines=comparison.baselines)
     return {
         "name": comparison.suite,
         "title": comparison.title,
@@ -251,8 +258,11 @@ def _suite(
         "figure": _picture(
             comparison.folder / FIGURE_FILE, f"{comparison.title}: {finding}", numbers
         ),
-        "main_tables": main_tables(comparison.table, comparison.baselines),
-        "tables": readable_tables(comparison.table, baselines=comparison.baselines),
+        "main_tables": shown,
+        "other_tables": [
+            table.drop(columns=list(main.columns[1:]), errors="ignore")
+            for table, main in zip(full, shown, strict=True)
+        ],
         "power": comparison.summary.get("power", {}),
         "against_baselines": _against_baselines(comparison),
         "runs": _runs(comparison.findings),
@@ -301,14 +311,15 @@ def _errors_by_run(errors: pd.DataFrame) -> pd.DataFrame:
 def _frames(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibit]:
     """Yield the frames of each experiment that has some, still and moving."""
     for finding in comparison.findings:
+        name = finding.name
         pictures = [
-            _picture(comparison.folder / f"{finding.name}-{kind}", f"{finding.name}: {text}", numbers)
+            _picture(comparison.folder / f"{name}-{kind}", f"{name}: {text}", numbers)
             for kind, text in ((FRAMES_FIGURE, FRAMES_TEXT), (ANIMATION_FIGURE, ANIMATION_TEXT))
         ]
         drawn = [picture for picture in pictures if picture]
         if drawn:
             text = f"{FRAMES_TEXT} {ANIMATION_TEXT}"
-            yield Exhibit(f"Frames of {finding.name}", text, drawn)
+            yield Exhibit(f"Frames of {name}", text, drawn)
 
 
 def _picture(path: Path, text: str, numbers: Iterator[int]) -> Picture | None:
@@ -323,14 +334,16 @@ def _inline(path: Path, text: str, number: int) -> Markup:
     svg = _REFERENCE.sub(f"f{number}", path.read_text(encoding="utf-8"))
     for colour, name in ((BACKGROUND, "page"), (TEXT, "text"), (LINE, "line")):
         svg = svg.replace(colour, f"var(--{name})")
-    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(text)}" ', 1))
+    described = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(text)}" ', 1)
+    return Markup(described)  # noqa: S704 (drawn by `compare`; the text is escaped)
 
 
 def _embedded(path: Path, text: str) -> Markup:
     """Return an image as a data URI, so that the page is one file."""
     content = base64.b64encode(path.read_bytes()).decode()
     kind = path.suffix.removeprefix(".")
-    return Markup(f'<img class="{kind}" src="data:image/{kind};base64,{content}" alt="{escape(text)}">')
+    source = f"data:image/{kind};base64,{content}"
+    return Markup('<img class="{}" src="{}" alt="{}">').format(kind, source, text)
 
 
 def _against_baselines(comparison: Comparison) -> pd.DataFrame | None:
@@ -339,7 +352,11 @@ def _against_baselines(comparison: Comparison) -> pd.DataFrame | None:
         return None
     titles = comparison.baselines.drop_duplicates("baseline").set_index("baseline")["title"]
     rows = comparison.against_baselines
-    return as_text(rows.assign(baseline=rows["baseline"].map(titles)), AGAINST_COLUMNS)
+    shown = rows.assign(
+        baseline=rows["baseline"].map(titles),
+        adjusted_p_value=rows["adjusted_p_value"].clip(lower=SMALLEST_P),
+    )
+    return as_text(shown, AGAINST_COLUMNS)
 
 
 def _layers(path: Path) -> pd.DataFrame | None:

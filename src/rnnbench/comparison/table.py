@@ -125,9 +125,7 @@ def _measured(result: Result, ranks: tuple[float, float], target: Target | None)
 
 
 def _why_diverged(result: Result) -> str:
-    return "; ".join(
-        f"{seed} has no scores: {reason}" for seed, reason in result.diverged.items()
-    )
+    return "; ".join(f"{seed} has no scores: {reason}" for seed, reason in result.diverged.items())
 
 
 def _interval(result: Result) -> dict[str, Any]:
