@@ -66,6 +66,7 @@ SUPERFLUOUS = tuple(
         (r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px"),
         (r' transform="rotate\(-0 [^)]*\)"', ""),
         (r'<g id="[a-zA-Z.]+2?d?_\d+"', "<g"),
+        (r' id="image[0-9a-f]+"', ""),
         (r"; (stroke-)?(linejoin|linecap): (miter|square|round|butt)", ""),
         # Twice, for groups of one element within groups.
         *2 * ((r"<g>(<(?:use|text|path)[^<>]*/>|<text[^<>]*>[^<>]*</text>)</g>", r"\1"),),
