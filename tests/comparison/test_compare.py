@@ -121,7 +121,7 @@ def test_what_outlived_a_failed_training_is_not_shown(
         "history.csv": "training left no history",
         "evaluation/scores.json": "evaluation left no scores",
     }
-    assert why[missing] in table.loc["mnist-lstm", "reason"]
+    assert why[missing] in table["reason"]["mnist-lstm"]
     assert why[missing] in (tmp_path / "comparisons" / "digit-rows" / "table.md").read_text()
 
 
