@@ -35,6 +35,9 @@ SCORES_FILE = "scores.json"
 DETAILS_FILE = "details.csv"
 FIGURES_FOLDER = "figures"
 PREDICTIONS_FOLDER = "predictions"
+SHOWN_FOLDER = "shown"  # arrays of a test example, where a task shows one
+MISTAKES_FILE = "mistakes.csv"  # of texts
+LENGTHS_FILE = "lengths.csv"  # of texts
 
 # baselines
 BASELINES_FOLDER = RESULTS_FOLDER / "baselines"  # / VIEW
@@ -52,7 +55,9 @@ BASELINES_FILE = "baselines.csv"
 AGAINST_BASELINES_FILE = "against_baselines.csv"
 CURVES_FILE = "curves.csv"
 SUMMARY_FILE = "summary.json"
-FIGURE_FILE = "comparison.png"
+FIGURE_FILE = "comparison.svg"
+CALIBRATION_FILE = "calibration.csv"
+CONFUSIONS_FILE = "confusions.csv"
 
 # layers
 LAYERS_FOLDER = "layers"  # of the comparisons
@@ -60,6 +65,7 @@ LAYERS_FOLDER = "layers"  # of the comparisons
 # report
 REPORT_FOLDER = Path("report")
 REPORT_FILE = "index.html"
+REPORT_MARKDOWN_FILE = "report.md"
 CLAIMS_FILE = "claims.csv"
 VERDICTS_FILE = "verdicts.csv"
 REPRODUCTION_FILE = "reproduction.csv"

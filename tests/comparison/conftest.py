@@ -23,4 +23,5 @@ def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         path.touch()
         plt.close(figure)
 
-    monkeypatch.setattr("rnnbench.comparison.compare.save_figure", close)
+    for module in ("compare", "evidence"):
+        monkeypatch.setattr(f"rnnbench.comparison.{module}.save_figure", close)

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 
 from rnnbench.comparison.figures import draw_comparison, draw_learning_curves
 from rnnbench.comparison.literature import Literature
@@ -92,8 +94,10 @@ def test_a_seed_that_diverged_is_counted_and_not_averaged(
     folder = tmp_path / "comparisons" / "digit-rows"
     assert "| mnist-lstm (2 of 3 seeds) |" in (folder / "table.md").read_text()
     summary = json.loads((folder / "summary.json").read_text())
-    diverged = summary["experiments"]["mnist-lstm"]["diverged"]
-    assert diverged == {"seed-44": "the loss is not finite in epoch 2"}
+    facts = summary["experiments"]["mnist-lstm"]
+    assert facts["diverged"] == {"seed-44": "the loss is not finite in epoch 2"}
+    assert facts["seeds"] == [42, 43]
+    assert row["reason"] == "seed-44 has no scores: the loss is not finite in epoch 2"
 
 
 def test_an_experiment_whose_seeds_all_diverged_has_a_row_without_scores(
@@ -111,7 +115,14 @@ def test_what_outlived_a_failed_training_is_not_shown(
     missing: str, params: Params, literature: Literature, tmp_path: Path
 ) -> None:
     (write_result(params, tmp_path / "results", "mnist-lstm") / missing).unlink()
-    assert set(compare(params, literature, tmp_path, "digit-rows")["status"]) == {"not run"}
+    table = compare(params, literature, tmp_path, "digit-rows")
+    assert set(table["status"]) == {"not run"}
+    why = {
+        "history.csv": "training left no history",
+        "evaluation/scores.json": "evaluation left no scores",
+    }
+    assert why[missing] in table["reason"]["mnist-lstm"]
+    assert why[missing] in (tmp_path / "comparisons" / "digit-rows" / "table.md").read_text()
 
 
 def test_every_two_experiments_on_one_view_are_compared(
@@ -174,19 +185,9 @@ def test_a_suite_of_lengths_is_drawn_and_listed_by_length(
     assert "| adding-20-simple-rnn | 1 | 1,010 | 20 | 0.00200 [" in written
     assert "| adding-50-simple-rnn | 1 | 1,010 | 50 | 0.30000 [" in written
     assert written.count("| always one (baseline) |") == 2, "a table for each view"
-    assert (folder / "comparison.png").exists()
-
-
-def test_the_frames_of_a_video_model_are_shown(
-    params: Params, literature: Literature, tmp_path: Path
-) -> None:
-    folder = write_result(params, tmp_path / "results", "moving-mnist-conv-lstm")
-    drawn = folder / "evaluation" / "figures" / "seed-42" / "frames.png"
-    drawn.parent.mkdir(parents=True)
-    drawn.write_bytes(b"a figure")
-    compare(params, literature, tmp_path, "moving-mnist")
-    shown = tmp_path / "comparisons" / "moving-mnist" / "moving-mnist-conv-lstm-frames.png"
-    assert shown.read_bytes() == b"a figure"
+    drawn = (folder / "comparison.svg").read_text()
+    assert "sequence length in steps" in drawn
+    assert "always one (baseline)" in drawn
 
 
 def test_the_same_results_give_the_same_files(
@@ -199,7 +200,7 @@ def test_the_same_results_give_the_same_files(
         files = sorted((folder / "comparisons" / "digit-rows").iterdir())
         made.append({path.name: path.read_bytes() for path in files})
     assert made[0] == made[1]
-    assert {"comparison.png", "learning_curves.png", "confusion_matrices.png"} <= set(made[0])
+    assert {"comparison.svg", "learning_curves.svg", "confusion_matrices.svg"} <= set(made[0])
 
 
 def test_a_matrix_of_too_many_classes_is_not_drawn_small(
@@ -211,8 +212,15 @@ def test_a_matrix_of_too_many_classes_is_not_drawn_small(
     table = pd.DataFrame(pairs, columns=["actual", "predicted", "count"])
     table.to_csv(folder / "confusion_matrix.csv", index=False)
     compare(params, literature, tmp_path, "reuters")
-    drawn = {path.name for path in (tmp_path / "comparisons" / "reuters").glob("*.png")}
-    assert drawn == {"comparison.png", "learning_curves.png"}
+    folder = tmp_path / "comparisons" / "reuters"
+    assert {path.name for path in folder.glob("*.svg")} == {
+        "comparison.svg",
+        "learning_curves.svg",
+    }
+    listed = pd.read_csv(folder / "confusions.csv")
+    assert len(listed) == 5
+    assert (listed["actual"] != listed["predicted"]).all()
+    assert listed["share"].tolist() == pytest.approx([1 / 46] * 5, rel=1e-3)
 
 
 def test_a_task_without_confusions_has_no_matrix(
@@ -221,7 +229,7 @@ def test_a_task_without_confusions_has_no_matrix(
     folder = write_result(params, tmp_path / "results", "mnist-gru")
     (folder / "confusion_matrix.csv").write_text("actual,predicted,count\n")
     compare(params, literature, tmp_path, "digit-rows")
-    assert not (tmp_path / "comparisons" / "digit-rows" / "confusion_matrices.png").exists()
+    assert not (tmp_path / "comparisons" / "digit-rows" / "confusion_matrices.svg").exists()
 
 
 def test_a_suite_that_the_literature_does_not_know_is_compared(
@@ -242,8 +250,8 @@ def read_summary(folder: Path, suite: str) -> dict[str, Any]:
     return summary
 
 
-def labels_of(axis: Axes) -> list[str]:
-    legend = axis.get_legend()
+def labels_of(drawn: Axes | Figure) -> list[str]:
+    legend = drawn.legends[0] if isinstance(drawn, Figure) else drawn.get_legend()
     assert legend is not None
     return [text.get_text() for text in legend.get_texts()]
 
@@ -530,16 +538,45 @@ def test_the_axis_of_scores_shows_differences_and_no_baseline_stretches_it_to_ch
     write_baselines(tmp_path / "results", "mnist-rows", pixels=shares(0.95)[0])
     table = compare(params, Literature(), tmp_path, "digit-rows").reset_index()
     baselines = read(tmp_path, "digit-rows", "baselines.csv")
-    scores, costs = draw_comparison(table, baselines, "title").axes
+    figure = draw_comparison(table, baselines)
+    scores, times = figure.axes
     left, right_end = scores.get_xlim()
     assert 0.8 < left < min(0.95, table["score_lower"].min())
     assert right_end > table["score_upper"].max()
     assert "majority class: 0.1, off the axis" in scores.get_xlabel()
-    assert "pixels: 0.95" in labels_of(scores)
-    bars = [bar.get_path().get_extents(bar.get_patch_transform()) for bar in costs.patches]
-    assert [bar.width for bar in bars] == [20.0, 20.0, 10.0, 10.0]
+    assert labels_of(figure) == ["mean over seeds, 95 % interval", "pixels: 0.95"]
+    beside = [label.get_text() for label in times.get_yticklabels()]
+    assert beside == ["20\N{NO-BREAK SPACE}ms"] * 2
     untimed = table.assign(stock_milliseconds=np.nan)
-    assert len(draw_comparison(untimed, baselines, "title").axes) == 1
+    assert len(draw_comparison(untimed, baselines).axes) == 1
+
+
+def test_a_figure_marks_what_was_trained_once(
+    params: Params, tmp_path: Path, without_figures: None
+) -> None:
+    write_result(params, tmp_path / "results", "mnist-lstm", shares(0.97, 0.96))
+    write_result(params, tmp_path / "results", "mnist-gru", shares(0.98))
+    table = compare(params, Literature(), tmp_path, "digit-rows").reset_index()
+    figure = draw_comparison(table, read(tmp_path, "digit-rows", "baselines.csv"))
+    assert labels_of(figure)[:2] == [
+        "mean over seeds, 95 % interval",
+        "one seed, 95 % interval of test examples",
+    ]
+
+
+def test_every_interval_of_a_suite_of_lengths_is_that_of_the_table(
+    params: Params, tmp_path: Path, without_figures: None
+) -> None:
+    for steps in (20, 50):
+        runs = np.full((2, EXAMPLES), 0.1) * [[1.0], [1.1]]
+        write_result(params, tmp_path / "results", f"adding-{steps}-gru", runs)
+    table = compare(params, Literature(), tmp_path, "adding").reset_index()
+    figure = draw_comparison(table, read(tmp_path, "adding", "baselines.csv"))
+    (bars,) = figure.axes[0].collections
+    assert isinstance(bars, LineCollection)
+    ends = [[low, high] for (_, low), (_, high) in bars.get_segments()]
+    run = table[table["seeds"] > 0]
+    np.testing.assert_allclose(ends, run[["score_lower", "score_upper"]])
 
 
 def test_experiments_with_one_model_share_a_panel_of_learning_curves(
@@ -551,7 +588,7 @@ def test_experiments_with_one_model_share_a_panel_of_learning_curves(
     compare(params, literature, tmp_path, "optimizers")
     found = read_results(names, "optimizers", tmp_path / "results")
     curves = read(tmp_path, "optimizers", "curves.csv")
-    figure = draw_learning_curves(curves, [one for one in found.values() if one], "title")
+    figure = draw_learning_curves(curves, [one for one in found.values() if one])
     panels = [axis for axis in figure.axes if axis.get_visible()]
     assert [len(axis.lines) for axis in panels] == [5, 5, 5]
     assert labels_of(panels[0])[:2] == ["rmsprop", "rmsprop-summed"]

@@ -1,5 +1,6 @@
 """The page and the README, from comparisons/ alone."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from tests.comparison.made_up import (
 
 MOST_BYTES = 1_500_000
 README = f"before\n{BEGIN}\nstale\n{END}\nafter\n"
+
+
+def cells(*texts: str) -> str:
+    return "".join(f"<td>{text}</td>" for text in texts)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +68,46 @@ def test_report_and_readme_are_made_from_comparisons_alone(
         assert "1 of 2 beat the best baseline (logistic regression: 0.920 [" in text
 
 
+def test_the_page_begins_with_what_to_choose(page: str) -> None:
+    answers = page[page.index("Which layer to choose") :].partition("</table>")[0]
+    rows = answers.split("<tr>")[2:]
+    assert len(rows) == 2, "one row for each suite that was run"
+    assert "mnist-gru" in rows[0]
+    assert "test accuracy 0.990 [" in rows[0]
+    assert "20.0 ms/step (10.0 compiled); 1,010 parameters" in rows[0]
+    assert "none: adding-20-gru, the best mean, is not told apart" in rows[1]
+    assert page.index("Which layer to choose") < page.index("What is claimed")
+
+
+def test_the_markdown_says_the_same_with_the_figures_of_the_comparisons(
+    page: str, made: Path
+) -> None:
+    text = (made / "report" / "report.md").read_text()
+    assert "| Digits read row by row | undecided: mnist-gru (best mean) or mnist-lstm |" in text
+    assert "| mnist-lstm (2 of 3 seeds) |" in text
+    assert "training left no history: it failed, or it was never run" in text
+    figures = re.findall(r"\]\((\.\./.*?)\)", text)
+    assert "../comparisons/digit-rows/comparison.svg" in figures
+    assert len(figures) == len(list(made.glob("comparisons/*/*.svg")))
+    assert all((made / "report" / figure).exists() for figure in figures)
+
+
+def test_a_row_without_results_says_why(page: str) -> None:
+    for name, why in (
+        ("mnist-simple-rnn (not run)", "training left no history: it failed, or it was never run"),
+        ("mnist-lstm (2 of 3 seeds)", "seed-44 has no scores: the loss is not finite in epoch 2"),
+        ("imdb-lstm (not run)", "its suite was not compared since it was added"),
+    ):
+        row = page[page.index(f">{name}</td>") :].partition("</tr>")[0]
+        assert why in row
+
+
+def test_every_number_of_a_suite_names_its_runs(page: str) -> None:
+    assert "those of these runs: seeds 42, 43 of mnist-lstm, mnist-gru." in page
+
+
 def test_the_page_names_what_is_missing_and_escapes_what_it_shows(page: str) -> None:
-    warning = page[page.index("Not run") :].partition("</p>")[0]
+    warning = page[page.index("Without results") :].partition("</p>")[0]
     assert "imdb-simple-rnn, imdb-gru" in warning
     assert "mnist-lstm" not in warning
     assert "imdb-lstm (not run)" in page, "a suite that was never compared has its rows"
@@ -78,8 +121,12 @@ def test_the_page_names_what_is_missing_and_escapes_what_it_shows(page: str) -> 
 
 def test_the_page_needs_no_other_file_and_stays_small(page: str, made: Path) -> None:
     assert 'src="http' not in page
-    figures = sorted(made.glob("comparisons/*/*.png"))
-    assert len(figures) == page.count("data:image/png;base64,")
+    assert "<link" not in page
+    figures = sorted(made.glob("comparisons/*/*.svg"))
+    assert len(figures) == page.count("<svg ") == page.count('role="img" aria-label="')
+    identifiers = re.findall(r' id="([^"]*)"', page)
+    assert len(identifiers) == len(set(identifiers)), "no figure uses the parts of another"
+    assert set(re.findall(r"url\(#([^)]*)\)", page)) <= set(identifiers)
     assert len(page) < MOST_BYTES
 
 
@@ -95,15 +142,18 @@ def test_the_section_of_a_suite_begins_with_what_was_found(page: str) -> None:
 def test_every_claim_unfolds_to_its_comparisons(page: str) -> None:
     claim = page[page.index("Gated layers beat SimpleRNN.") :].partition("</details>")[0]
     assert '<span class="verdict">not run</span>' in claim
-    assert "<td>reuters-gru</td><td>reuters-simple-rnn</td>" in claim
+    assert cells("reuters-gru", "reuters-simple-rnn") in re.sub(r' data-label="[^"]*"', "", claim)
     baselines = page[page.index("Each experiment against each baseline") :].partition("</details>")
-    assert "<td>mnist-gru</td><td>logistic regression</td><td>+0.0700 [" in baselines[0]
+    shown = re.sub(r' data-label="[^"]*"', "", baselines[0])
+    assert cells("mnist-gru", "logistic regression") + "<td>+0.0700 [" in shown
 
 
-def test_tables_scroll_on_narrow_screens_and_figures_have_texts(page: str) -> None:
-    assert page.count("<table") == page.count('<div class="wide"><table')
+def test_tables_are_labelled_and_figures_have_texts(page: str) -> None:
+    assert page.count("<table") == page.count('<div class="wide" tabindex="0" role="region"')
+    assert page.count("<th") - page.count("<thead") == page.count('<th scope="col">')
     assert page.count("<img") == page.count('alt="')
     assert "prefers-color-scheme: dark" in page
+    assert "aria-sort" in page
 
 
 def test_verdicts_and_reported_numbers_stand_beside_the_page(
@@ -139,9 +189,9 @@ def test_the_readme_gets_the_tables_between_its_marks(
     assert text.endswith(f"{END}\nafter\n")
     assert "stale" not in text
     assert "| Gated layers beat SimpleRNN. | all five notebooks | not run |" in text
-    assert "![Digits read row by row](comparisons/digit-rows/comparison.png)" in text
+    assert "![Digits read row by row](comparisons/digit-rows/comparison.svg)" in text
     # The figure of a suite of lengths stands for its table.
-    assert "comparisons/adding/comparison.png" in text
+    assert "comparisons/adding/comparison.svg" in text
     assert "| adding-20-gru" not in text
     # Three seeds, two and one, of two epochs each.
     assert "all seeds of 3 experiments one after another takes" in text

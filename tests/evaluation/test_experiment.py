@@ -11,9 +11,16 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from rnnbench.data.prepared import Manifest, Split, read_manifest, write_manifest, write_split
+from rnnbench.data.prepared import (
+    Manifest,
+    Split,
+    read_manifest,
+    read_split,
+    write_manifest,
+    write_split,
+)
 from rnnbench.errors import RnnbenchError
-from rnnbench.evaluation.experiment import evaluate_experiment
+from rnnbench.evaluation.experiment import evaluate_experiment, write_texts
 from rnnbench.files import write_json
 from rnnbench.models.heads import Output
 from rnnbench.models.saved import load_model, save_model
@@ -197,6 +204,26 @@ def test_mlflow_shows_each_run_and_the_means_of_the_experiment(evaluated: Path) 
     names = [artifact.path for artifact in client.list_artifacts(child.info.run_id, "figures")]
     assert names == ["figures/confusion_matrix.png", "figures/learning_curves.png"]
     assert child.data.tags["data_route"] == "generated"
+
+
+def test_a_classifier_of_texts_has_its_mistakes_and_lengths(inside: Path) -> None:
+    write_view(FIT)
+    run = write_run(1)
+    split = read_split(Path("data/prepared/small/test"), "test")
+    texts = Split(np.tile([0, 1, 4], (TEST_EXAMPLES, 1)), split.targets)
+    labels = np.asarray(split.targets, dtype=np.int64)
+    arrays = {"probabilities": np.tile([0.2, 0.7, 0.1], (TEST_EXAMPLES, 1)), "labels": labels}
+    predictions = {run.name: {**arrays, "score": labels == 1}}
+    inside.mkdir(parents=True)
+    write_texts(inside, run.parent, predictions, texts)
+    assert not list(inside.iterdir()), "the examples of a run without a vocabulary are no texts"
+    write_json(run / "vocabulary.json", ["word"])
+    write_texts(inside, run.parent, predictions, texts)
+    mistakes = pd.read_csv(inside / "mistakes.csv")
+    assert set(mistakes["text"]) == {"word"}
+    assert set(mistakes["run"]) == {"seed-1"}
+    lengths = pd.read_csv(inside / "lengths.csv")
+    assert lengths["accuracy"].tolist() == pytest.approx([1 / 3])
 
 
 def test_an_experiment_of_which_every_seed_diverged_has_no_metrics(inside: Path) -> None:

@@ -1,11 +1,14 @@
 """Figures: drawn from what tables hold, the same bytes for the same content."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from rnnbench.evaluation.figures import draw_confusion_matrix, draw_learning_curves
@@ -45,12 +48,30 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_the_same_content_is_the_same_file(name: str, tmp_path: Path) -> None:
-    files = [tmp_path / "first.png", tmp_path / "second.png"]
+@pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<svg ")])
+def test_the_same_content_is_the_same_file(
+    name: str, suffix: str, start: bytes, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"first.{suffix}", tmp_path / f"second.{suffix}"]
     for file in files:
         save_figure(DRAWINGS[name](), file)
-    assert files[0].read_bytes().startswith(b"\x89PNG")
+    assert files[0].read_bytes().startswith(start)
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_vector_keeps_its_texts_numbers_and_lines(tmp_path: Path) -> None:
+    figure, axis = plt.subplots(figsize=(4.0, 3.0))
+    axis.plot([0.0, 1.0], [0.123, 0.456], color="#123456")
+    axis.set(title="0.12345 & <more>", xticks=[0.25], xlabel="0.000123 [0.00, 0.1]")
+    save_figure(figure, tmp_path / "drawn.svg")
+    drawn = ElementTree.parse(tmp_path / "drawn.svg").getroot()  # noqa: S314
+    texts = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"0.12345 & <more>", "0.25", "0.000123 [0.00, 0.1]"} <= texts
+    written = (tmp_path / "drawn.svg").read_text()
+    assert written.count("#123456") == 1
+    assert "<metadata" not in written
+    used = set(re.findall(r'class="([^"]*)"', written))
+    assert used == set(re.findall(r"\.(s[0-9a-f]{6})\{", written))
 
 
 def test_learning_curves_have_a_line_for_each_split() -> None:

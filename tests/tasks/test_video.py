@@ -97,6 +97,9 @@ def test_a_model_that_copies_the_last_frame_scores_as_the_baseline_in_batches_of
         scored = TASKS["video"].evaluate(model, Split(seen, actual))
         baseline = {name: scored.metrics[name] for name in scored.baseline}
         assert baseline == pytest.approx(scored.baseline)
+        np.testing.assert_array_equal(scored.shown["seen"], seen[0, ..., 0])
+        np.testing.assert_array_equal(scored.shown["predicted"], seen[0, [-1] * 3, ..., 0])
+        np.testing.assert_array_equal(scored.shown["actual"], actual[0, ..., 0])
         counts = scored.confusions.set_index(["actual", "predicted"])["count"]
         assert counts.sum() == actual.size
         assert counts["ink"].sum() == (actual > 127).sum()

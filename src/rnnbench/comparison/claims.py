@@ -31,6 +31,7 @@ AS_CLAIMED = "as claimed"
 OPPOSITE = "the opposite"
 # Times whose ratio is closer to 1 are not called different, whatever their quartiles.
 TIME_TOLERANCE = 0.1
+SMALLEST_P = 1e-16  # that is written; the tails of distributions are not known further
 
 # What the verdict on the first of two means for a claim; one that is not here stays as it is.
 OUTCOMES: dict[str, dict[Verdict, str]] = {
@@ -120,7 +121,8 @@ def readable_comparisons(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the comparisons of one claim for people: every cell as text, times in percent."""
     style = "+.1%" if STEP_TIME in set(compared["measure"]) else "+.4f"
     difference = Column("difference", "difference [interval]", style, ("lower", "upper"))
-    return as_text(compared, (*NAMES, difference, *JUDGED))
+    shown = compared.assign(p=compared["p"].clip(lower=SMALLEST_P))
+    return as_text(shown, (*NAMES, difference, *JUDGED))
 
 
 def _rows(

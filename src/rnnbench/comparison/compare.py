@@ -1,17 +1,13 @@
 """Comparing the experiments of a suite."""
 
-import shutil
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from rnnbench.comparison.figures import (
-    draw_comparison,
-    draw_confusion_matrices,
-    draw_learning_curves,
-)
+from rnnbench.comparison.evidence import write_evidence
+from rnnbench.comparison.figures import draw_comparison
 from rnnbench.comparison.literature import SuiteLiterature
 from rnnbench.comparison.pairs import (
     by_view,
@@ -21,7 +17,7 @@ from rnnbench.comparison.pairs import (
     tabulate_baselines,
     tabulate_pairs,
 )
-from rnnbench.comparison.results import Result, Results, read_baselines, read_results
+from rnnbench.comparison.results import Results, read_baselines, read_results, why_not_run
 from rnnbench.comparison.table import readable_tables, tabulate, tabulate_curves
 from rnnbench.errors import RnnbenchError
 from rnnbench.figures import save_figure
@@ -42,9 +38,6 @@ from rnnbench.layout import (
 from rnnbench.params import Suite, Target
 from rnnbench.tables import to_markdown
 
-LEARNING_CURVES_FIGURE = "learning_curves.png"
-CONFUSIONS_FIGURE = "confusion_matrices.png"
-FRAMES_FIGURE = "frames.png"  # of evaluation, where a task draws it
 CURVE_DIGITS = "%.4g"  # as many as the page shows
 DIFFERENCE_DIGITS = "%.6g"
 
@@ -91,7 +84,8 @@ def compare(
     _require_target_is_not_met(suite, facts.target, found)
     fitted = read_baselines(by_view(found), results)
     pairs, baselines = tabulate_pairs(found, margin), tabulate_baselines(found, fitted)
-    table = tabulate(found, literature, find_ranks(found, pairs), facts.target)
+    missing = {name: why_not_run(results / suite / name) for name, one in found.items() if not one}
+    table = tabulate(found, literature, find_ranks(found, pairs), facts.target, missing)
     curves, power = tabulate_curves(found), summarise_power(found, pairs)
     with atomic_folder(comparisons / suite) as folder:
         table.to_csv(folder / TABLE_FILE, index=False)
@@ -103,8 +97,8 @@ def compare(
         against.to_csv(path, index=False, float_format=DIFFERENCE_DIGITS)
         curves.to_csv(folder / CURVES_FILE, index=False, float_format=CURVE_DIGITS)
         write_json(folder / SUMMARY_FILE, {**_summary(facts.title, margin, found), "power": power})
-        save_figure(draw_comparison(table, baselines, facts.title), folder / FIGURE_FILE)
-        _draw_details([result for result in found.values() if result], curves, facts.title, folder)
+        save_figure(draw_comparison(table, baselines), folder / FIGURE_FILE)
+        write_evidence(filter(None, found.values()), curves, folder)
     return comparisons / suite
 
 
@@ -136,22 +130,6 @@ def _markdown(
     return "\n".join(parts)
 
 
-def _draw_details(results: list[Result], curves: pd.DataFrame, title: str, folder: Path) -> None:
-    evaluated = [result for result in results if result.runs]
-    if not evaluated:
-        return
-    drawn_curves = draw_learning_curves(curves, evaluated, title)
-    save_figure(drawn_curves, folder / LEARNING_CURVES_FIGURE)
-    confusions = {result.name: result.confusions for result in evaluated}
-    drawn = draw_confusion_matrices(confusions, title)
-    if drawn is not None:
-        save_figure(drawn, folder / CONFUSIONS_FIGURE)
-    for result in evaluated:
-        frames = result.figure(FRAMES_FIGURE)
-        if frames.exists():
-            shutil.copyfile(frames, folder / f"{result.name}-{FRAMES_FIGURE}")
-
-
 def _summary(title: str, margin: float, results: Results) -> dict[str, Any]:
     """Return the facts that are not numbers of a table: layers, warnings, data, machines."""
     found = [result for result in results.values() if result]
@@ -167,6 +145,7 @@ def _summary(title: str, margin: float, results: Results) -> dict[str, Any]:
         "experiments": {
             result.name: {
                 "layer_parameters": result.scores["layer_parameters"],
+                "seeds": [int(seed.rpartition("-")[2]) for seed in result.runs],
                 "diverged": result.diverged,
                 "timing_warnings": result.times.get("timing_warnings", []),
             }

@@ -23,10 +23,12 @@ from rnnbench.params import Params
 from rnnbench.statistics import BASIS_OF_DIFFERENCE, Difference, Verdict
 from rnnbench.tasks.task import TASKS
 
+NOT_COMPARED = "comparisons/ does not have it: its suite was not compared since it was added"
 BASIS_REVERSED = {
     basis: BASIS_OF_DIFFERENCE[second, first]
     for (first, second), basis in BASIS_OF_DIFFERENCE.items()
 }
+VERDICT_REVERSED = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,17 @@ class Finding:
     def score(self) -> float:
         """The task's score on the test split, the mean over seeds."""
         return self.number(TASKS[self.row["task"]].score.name)
+
+    @property
+    def score_with_interval(self) -> str:
+        """The score and its interval, written with three digits."""
+        ends = {f"score_{end}": self.number(f"score_{end}") for end in ("lower", "upper")}
+        return with_interval({"score_value": self.score, **ends}, "score_")
+
+    @property
+    def model(self) -> str:
+        """Its layers, in a line."""
+        return str(self.row["model"])
 
     @property
     def epochs(self) -> int:
@@ -152,6 +165,25 @@ class Comparison:
         joined = rows.merge(of_view, left_on="baseline", right_on="baseline_baseline")
         return min(joined.to_dict("records"), key=lambda row: row["value"], default=None)
 
+    def against_baseline(self, finding: Finding, baseline: str) -> dict[Any, Any] | None:
+        """Return an experiment's difference from a baseline, if it was compared with it."""
+        rows = self.against_baselines
+        found = rows[(rows["experiment"] == finding.name) & (rows["baseline"] == baseline)]
+        return next(iter(found.to_dict("records")), None)
+
+    def verdict(self, first: str, second: str) -> Verdict | None:
+        """Return the verdict on the first of two experiments; None if they were not compared."""
+        return self._verdicts.get((first, second))
+
+    @cached_property
+    def _verdicts(self) -> dict[tuple[str, str], Verdict]:
+        found = {}
+        for pair in self.pairs.to_dict("records"):
+            verdict = Verdict(pair["verdict"])
+            found[pair["first"], pair["second"]] = verdict
+            found[pair["second"], pair["first"]] = VERDICT_REVERSED.get(verdict, verdict)
+        return found
+
     def findings_by_view(self) -> dict[str, list[Finding]]:
         """Return the experiments that have scores, by the view that they were scored on."""
         views: dict[str, list[Finding]] = {}
@@ -171,7 +203,7 @@ def read_comparisons(params: Params, comparisons: Path = COMPARISONS_FOLDER) -> 
     compared = {name for table in rows.values() for name in table}
     for name in params.experiments:
         if name not in compared:
-            rows[params.experiments[name].suite][name] = not_run(name)
+            rows[params.experiments[name].suite][name] = not_run(name, NOT_COMPARED)
     return [
         _read(
             params,
@@ -261,9 +293,9 @@ def _what_is_best(findings: list[Finding], against: list[dict[Any, Any] | None])
     rows = [row for row in against if row]
     if not rows:
         return _first_ranks(findings)
-    title, score = rows[0]["baseline_title"], _with_interval(rows[0], "baseline_")
+    title, score = rows[0]["baseline_title"], with_interval(rows[0], "baseline_")
     verdicts = [row["verdict"] for row in rows]
-    best = _best(findings)
+    best = best_finding(findings)
     of_best = against[findings.index(best)]
     if of_best and of_best["verdict"] == Verdict.WORSE:
         beaten = f"{verdicts.count(Verdict.WORSE)} of {len(findings)}"
@@ -280,7 +312,7 @@ def _what_is_best(findings: list[Finding], against: list[dict[Any, Any] | None])
 def _first_ranks(findings: list[Finding]) -> str:
     """Return a clause on the experiments that no other is better than beyond chance."""
     first = [finding for finding in findings if finding.number("rank_best") == 1]
-    best, others = _scored(_best(findings)), len(findings) - 1
+    best, others = _scored(best_finding(findings)), len(findings) - 1
     if not others:
         return f"the only experiment is {best}"
     if len(first) == len(findings):
@@ -294,18 +326,18 @@ def _first_ranks(findings: list[Finding]) -> str:
     return f"the best is {_scored(first[0])}, ahead of {beaten} of {others} others beyond chance"
 
 
-def _best(findings: list[Finding]) -> Finding:
+def best_finding(findings: list[Finding]) -> Finding:
+    """Return the experiment with the best mean of those on one view."""
     higher = TASKS[findings[0].row["task"]].score.higher_is_better
     return (max if higher else min)(findings, key=lambda finding: finding.score)
 
 
 def _scored(finding: Finding) -> str:
-    ends = {f"score_{end}": finding.number(f"score_{end}") for end in ("lower", "upper")}
-    return f"{finding.name} ({_with_interval({'score_value': finding.score, **ends}, 'score_')})"
+    return f"{finding.name} ({finding.score_with_interval})"
 
 
-def _with_interval(row: dict[str, Any], prefix: str) -> str:
-    """Write a score and, where it has one, its interval."""
+def with_interval(row: dict[str, Any], prefix: str) -> str:
+    """Write the value of a row and, where it has one, its interval; columns have the prefix."""
     value, lower, upper = (
         format(row[f"{prefix}{name}"], "#.3g") for name in ("value", "lower", "upper")
     )

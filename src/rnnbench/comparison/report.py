@@ -1,30 +1,58 @@
-"""The report: one page on all suites, with its figures inside."""
+"""The report: one page on all suites with its figures inside, and the same as Markdown."""
 
 import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup, escape
 
-from rnnbench.comparison.claims import compare_claims, readable_comparisons, tabulate_verdicts
-from rnnbench.comparison.findings import Comparison, main_finding, read_comparisons
+from rnnbench.comparison.answers import readable_answers, tabulate_answers
+from rnnbench.comparison.claims import (
+    SMALLEST_P,
+    compare_claims,
+    readable_comparisons,
+    tabulate_verdicts,
+)
+from rnnbench.comparison.evidence import (
+    ANIMATION_FIGURE,
+    BINS,
+    CONFUSIONS_FIGURE,
+    CURVES_FIGURE,
+    FRAMES_FIGURE,
+    HORIZONS_FIGURE,
+    LENGTHS_FIGURE,
+    RELIABILITY_FIGURE,
+)
+from rnnbench.comparison.evidence_figures import FEWEST_ANSWERS
+from rnnbench.comparison.findings import Comparison, Finding, main_finding, read_comparisons
 from rnnbench.comparison.literature import Literature, SuiteLiterature
 from rnnbench.comparison.reproduction import tabulate_reproduction
-from rnnbench.comparison.table import readable_tables
+from rnnbench.comparison.table import main_tables, readable_tables
+from rnnbench.figures import BACKGROUND, LINE, TEXT
 from rnnbench.files import atomic_folder, write_text
 from rnnbench.layout import (
+    CALIBRATION_FILE,
     CLAIMS_FILE,
     COMPARISONS_FOLDER,
+    CONFUSIONS_FILE,
+    FIGURE_FILE,
     LAYERS_FOLDER,
     MARKDOWN_FILE,
+    MISTAKES_FILE,
     REPORT_FILE,
     REPORT_FOLDER,
+    REPORT_MARKDOWN_FILE,
     REPRODUCTION_FILE,
     VERDICTS_FILE,
 )
 from rnnbench.params import Params
-from rnnbench.tables import Column, as_text
+from rnnbench.tables import Column, as_text, to_markdown
 
 AGAINST_COLUMNS = (
     Column("experiment", "experiment"),
@@ -33,6 +61,120 @@ AGAINST_COLUMNS = (
     Column("adjusted_p_value", "p (Holm)", ".2g"),
     Column("verdict", "the experiment is"),
 )
+CONFUSION_COLUMNS = (
+    Column("experiment", "experiment"),
+    Column("actual", "actual"),
+    Column("predicted", "predicted"),
+    Column("count", "count over all seeds", ",d"),
+    Column("share", "share of the actual class", ".1%"),
+)
+MISTAKE_COLUMNS = (
+    Column("experiment", "experiment"),
+    Column("run", "run"),
+    Column("example", "test example", "d"),
+    Column("actual", "actual"),
+    Column("predicted", "predicted"),
+    Column("probability", "probability", ".4f"),
+    Column("text", "its last words, as the model reads them"),
+)
+EXPERIMENT = Column("experiment", "experiment")
+# What a page shows of a suite's models besides their scores: title, what is to be seen, the figure
+# and the table, each of which a suite may lack.
+EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
+    (
+        "Learning curves",
+        "Means over the seeds of each experiment; bands reach from the lowest to the highest seed.",
+        CURVES_FIGURE,
+        "",
+        (),
+    ),
+    (
+        "Confusion matrices",
+        "Shares of each actual class on the test split, over all seeds. Of more than four classes"
+        " the colours are on a scale that shows rare confusions.",
+        CONFUSIONS_FIGURE,
+        "",
+        (),
+    ),
+    (
+        "Most frequent confusions",
+        "The five pairs of classes that each experiment takes for each other most often.",
+        "",
+        CONFUSIONS_FILE,
+        CONFUSION_COLUMNS,
+    ),
+    (
+        "Reliability",
+        "The confidence is the probability of the predicted class. Below the diagonal, a model is"
+        f" surer than it is right. ECE is the expected calibration error with {BINS} bins, in the"
+        " figure the mean over the seeds, in the table that of each run. Points stand for the mean"
+        f" over seeds of a bin in which a run has at least {FEWEST_ANSWERS} answers.",
+        RELIABILITY_FIGURE,
+        CALIBRATION_FILE,
+        (),
+    ),
+    (
+        "Accuracy by length of the text",
+        "The length counts what the model reads, with the start mark; longer texts are cut to the"
+        " length of the last range.",
+        LENGTHS_FIGURE,
+        "",
+        (),
+    ),
+    (
+        "Worst mistakes",
+        "The wrong answers that the runs of each experiment were surest of, each test example once."
+        " A label may itself be wrong. [?] is a word without an id.",
+        "",
+        MISTAKES_FILE,
+        MISTAKE_COLUMNS,
+    ),
+    (
+        "Error by frames ahead",
+        "The mean over the test split and the seeds, beside the last frame seen, copied.",
+        HORIZONS_FIGURE,
+        "",
+        (),
+    ),
+)
+FRAMES_TEXT = "The first test sequence of the first seed: frames seen, predicted and actual."
+ANIMATION_TEXT = (
+    "The same sequence as an animation: actual frames to the left; to the right the frames seen,"
+    " then those predicted."
+)
+_REFERENCE = re.compile(r'(?<= id=")|(?<=url\(#)|(?<=href="#)')
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of a suite.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    text : str
+        What it shows, for readers who do not see it.
+    markup : Markup
+        The figure as a part of a page.
+    link : str
+        Its path, as seen from the report.
+    """
+
+    path: Path
+    text: str
+    markup: Markup
+    link: str
+
+
+@dataclass
+class Exhibit:
+    """One kind of evidence: a title, what is to be seen, figures and a table."""
+
+    title: str
+    text: str
+    pictures: list[Picture] = field(default_factory=list)
+    table: pd.DataFrame | None = None
 
 
 def write_report(
@@ -55,29 +197,41 @@ def write_report(
     Returns
     -------
     Path
-        The page; it needs no other file. Beside it `reproduction.csv` has every reported number
-        and the one found here, `claims.csv` every comparison of every claim, and `verdicts.csv` the
-        verdict on each claim.
+        The page; it needs no other file. Beside it `report.md` says the same for a forge, with the
+        figures of `comparisons/`; `reproduction.csv` has every reported number and the one found
+        here, `claims.csv` every comparison of every claim, and `verdicts.csv` the verdict on each
+        claim.
     """
     literature = literature.about(params.experiments)
     found = read_comparisons(params, comparisons)
     compared = compare_claims(found, literature)
     verdicts = tabulate_verdicts(compared, literature)
-    suites = [_suite(comparison, literature.suite(comparison.suite)) for comparison in found]
+    answers, numbers = tabulate_answers(found), count()
+    suites = [
+        _suite(comparison, literature.suite(comparison.suite), answers, numbers)
+        for comparison in found
+    ]
     environment = Environment(
-        loader=PackageLoader("rnnbench.comparison"), autoescape=select_autoescape()
+        loader=PackageLoader("rnnbench.comparison"),
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    page = environment.get_template("report.html").render(
-        verdicts=verdicts,
-        compared={name: readable_comparisons(rows) for name, rows in compared.groupby("claim")},
-        suites=suites,
-        layers=_layers(comparisons / LAYERS_FOLDER / MARKDOWN_FILE),
-        data={view: data for one in found for view, data in one.summary.get("data", {}).items()},
-        machines=_machines(found),
-        missing=[finding.name for one in found for finding in one.findings if not finding.was_run],
-    )
+    environment.filters["markdown"] = to_markdown
+    shown = {
+        "answers": readable_answers(answers) if len(answers) else None,
+        "verdicts": verdicts,
+        "compared": {name: readable_comparisons(rows) for name, rows in compared.groupby("claim")},
+        "suites": suites,
+        "layers": _layers(comparisons / LAYERS_FOLDER / MARKDOWN_FILE),
+        "data": {view: data for one in found for view, data in one.summary.get("data", {}).items()},
+        "machines": _machines(found),
+        "missing": [one.name for part in found for one in part.findings if not one.was_run],
+    }
     with atomic_folder(report) as folder:
-        write_text(folder / REPORT_FILE, page)
+        for name in (REPORT_FILE, REPORT_MARKDOWN_FILE):
+            template = environment.get_template(f"report{Path(name).suffix}")
+            write_text(folder / name, template.render(shown))
         compared.to_csv(folder / CLAIMS_FILE, index=False)
         verdicts.to_csv(folder / VERDICTS_FILE, index=False)
         reproduction = pd.concat([suite["reproduction"] for suite in suites])
@@ -85,23 +239,111 @@ def write_report(
     return report / REPORT_FILE
 
 
-def _suite(comparison: Comparison, literature: SuiteLiterature) -> dict[str, Any]:
-    """Return what the page shows of a suite."""
+def _suite(
+    comparison: Comparison,
+    literature: SuiteLiterature,
+    answers: pd.DataFrame,
+    numbers: Iterator[int],
+) -> dict[str, Any]:
+    """Return what the page shows of a suite; `numbers` tell its figures from those of others."""
+    finding, own = main_finding(comparison), answers[answers["suite"] == comparison.suite]
+    shown = main_tables(comparison.table, comparison.baselines)
+    full = readable_tables(comparison.table, baselines=comparison.baselines)
     return {
         "name": comparison.suite,
         "title": comparison.title,
         "literature": literature,
-        "main_finding": main_finding(comparison),
-        "tables": readable_tables(comparison.table, baselines=comparison.baselines),
+        "main_finding": finding,
+        "answers": own.to_dict("records"),
+        "figure": _picture(
+            comparison.folder / FIGURE_FILE, f"{comparison.title}: {finding}", numbers
+        ),
+        "main_tables": shown,
+        "other_tables": [
+            table.drop(columns=list(main.columns[1:]), errors="ignore")
+            for table, main in zip(full, shown, strict=True)
+        ],
         "power": comparison.summary.get("power", {}),
         "against_baselines": _against_baselines(comparison),
-        "figures": {
-            path.stem.replace("_", " "): _embedded(path)
-            for path in sorted(comparison.folder.glob("*.png"))
-        },
+        "runs": _runs(comparison.findings),
+        "evidence": [*_evidence(comparison, numbers), *_frames(comparison, numbers)],
         "reproduction": tabulate_reproduction(comparison, literature),
-        "findings": [finding for finding in comparison.findings if finding.was_run],
+        "findings": [one for one in comparison.findings if one.was_run],
     }
+
+
+def _runs(findings: list[Finding]) -> str:
+    """Return which seeds of which experiments stand behind the numbers of a suite."""
+    by_seeds: dict[str, list[str]] = {}
+    for one in findings:
+        seeds = ", ".join(map(str, one.facts.get("seeds", [])))
+        if seeds:
+            by_seeds.setdefault(seeds, []).append(one.name)
+    parts = [
+        f"seed{'s' if ',' in seeds else ''} {seeds} of {', '.join(names)}"
+        for seeds, names in by_seeds.items()
+    ]
+    return "; ".join(parts)
+
+
+def _evidence(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibit]:
+    for title, text, figure, file, columns in EVIDENCE:
+        picture = _picture(
+            comparison.folder / figure, f"{comparison.title}: {title}. {text}", numbers
+        )
+        table = comparison.folder / file
+        shown = pd.read_csv(table) if table.is_file() else None
+        if picture or shown is not None:
+            if shown is not None:
+                shown = as_text(shown, columns) if columns else _errors_by_run(shown)
+            yield Exhibit(title, text, [picture] if picture else [], shown)
+
+
+def _errors_by_run(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return the expected calibration errors with a column for each run."""
+    table = errors.pivot(
+        index="experiment", columns="run", values="expected_calibration_error"
+    ).reindex(errors["experiment"].unique())
+    columns = (EXPERIMENT, *(Column(run, f"ECE, {run}", ".3f") for run in table.columns))
+    return as_text(table.reset_index(), columns)
+
+
+def _frames(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibit]:
+    """Yield the frames of each experiment that has some, still and moving."""
+    for finding in comparison.findings:
+        name = finding.name
+        pictures = [
+            _picture(comparison.folder / f"{name}-{kind}", f"{name}: {text}", numbers)
+            for kind, text in ((FRAMES_FIGURE, FRAMES_TEXT), (ANIMATION_FIGURE, ANIMATION_TEXT))
+        ]
+        drawn = [picture for picture in pictures if picture]
+        if drawn:
+            text = f"{FRAMES_TEXT} {ANIMATION_TEXT}"
+            yield Exhibit(f"Frames of {name}", text, drawn)
+
+
+def _picture(path: Path, text: str, numbers: Iterator[int]) -> Picture | None:
+    if not path.is_file():
+        return None
+    markup = _inline(path, text, next(numbers)) if path.suffix == ".svg" else _embedded(path, text)
+    return Picture(path, text, markup, f"../{COMPARISONS_FOLDER}/{path.parent.name}/{path.name}")
+
+
+def _inline(path: Path, text: str, number: int) -> Markup:
+    """Return a figure as a part of the page: in its colours, with names of its own."""
+    svg = _REFERENCE.sub(f"f{number}", path.read_text(encoding="utf-8"))
+    for colour, name in ((BACKGROUND, "page"), (TEXT, "text"), (LINE, "line")):
+        svg = svg.replace(colour, f"var(--{name})")
+    described = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(text)}" ', 1)
+    return Markup(described)  # noqa: S704 (drawn by `compare`; the text is escaped)
+
+
+def _embedded(path: Path, text: str) -> Markup:
+    """Return an image as a data URI, so that the page is one file."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    kind = path.suffix.removeprefix(".")
+    source = f"data:image/{kind};base64,{content}"
+    return Markup('<img class="{}" src="{}" alt="{}">').format(kind, source, text)
 
 
 def _against_baselines(comparison: Comparison) -> pd.DataFrame | None:
@@ -110,7 +352,11 @@ def _against_baselines(comparison: Comparison) -> pd.DataFrame | None:
         return None
     titles = comparison.baselines.drop_duplicates("baseline").set_index("baseline")["title"]
     rows = comparison.against_baselines
-    return as_text(rows.assign(baseline=rows["baseline"].map(titles)), AGAINST_COLUMNS)
+    shown = rows.assign(
+        baseline=rows["baseline"].map(titles),
+        adjusted_p_value=rows["adjusted_p_value"].clip(lower=SMALLEST_P),
+    )
+    return as_text(shown, AGAINST_COLUMNS)
 
 
 def _layers(path: Path) -> pd.DataFrame | None:
@@ -120,11 +366,6 @@ def _layers(path: Path) -> pd.DataFrame | None:
     lines = path.read_text(encoding="utf-8").splitlines()
     titles, _, *rows = [line.strip("| ").split(" | ") for line in lines]
     return pd.DataFrame(rows, columns=titles)
-
-
-def _embedded(path: Path) -> str:
-    """Return an image as a data URI, so that the page is one file."""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def _machines(comparisons: list[Comparison]) -> list[dict[str, Any]]:

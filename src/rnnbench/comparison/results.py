@@ -14,13 +14,16 @@ from rnnbench.files import read_json
 from rnnbench.layout import (
     BASELINES_FOLDER,
     CONFUSION_FILE,
+    DETAILS_FILE,
     EVALUATION_FOLDER,
-    FIGURES_FOLDER,
     HISTORY_FILE,
+    LENGTHS_FILE,
+    MISTAKES_FILE,
     PREDICTIONS_FILE,
     PREDICTIONS_FOLDER,
     RESULTS_FOLDER,
     SCORES_FILE,
+    SHOWN_FOLDER,
     TIMES_FILE,
     TIMING_FILE,
     seed_folder,
@@ -112,10 +115,39 @@ class Result:
         """How often each class was taken for each, over all seeds."""
         return pd.read_csv(self.folder / CONFUSION_FILE)
 
-    def figure(self, name: str) -> Path:
-        """Return where evaluation put a figure of the first seed, if it drew one."""
-        folder = self.folder / EVALUATION_FOLDER / FIGURES_FOLDER
-        return folder / next(iter(self.runs), "") / name
+    @property
+    def details(self) -> pd.DataFrame:
+        """One row per seed and class, range of values or frame ahead."""
+        return self._table(DETAILS_FILE)
+
+    @property
+    def mistakes(self) -> pd.DataFrame:
+        """The worst mistakes of each run; empty where the examples are no texts."""
+        return self._table(MISTAKES_FILE)
+
+    @property
+    def lengths(self) -> pd.DataFrame:
+        """The accuracy of each run by the length of a text; empty where there are no texts."""
+        return self._table(LENGTHS_FILE)
+
+    @property
+    def shown(self) -> dict[str, Array]:
+        """Arrays of the test example that evaluation shows of the first seed, if it does."""
+        folder = self.folder / EVALUATION_FOLDER / SHOWN_FOLDER
+        path = folder / f"{next(iter(self.runs), '')}.npz"
+        return read_arrays(path) if path.exists() else {}
+
+    def predictions(self) -> Iterator[tuple[str, dict[str, Array]]]:
+        """Yield the name of each run that has scores, and its predictions."""
+        for seed in self.runs:
+            yield (
+                seed,
+                read_arrays(self.folder / EVALUATION_FOLDER / PREDICTIONS_FOLDER / f"{seed}.npz"),
+            )
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self.folder / EVALUATION_FOLDER / name
+        return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
     def metrics(self) -> dict[str, float]:
         """Return the mean of every test metric over seeds.
@@ -139,12 +171,10 @@ class Result:
         None where every seed diverged, or the task has no score of single examples.
         """
         rows = []
-        for seed in self.runs:
-            path = self.folder / EVALUATION_FOLDER / PREDICTIONS_FOLDER / f"{seed}.npz"
-            with np.load(path, allow_pickle=False) as predictions:
-                if SCORE_ARRAY not in predictions:
-                    return None
-                rows.append(predictions[SCORE_ARRAY])
+        for _, arrays in self.predictions():
+            if SCORE_ARRAY not in arrays:
+                return None
+            rows.append(arrays[SCORE_ARRAY])
         return np.stack(rows).astype(np.float64) if rows else None
 
     def estimate(self) -> Estimate | None:
@@ -196,6 +226,12 @@ class Result:
         return score if score in self.history else "loss"
 
 
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Read the arrays of a compressed file by name."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays}
+
+
 Results = Mapping[str, Result | None]
 
 
@@ -218,6 +254,13 @@ def read_result(folder: Path) -> Result | None:
         read_json(folder / TIMES_FILE) if (folder / TIMES_FILE).exists() else {},
         pd.read_csv(history),
     )
+
+
+def why_not_run(folder: Path) -> str:
+    """Return why an experiment has no results, `folder` being where they would be."""
+    if not (folder / HISTORY_FILE).exists():
+        return "training left no history: it failed, or it was never run"
+    return "trained; evaluation left no scores: it failed, or it was never run"
 
 
 @dataclass(frozen=True)
@@ -258,7 +301,7 @@ def _baselines(folder: Path) -> Iterator[Baseline]:
     found = read_json(scores).get("baselines", {}) if scores.exists() else {}
     of_examples: dict[str, Array] = {}
     if predictions.exists():
-        with np.load(predictions, allow_pickle=False) as arrays:
-            of_examples = {name: arrays[name][np.newaxis].astype(np.float64) for name in arrays}
+        arrays = read_arrays(predictions)
+        of_examples = {name: one[np.newaxis].astype(np.float64) for name, one in arrays.items()}
     for name, facts in found.items():
         yield Baseline(folder.name, name, **facts, example_scores=of_examples.get(name))

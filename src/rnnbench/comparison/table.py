@@ -1,6 +1,7 @@
 """The table of a suite: every number of its experiments, and the columns that people read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,10 @@ from rnnbench.tasks.task import TASKS, Task
 NO_RANKS = (NAN, NAN)
 BASELINE = "baseline"  # the status of its row
 ONE_SEED = "1 seed"
-NAME = (
-    Column("experiment", "experiment"),
-    Column("rank", "rank"),
-    Column("parameters", "parameters", ",d"),
-    Column("multiply_adds", "multiply-adds", ",d"),
-)
+EXPERIMENT, RANK = Column("experiment", "experiment"), Column("rank", "rank")
+PARAMETERS = Column("parameters", "parameters", ",d")
+NAME = (EXPERIMENT, RANK, PARAMETERS, Column("multiply_adds", "multiply-adds", ",d"))
+REASON = Column("reason", "why")
 TO_TARGET = Column("epochs_to_target", "epochs to target", ".1f")
 SHORT_TIMES = (
     Column("stock_milliseconds", "ms/step, stock Keras", ".1f"),
@@ -53,6 +52,7 @@ def tabulate(
     literature: SuiteLiterature,
     ranks: Mapping[str, tuple[int, int]],
     target: Target | None = None,
+    missing: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Put every number of a suite's experiments beside what is reported, one row per experiment.
 
@@ -66,10 +66,16 @@ def tabulate(
         See `rnnbench.comparison.pairs.find_ranks`; an experiment without a score has none.
     target : Target, optional
         The validation metric that the experiments are to reach.
+    missing : mapping of str
+        Why experiments have no results.
     """
     rows = [
         {
-            **(_measured(result, ranks.get(name, NO_RANKS), target) if result else not_run(name)),
+            **(
+                _measured(result, ranks.get(name, NO_RANKS), target)
+                if result
+                else not_run(name, missing.get(name, ""))
+            ),
             **literature.reported_of(name).columns,
         }
         for name, result in results.items()
@@ -80,9 +86,15 @@ def tabulate(
     return pd.DataFrame(rows, columns=columns)
 
 
-def not_run(name: str) -> dict[str, Any]:
-    """Return the row of an experiment without results."""
-    return {"experiment": name, "status": NOT_RUN, "seeds": 0, "parameters": 0}
+def not_run(name: str, reason: str) -> dict[str, Any]:
+    """Return the row of an experiment without results, and the reason why it has none."""
+    return {
+        "experiment": name,
+        "status": NOT_RUN,
+        "reason": reason,
+        "seeds": 0,
+        "parameters": 0,
+    }
 
 
 def _measured(result: Result, ranks: tuple[float, float], target: Target | None) -> dict[str, Any]:
@@ -93,6 +105,7 @@ def _measured(result: Result, ranks: tuple[float, float], target: Target | None)
         "model": result.scores["model"],
         "length": result.length,
         "status": result.status,
+        "reason": _why_diverged(result),
         "seeds": len(result.runs),
         "parameters": sum(result.scores["layer_parameters"].values()),
         "multiply_adds": result.time("multiply_adds"),
@@ -109,6 +122,10 @@ def _measured(result: Result, ranks: tuple[float, float], target: Target | None)
         "epochs_to_target": result.epochs_to_target(target),
         "kernel": result.kernel,
     }
+
+
+def _why_diverged(result: Result) -> str:
+    return "; ".join(f"{seed} has no scores: {reason}" for seed, reason in result.diverged.items())
 
 
 def _interval(result: Result) -> dict[str, Any]:
@@ -170,9 +187,38 @@ def readable_tables(
     baselines : DataFrame, optional
         See `rnnbench.comparison.pairs.tabulate_baselines`.
     """
+
+    def columns(task: Task) -> tuple[Column, ...]:
+        shown = (*task.summary, *SHORT_TIMES) if short else (*task.columns, *TIMES)
+        return (*NAME, *shown, REASON)
+
+    return _by_view(table, baselines, columns)
+
+
+def main_tables(table: pd.DataFrame, baselines: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return what decides between the experiments of each view: score, times and parameters.
+
+    Parameters
+    ----------
+    table, baselines : DataFrame
+        See `readable_tables`.
+    """
+
+    def columns(task: Task) -> tuple[Column, ...]:
+        judged = (one for one in task.summary if one.ends or one.name == "length")
+        return (EXPERIMENT, RANK, *judged, *SHORT_TIMES[:2], PARAMETERS, REASON)
+
+    return _by_view(table, baselines, columns)
+
+
+def _by_view(
+    table: pd.DataFrame,
+    baselines: pd.DataFrame | None,
+    columns: Callable[[Task], tuple[Column, ...]],
+) -> list[pd.DataFrame]:
     views = list(table["view"].dropna().unique()) if "view" in table else []
     if not views:
-        return [_readable(table, ())]
+        return [_readable(table, (EXPERIMENT, REASON))]
     groups, tables = table["view"].fillna(views[0]), []
     for view in views:
         rows = table[groups == view]
@@ -181,8 +227,7 @@ def readable_tables(
             [] if baselines is None else baselines[baselines["view"] == view].to_dict("records")
         )
         with_baselines = pd.concat([rows, pd.DataFrame(_baseline_rows(rows, task, fitted))])
-        columns = (*task.summary, *SHORT_TIMES) if short else (*task.columns, *TIMES)
-        tables.append(_readable(with_baselines, columns))
+        tables.append(_readable(with_baselines, columns(task)))
     return tables
 
 
@@ -211,7 +256,7 @@ def _baseline_rows(
 
 
 def _readable(table: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
-    wanted = (*NAME, *columns)
+    wanted = tuple(columns)
     names = ["status", "seeds", "accuracy", "reported_accuracy", "rank_best", "rank_worst"]
     names += [name for column in wanted for name in (column.name, *column.ends)]
     table = table.reindex(columns=list(dict.fromkeys(names)), fill_value=np.nan)

@@ -1,6 +1,6 @@
 """Evaluating an experiment: every run on the test split, then the means over seeds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rnnbench.data.prepared import Split, read_manifest, read_split
+from rnnbench.data.prepared import Array, Split, read_manifest, read_split
 from rnnbench.evaluation.figures import draw_confusion_matrix, draw_learning_curves
+from rnnbench.evaluation.texts import find_worst_mistakes, score_each_length
 from rnnbench.evaluation.trained import load_trained
 from rnnbench.figures import save_figure
 from rnnbench.files import atomic_folder, read_json, write_json, write_table
@@ -20,15 +21,19 @@ from rnnbench.layout import (
     EVALUATION_FOLDER,
     FIGURES_FOLDER,
     HISTORY_FILE,
+    LENGTHS_FILE,
     METRICS_FILE,
+    MISTAKES_FILE,
     ORIGIN_FILE,
     PREDICTIONS_FOLDER,
     PREPARED_FOLDER,
     RESULTS_FOLDER,
     RUNS_FOLDER,
     SCORES_FILE,
+    SHOWN_FOLDER,
     TEST_FOLDER,
     TIMING_FILE,
+    VOCABULARY_FILE,
 )
 from rnnbench.runs import Records, read_records
 from rnnbench.statistics import estimate_score
@@ -89,6 +94,8 @@ def evaluate_experiment(
     with atomic_folder(folder / EVALUATION_FOLDER) as target:
         write_json(target / SCORES_FILE, scores)
         _write_evaluations(target, runs / experiment, records, evaluations)
+        predictions = {name: one.predictions for name, one in evaluations.items()}
+        write_texts(target, runs / experiment, predictions, test)
     confusions = sum_pairs([evaluation.confusions for evaluation in evaluations.values()])
     write_table(folder / CONFUSION_FILE, confusions)
     write_json(folder / METRICS_FILE, metrics)
@@ -162,6 +169,41 @@ def _write_evaluations(
             **evaluation.predictions,
         )
         _draw(folder / FIGURES_FOLDER / name, runs / name, records[name], evaluation)
+        if evaluation.shown:
+            (folder / SHOWN_FOLDER).mkdir(exist_ok=True)
+            np.savez_compressed(
+                folder / SHOWN_FOLDER / f"{name}.npz", allow_pickle=False, **evaluation.shown
+            )
+
+
+def write_texts(
+    folder: Path, runs: Path, predictions: Mapping[str, Mapping[str, Array]], test: Split
+) -> None:
+    """Write the worst mistakes and the scores by length, where the examples are texts.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the two tables go.
+    runs : Path
+        The folder of the runs; those of texts have a vocabulary.
+    predictions : mapping
+        The predictions of each run, by the name of its folder.
+    test : Split
+        The test split.
+    """
+    mistakes, lengths = [], []
+    for name, arrays in predictions.items():
+        if not ((runs / name / VOCABULARY_FILE).exists() and "labels" in arrays):
+            return
+        words, texts = read_json(runs / name / VOCABULARY_FILE), np.asarray(test.inputs)
+        names = read_manifest(runs / name).class_names
+        found = find_worst_mistakes(arrays["probabilities"], arrays["labels"], texts, words, names)
+        mistakes.append(found.assign(run=name))
+        lengths.append(score_each_length(arrays[SCORE_ARRAY], texts).assign(run=name))
+    for file, tables in ((MISTAKES_FILE, mistakes), (LENGTHS_FILE, lengths)):
+        if tables:
+            write_table(folder / file, pd.concat(tables))
 
 
 def _draw(folder: Path, run: Path, record: dict[str, Any], evaluation: Evaluation) -> None:

@@ -97,6 +97,8 @@ class Evaluation:
         without it experiments of the task are not compared in pairs.
     drawings : dict
         Figures by name, each a function of its title.
+    shown : dict of ndarray
+        Arrays of one test example, for pages that show it.
     """
 
     metrics: dict[str, float]
@@ -107,6 +109,7 @@ class Evaluation:
     )
     predictions: dict[str, Array] = field(default_factory=dict)
     drawings: "dict[str, Callable[[str], Figure]]" = field(default_factory=dict)
+    shown: dict[str, Array] = field(default_factory=dict)
 
 
 class Task(Head):

@@ -16,7 +16,7 @@ from rnnbench.data.images import write_frames
 from rnnbench.data.prepared import Array, Split
 from rnnbench.errors import RnnbenchError
 from rnnbench.models import heads
-from rnnbench.models.inputs import scaled
+from rnnbench.models.inputs import BYTE_MAXIMUM, scaled
 from rnnbench.tables import Column
 from rnnbench.tasks import task
 from rnnbench.tasks.classification import EPSILON
@@ -175,9 +175,9 @@ class Video(heads.Video, task.Task):
             baseline.append(METRICS.measure(copy_last_frame(inputs, actual.shape[1]), actual))
             confusions.append(task.count_pairs(_ink(actual), _ink(predicted), PIXEL_CLASSES))
             shown = shown or {
-                "seen": inputs[0, -FRAMES_SHOWN:],
-                "predicted": predicted[0, :FRAMES_SHOWN],
-                "actual": actual[0, :FRAMES_SHOWN],
+                "seen": inputs[0],
+                "predicted": predicted[0],
+                "actual": actual[0],
             }
         of_model, of_baseline = _joined(scores), _joined(baseline)
         horizons = score_each_horizon(of_model, of_baseline)
@@ -195,8 +195,9 @@ class Video(heads.Video, task.Task):
             },
             drawings={
                 "horizons": partial(draw_horizons, horizons),
-                "frames": partial(draw_frames, shown),
+                "frames": partial(draw_frames, _shortened(shown)),
             },
+            shown={name: _as_bytes(frames) for name, frames in shown.items()},
         )
 
     def answer(self, outputs: Array, model: task.TrainedModel, given: str, target: Path) -> str:
@@ -222,6 +223,19 @@ class Video(heads.Video, task.Task):
 
 def _pixels(outputs: Frames, from_logits: bool) -> Frames:
     return 1.0 / (1.0 + np.exp(-outputs)) if from_logits else outputs
+
+
+def _shortened(shown: dict[str, Frames]) -> dict[str, Frames]:
+    """Return the last frames seen, and the first of those that follow."""
+    return {
+        name: frames[-FRAMES_SHOWN:] if name == "seen" else frames[:FRAMES_SHOWN]
+        for name, frames in shown.items()
+    }
+
+
+def _as_bytes(frames: Frames) -> Frames:
+    pixels: Frames = np.round(np.clip(frames[..., 0], 0.0, 1.0) * BYTE_MAXIMUM).astype(np.uint8)
+    return pixels
 
 
 def _ink(frames: Frames) -> task.Integers:
