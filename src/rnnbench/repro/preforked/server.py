@@ -28,7 +28,6 @@ from rnnbench.repro.preforked import client
 MODULES = (
     "tensorflow",
     "keras",
-    "mlflow.keras",
     "mlflow.models.display_utils",
     "mlflow.pyfunc.scoring_server",
     "mlflow.store.tracking.sqlalchemy_store",
