@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+from filelock import FileLock
+
+from rnnbench.files import atomic_file
+
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -36,7 +40,34 @@ def tracking_uri(root: Path | None = None) -> str:
 
 def default_uri(root: Path) -> str:
     """Return the URI of the SQLite store in `root`, by absolute path."""
-    return f"sqlite:///{root.resolve() / DATABASE}"
+    return f"sqlite:///{quoted(root.resolve() / DATABASE)}"
+
+
+def quoted(path: Path) -> str:
+    """Return a path as it stands in the URI of a database."""
+    return str(path).replace("%", "%25").replace("?", "%3F")
+
+
+def make_default_store(root: Path) -> None:
+    """Make the database of the default store, as a whole or not at all, unless it is there.
+
+    MLflow makes its tables in many steps, and cannot go on where it was killed between two.
+
+    Parameters
+    ----------
+    root : Path
+        The repository's.
+    """
+    database = root.resolve() / DATABASE
+    if database.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with FileLock(database.with_name(f"{DATABASE}.lock"), mode=0o666):
+        if not database.exists():  # unless the process before this one made it
+            with atomic_file(database) as temporary:
+                store = SqlAlchemyStore(f"sqlite:///{quoted(temporary)}", artifact_location(root))
+                store.engine.dispose()
 
 
 def artifact_location(root: Path | None = None) -> str | None:
