@@ -169,7 +169,9 @@ def test_what_another_process_is_writing_is_not_taken_for_a_leftover(tmp_path: P
         assert ours.exists()
 
 
-@pytest.mark.parametrize(("umask", "file_mode", "folder_mode"), [(0o022, 0o644, 0o755), (0o002, 0o664, 0o775)])
+@pytest.mark.parametrize(
+    ("umask", "file_mode", "folder_mode"), [(0o022, 0o644, 0o755), (0o002, 0o664, 0o775)]
+)
 def test_permissions_are_those_that_the_umask_says(
     umask: int, file_mode: int, folder_mode: int, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink")
 WRITING = os.O_WRONLY | os.O_RDWR
 TURN, FOLDER = int(os.environ["FAULT_TURN"]), os.environ["FAULT_FOLDER"]
+OWN = (f"{FOLDER}/count", f"{FOLDER}/pipe", "/dev/")
 
 
 def count(event: str, arguments: tuple[Any, ...]) -> None:
@@ -19,7 +20,7 @@ def count(event: str, arguments: tuple[Any, ...]) -> None:
         event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING
     ):
         return
-    if event == "open" and str(arguments[0]).startswith((FOLDER, "/dev/")):
+    if _is_beside_the_point(str(arguments[0])):
         return
     counter = os.open(f"{FOLDER}/count", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(counter, b".")
@@ -29,6 +30,10 @@ def count(event: str, arguments: tuple[Any, ...]) -> None:
         pipe = os.open(f"{FOLDER}/pipe", os.O_WRONLY)
         os.write(pipe, b".")
         os.close(pipe)
+
+
+def _is_beside_the_point(path: str) -> bool:
+    return path.startswith(OWN) or "__pycache__" in path
 
 
 sys.addaudithook(count)

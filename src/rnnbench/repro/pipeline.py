@@ -13,6 +13,7 @@ from dvc.lock import LockError
 from dvc.repo import Repo, lock_repo
 
 from rnnbench.errors import RnnbenchError
+from rnnbench.repro.mend import mend
 
 T = TypeVar("T")
 
@@ -87,6 +88,7 @@ def read_pipeline(root: Path) -> Pipeline:
 
 def _read(root: Path) -> Pipeline:
     with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
+        mend(repo)
         graph = repo.index.graph
         stages = {stage.name: stage for stage in graph if stage.cmd}
         return Pipeline(

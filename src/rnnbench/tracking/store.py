@@ -5,7 +5,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from rnnbench.files import atomic_file
+from rnnbench.files import temporary_folder
 
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE = "mlflow.db"
@@ -65,9 +65,11 @@ def make_default_store(root: Path) -> None:
 
     with FileLock(database.with_name(f"{DATABASE}.lock"), mode=0o666):
         if not database.exists():  # unless the process before this one made it
-            with atomic_file(database) as temporary:
+            with temporary_folder(database) as folder:  # SQLite keeps a journal beside a database
+                temporary = folder / DATABASE
                 store = SqlAlchemyStore(f"sqlite:///{quoted(temporary)}", artifact_location(root))
                 store.engine.dispose()
+                temporary.replace(database)
 
 
 def artifact_location(root: Path | None = None) -> str | None:
