@@ -33,7 +33,7 @@ from killing import (
     small_repository,
 )
 
-from results import write_csv
+from results import FOLDER, write_csv
 from rnnbench.files import TEMPORARY_SUFFIX, file_digest
 from rnnbench.tracking.store import ARTIFACTS, DATABASE
 
@@ -199,18 +199,25 @@ def served_digits() -> Iterator[tuple[str, str]]:
         server.shutdown()
 
 
-def main(seed: int) -> None:
-    """Kill all commands, moments drawn from a seed."""
+def main(seed: int, *names: str) -> None:
+    """Kill commands, all or those named, at moments drawn from a seed."""
     print(f"seed {seed}", flush=True)
-    generator = random.Random(seed)  # noqa: S311
-    rows: list[dict[str, Any]] = []
     with served_digits() as (address, digest), small_repository() as repository:
         repository.environment["RNNBENCH_CACHE"] = str(repository.folder / ".dvc" / "downloads")
         for subject in subjects(address, digest):
-            for row in kill_often(subject, repository, generator):
-                rows.append({"seed": seed, **row})
-                write_csv("kills", pd.DataFrame(rows))
+            if not names or subject.name in names:
+                generator = random.Random(f"{seed} {subject.name}")  # noqa: S311
+                rows = kill_often(subject, repository, generator)
+                replace_rows(subject.name, pd.DataFrame([{"seed": seed, **row} for row in rows]))
+
+
+def replace_rows(command: str, rows: pd.DataFrame) -> None:
+    """Put the kills of a command in the place of those of an earlier time."""
+    path = FOLDER / "kills.csv"
+    kept = pd.read_csv(path) if path.exists() else pd.DataFrame({"command": []})
+    write_csv("kills", pd.concat([kept[kept["command"] != command], rows]))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else int.from_bytes(os.urandom(2)))
+    seeds = sys.argv[1:2] or [int.from_bytes(os.urandom(2))]
+    main(int(seeds[0]), *sys.argv[2:])

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 
 import psutil
 from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.store.entities import PagedList
 from ruamel.yaml import YAML
 from scratch_clone import scratch_clone
 
@@ -24,7 +27,7 @@ from rnnbench.demo import only, write_params
 from rnnbench.files import TEMPORARY_SUFFIX, read_json
 from rnnbench.layout import HISTORY_FILE, METRICS_FILE, RECORD_FILE, RUNS_FOLDER
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG
-from rnnbench.tracking.store import default_uri
+from rnnbench.tracking.store import DATABASE, default_uri
 
 COUNTING = Path(__file__).with_name("faulty")
 EXPERIMENT = "adding-20-simple-rnn"
@@ -288,9 +291,15 @@ def _md5(path: Path) -> str:
 
 def running_runs(folder: Path) -> list[str]:
     """Return the names of the runs that MLflow says are running."""
-    client = MlflowClient(default_uri(folder))
-    found = client.search_runs([one.experiment_id for one in client.search_experiments()])
-    return [str(run.info.run_name) for run in found if run.info.status == "RUNNING"]
+    return [str(run.info.run_name) for run in _runs(folder) if run.info.status == "RUNNING"]
+
+
+def _runs(folder: Path) -> "PagedList[Run]":
+    """Read a copy of the default store: MLflow keeps one open that is replaced by another."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        shutil.copy(folder / DATABASE, elsewhere)
+        client = MlflowClient(default_uri(Path(elsewhere)))
+        return client.search_runs([one.experiment_id for one in client.search_experiments()])
 
 
 def _finished_runs(folder: Path) -> list[dict[str, float]]:
@@ -300,9 +309,9 @@ def _finished_runs(folder: Path) -> list[dict[str, float]]:
     """
     if running := running_runs(folder):
         raise FaultError(f"MLflow says that these run: {running}")
-    client = MlflowClient(default_uri(folder))
-    found = client.search_runs([one.experiment_id for one in client.search_experiments()])
-    tagged = {run.data.tags.get(RUN_TAG) or run.data.tags[EXPERIMENT_TAG]: run for run in found}
+    tagged = {
+        run.data.tags.get(RUN_TAG) or run.data.tags[EXPERIMENT_TAG]: run for run in _runs(folder)
+    }
     records = [read_json(path) for path in (folder / RUNS_FOLDER).glob(f"*/*/*/{RECORD_FILE}")]
     names = [records[0]["experiment_id"], *sorted(record["run_id"] for record in records)]
     missing = set(names) - tagged.keys()

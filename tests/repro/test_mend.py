@@ -1,7 +1,8 @@
-"""What DVC leaves of its files when it is killed while it writes them does not stop the next run."""
+"""What DVC left of files that it was writing when it was killed does not stop the next run."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.exceptions import DvcException
@@ -39,6 +40,10 @@ def repository(reproduced: Path) -> Iterator[Path]:
     (reproduced / "dvc.lock").write_text(whole)
 
 
+def hashes(stage: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(one["path"], one["md5"]) for key in ("deps", "outs") for one in stage.get(key, [])]
+
+
 def is_readable(root: Path) -> bool:
     try:
         with Repo(str(root)) as repo:
@@ -60,7 +65,7 @@ def test_of_a_lock_cut_off_anywhere_the_whole_stages_are_kept(repository: Path) 
         assert is_readable(repository)
         kept = load_yaml(lock).get("stages", {}) if lock.exists() else {}
         for name in kept.keys() - pipeline.changed:
-            assert kept[name] == stages[name], "a stage cut short does not pass for a whole one"
+            assert hashes(kept[name]) == hashes(stages[name]), "it was cut short"
     assert unreadable > 10
 
 

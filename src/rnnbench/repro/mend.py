@@ -1,4 +1,4 @@
-"""What DVC cannot read any more once it was killed while it wrote: it writes both files in place."""
+"""What DVC cannot read once it was killed while it wrote: it writes both files in place."""
 
 import json
 import re
