@@ -14,8 +14,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,9 @@ def kill_often(
     changes = count_changes(repository, *subject.command)
     expected = subject.look(repository)
     done = 0
-    while done < subject.kills:
+    for number in count(1):
+        if done == subject.kills:
+            return
         subject.begin(repository)
         begun = time.monotonic()
         rows: list[dict[str, Any]] = []
@@ -139,7 +142,8 @@ def kill_often(
                 killing = draw(generator, changes // subject.share)
                 if not kill(repository, killing, *subject.command):
                     break
-                rows.append({"command": subject.name, "changes": changes, **vars(killing)})
+                about = {"command": subject.name, "changes": changes, "round": number}
+                rows.append(about | vars(killing))
             else:
                 repository.run(*subject.command)
             require_nothing_runs(repository)
@@ -171,9 +175,10 @@ class SlowHandler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(self.content) - begin))
         self.end_headers()
         size = len(self.content) // PARTS
-        for offset in range(begin, len(self.content), size):
-            self.wfile.write(self.content[offset : offset + size])
-            time.sleep(SERVING_SECONDS / PARTS)
+        with suppress(ConnectionError):  # who asked was killed
+            for offset in range(begin, len(self.content), size):
+                self.wfile.write(self.content[offset : offset + size])
+                time.sleep(SERVING_SECONDS / PARTS)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

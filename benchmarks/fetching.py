@@ -7,11 +7,13 @@ from pathlib import Path
 from rnnbench.data.dataset import DATASETS
 from rnnbench.data.download import Digest, RemoteFile
 from rnnbench.data.fetch import fetch
+from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
 
 PARAMS_FILE = Path(__file__).parent.parent / "params.yaml"
 
 
+@reports_errors
 def main(address: str, sha256: str) -> None:
     """Fetch MNIST from `address` into data/raw of the working directory."""
     dataset = DATASETS["mnist"]

@@ -1,5 +1,6 @@
 """What DVC says of a small pipeline."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -67,4 +68,14 @@ def test_what_has_run_is_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_pipeline_that_cannot_be_read_is_an_error_with_the_reason(tmp_path: Path) -> None:
     make_repository(tmp_path, {"train": {"command": "true"}})
     with pytest.raises(RnnbenchError, match=r"dvc\.yaml"):
+        read_pipeline(tmp_path)
+
+
+def test_a_user_without_a_home_is_told_to_name_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_repository(tmp_path, STAGES)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 64_001)  # of whom the system knows nothing
+    with pytest.raises(RnnbenchError, match="no home folder, which DVC needs: let HOME name"):
         read_pipeline(tmp_path)

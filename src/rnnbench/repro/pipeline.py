@@ -78,8 +78,15 @@ def read_pipeline(root: Path) -> Pipeline:
     Raises
     ------
     RnnbenchError
-        If DVC cannot read the pipeline, with its message.
+        If DVC cannot read the pipeline, with its message; or if the user has no home folder.
     """
+    try:
+        Path.home()
+    except RuntimeError as error:  # a user without a name, as in some containers
+        raise RnnbenchError(
+            "this user has no home folder, which DVC needs: let HOME name a folder that can be"
+            " written"
+        ) from error
     try:
         return wait_while_locked(lambda: _read(root))
     except DvcException as error:
