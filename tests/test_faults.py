@@ -26,7 +26,7 @@ SYNC = ("-m", "rnnbench.cli", "track", "sync")
 @pytest.mark.slow
 def test_after_kills_at_drawn_moments_a_repro_ends_as_if_there_had_been_none() -> None:
     print(f"seed {SEED}")
-    generator = random.Random(SEED)
+    generator = random.Random(SEED)  # noqa: S311
     with small_repository() as repository:
         killed = [kill(repository, draw(generator, CHANGES), *REPRO) for _ in range(KILLS)]
         assert any(killed)

@@ -1,11 +1,9 @@
 """Processes that were killed leave nothing at the tracking server that stays wrong."""
 
-import os
-import select
+import json
 import signal
+import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +11,46 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
 
 from rnnbench.tracking.runs import TRAINED_TAG, Tracker, connect, model_of
-from rnnbench.tracking.store import make_default_store
+from rnnbench.tracking.store import default_uri, make_default_store
 from rnnbench.tracking.sync import compare_with_server
-from rnnbench.tracking.unfinished import noted
 from tests.tracking.runs_to_log import runs_of
 
-
-class Fork:
-    """A fork of this process that does something, says so, and waits to be killed."""
-
-    def __init__(self, action: Callable[[], Any]) -> None:
-        self._done, done = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            action()
-            os.write(done, b".")
-            time.sleep(600)
-            os._exit(0)
-
-    def wait(self) -> None:
-        assert select.select([self._done], [], [], 120)[0]
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+# Begin a training, say so, and wait to be killed.
+TRAINING = """
+import json, sys, time
+from rnnbench.tracking.runs import Tracker
+from rnnbench.tracking.unfinished import noted
+record = json.loads(sys.argv[1])
+with noted(record):
+    Tracker(record).start()
+    print("training", flush=True)
+    time.sleep(600)
+"""
+# Be killed when MLflow opens the database to make its tables.
+MAKING = """
+import os, signal, sys
+from pathlib import Path
+from rnnbench.tracking.store import default_uri, make_default_store
+def kill(event, _):
+    if event == "sqlite3.connect":
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(kill)
+make_default_store(Path.cwd())
+"""
 
 
 def test_runs_of_a_training_that_was_killed_are_ended_and_those_of_one_that_lives_are_not(
     store: MlflowClient, record: dict[str, Any], tmp_path: Path
 ) -> None:
-    def train() -> None:
-        training = noted(record)
-        training.__enter__()
-        Tracker(record).start()
-        globals()["kept"] = training  # until the process ends
-
-    fork = Fork(train)
-    fork.wait()
+    connect()  # the database is there
+    command = [sys.executable, "-c", TRAINING, json.dumps(record)]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "training\n"
     compare_with_server(tmp_path)
     assert [run.info.status for run in runs_of(store)] == ["RUNNING", "RUNNING"]
-    fork.kill()
+    process.kill()
+    process.communicate()
     compare_with_server(tmp_path)
     runs = runs_of(store)
     assert [run.info.status for run in runs] == ["KILLED", "KILLED"]
@@ -60,24 +58,15 @@ def test_runs_of_a_training_that_was_killed_are_ended_and_those_of_one_that_live
     assert list((tmp_path / ".dvc" / "tmp" / "trainings").iterdir()) == []
 
 
-def test_a_database_whose_making_is_killed_is_made_by_the_next_process(
-    store: MlflowClient, tmp_path: Path
-) -> None:
-    def begin_to_make() -> None:
-        def kill(event: str, _: Any) -> None:
-            if event == "sqlite3.connect":
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(kill)
-        make_default_store(tmp_path)
-
-    fork = Fork(begin_to_make)
-    os.waitpid(fork.pid, 0)
+def test_a_database_whose_making_is_killed_is_made_by_the_next_process(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", MAKING], cwd=tmp_path)
+    assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "mlflow.db").exists()
     assert list(tmp_path.glob(".mlflow.db.*"))
     make_default_store(tmp_path)
     assert not list(tmp_path.glob(".mlflow.db.*"))
-    assert [one.name for one in store.search_experiments()] == ["Default"]
+    client = MlflowClient(default_uri(tmp_path))
+    assert [one.name for one in client.search_experiments()] == ["Default"]
 
 
 def test_a_model_that_was_logged_in_part_is_logged_again(
