@@ -224,5 +224,5 @@ def replace_rows(command: str, rows: pd.DataFrame) -> None:
 
 
 if __name__ == "__main__":
-    seeds = sys.argv[1:2] or [int.from_bytes(os.urandom(2))]
-    main(int(seeds[0]), *sys.argv[2:])
+    drawn = int.from_bytes(os.urandom(2))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else drawn, *sys.argv[2:])

@@ -28,10 +28,11 @@ def page() -> str:
 
 def _summary(kills: pd.DataFrame) -> pd.DataFrame:
     rows = []
-    for command, part in kills.groupby("command", sort=False):
+    for command in kills["command"].unique():
+        part = kills[kills["command"] == command]
         rows.append(
             {
-                "command": f"`{command}`" if " " in str(command) else str(command),
+                "command": f"`{command}`" if " " in command else command,
                 "kills": len(part),
                 "of the process group": int((part["what"] == GROUP).sum()),
                 "of all processes": int((part["what"] == ALL).sum()),
@@ -49,10 +50,11 @@ def _equal_rounds(kills: pd.DataFrame) -> int:
 
 
 def _failures(kills: pd.DataFrame) -> str:
-    different = kills[kills["outcome"] != EQUAL].groupby(["command", "round"])["outcome"].first()
+    different = kills[kills["outcome"] != EQUAL].drop_duplicates(["command", "round"])
     if different.empty:
         return "No round was different."
-    return "\n".join(f"- `{command}`: {text}" for (command, _), text in different.items())
+    lines = zip(different["command"], different["outcome"], strict=True)
+    return "\n".join(f"- `{command}`: {outcome}" for command, outcome in lines)
 
 
 if __name__ == "__main__":

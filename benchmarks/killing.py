@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # DVC and MLflow need it too
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.store.entities import PagedList

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +20,10 @@ import pandas as pd
 from faults import served_digits
 from killing import EXPERIMENT, FaultError, running_runs, small_repository
 
-from results import write_csv
+from results import update_csv, write_csv
 from rnnbench.files import file_digest
 from rnnbench.layout import HISTORY_FILE, RESULTS_FOLDER
+from rnnbench.tracking.unfinished import NOTES_FOLDER
 
 TRAIN = ("-m", "dvc", "repro", f"train@{EXPERIMENT}")
 SYNC = ("-m", "rnnbench.cli", "track", "sync")
@@ -252,10 +254,14 @@ def clock_back(original: Path, folder: Path) -> str:
         FAKETIME_TIMESTAMP_FILE=str(offset),
         FAKETIME_NO_CACHE="1",
     )
-    data = place.run("-m", "dvc", "repro", "prepare")
-    if data.returncode != 0:
-        return failure(data)
-    offset.write_text("-2h\n")
+    training = place.folder / NOTES_FOLDER
+
+    def set_back() -> None:
+        while not list(training.glob("*.json")):
+            time.sleep(0.1)
+        offset.write_text("-2h\n")
+
+    threading.Thread(target=set_back, daemon=True).start()
     first = place.trained()
     again = place.run(*TRAIN).stdout
     return f"{first}{'' if 'Running stage' not in again else '; and again: trained anew'}"
@@ -294,8 +300,7 @@ def shared_dvc_cache(original: Path, folder: Path) -> str:
     cache.chmod(0o2775)
     outcomes = []
     for name, user in (("one", NAMELESS), ("other", ANOTHER)):
-        place = as_user(copied(original, folder / name), user)
-        place.without("HOME")
+        place = as_user(copied(original, folder / name), user, HOME=str(folder / name))
         for option, value in (("cache.dir", str(cache)), ("cache.shared", "group")):
             place.run("-m", "dvc", "config", "--local", option, value)
         answer = place.run("-m", "dvc", "repro", "prepare")
@@ -338,7 +343,9 @@ def main(*wanted: str) -> None:
             outcome = " ".join(go(repository.folder, folder).replace(str(base), "…").split())
             print(f"{name}: {outcome}", flush=True)
             rows.append({"place": name, "outcome": outcome})
-    if not wanted:
+    if wanted:
+        update_csv("places", pd.DataFrame(rows), key="place")
+    else:
         write_csv("places", pd.DataFrame(rows))
 
 

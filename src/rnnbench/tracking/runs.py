@@ -33,14 +33,15 @@ from rnnbench.tracking.store import (
     repository_root,
     tracking_uri,
 )
-from rnnbench.tracking.unfinished import EXPERIMENT_TAG, PARENT_TAG, end_killed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
 RUN_TAG = "rnnbench.run_id"
+EXPERIMENT_TAG = "rnnbench.experiment_id"
 TRAINED_TAG = "rnnbench.training_logged"
+PARENT_TAG = "mlflow.parentRunId"
 DESCRIPTION_TAG = "mlflow.note.content"
 MOST_METRICS_AT_ONCE = 1000
 TAGS_OF_RECORD = (
@@ -129,7 +130,12 @@ def find_run(client: "MlflowClient", suite: str, tag: str, value: str) -> "Run |
 
 
 def create_experiments(suites: Iterable[str], root: Path) -> None:
-    """Make the store and its experiments, so that runs side by side find both there."""
+    """Make the store and its experiments, so that runs side by side find both there.
+
+    Runs of trainings that were killed are ended.
+    """
+    from rnnbench.tracking.unfinished import end_killed
+
     try:
         client = connect(root)
         end_killed(client, root)

@@ -67,7 +67,9 @@ def make_default_store(root: Path) -> None:
         if not database.exists():  # unless the process before this one made it
             with temporary_folder(database) as folder:  # SQLite keeps a journal beside a database
                 temporary = folder / DATABASE
-                store = SqlAlchemyStore(f"sqlite:///{quoted(temporary)}", artifact_location(root))
+                artifacts = (root.resolve() / ARTIFACTS).as_uri()
+                uri = f"sqlite:///{quoted(temporary)}"
+                store = SqlAlchemyStore(uri, artifacts)  # type: ignore[no-untyped-call]
                 store.engine.dispose()
                 temporary.replace(database)
 

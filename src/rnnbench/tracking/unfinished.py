@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from rnnbench.files import read_json, text_digest, write_json
+from rnnbench.tracking.runs import EXPERIMENT_TAG, PARENT_TAG
 from rnnbench.tracking.store import repository_root, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-EXPERIMENT_TAG = "rnnbench.experiment_id"
-PARENT_TAG = "mlflow.parentRunId"
 NOTES_FOLDER = Path(".dvc/tmp/trainings")
 
 
