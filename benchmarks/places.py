@@ -188,7 +188,8 @@ def nameless(original: Path, folder: Path) -> str:
     clone = copied(original, folder / "clone")
     homeless = as_user(clone, NAMELESS).without("HOME", "USER", "LOGNAME", "XDG_CACHE_HOME")
     first = failure(homeless.run("-m", "rnnbench.cli", "repro", f"train@{EXPERIMENT}"))
-    return f"{first}; with HOME: {as_user(clone, NAMELESS, HOME=str(folder)).trained()}"
+    named = as_user(clone, NAMELESS, HOME=str(clone), USER="someone")
+    return f"{first}; with HOME and USER: {named.trained()}"
 
 
 def as_user(folder: Path, user: int, **environment: str) -> Place:
@@ -300,7 +301,8 @@ def shared_dvc_cache(original: Path, folder: Path) -> str:
     cache.chmod(0o2775)
     outcomes = []
     for name, user in (("one", NAMELESS), ("other", ANOTHER)):
-        place = as_user(copied(original, folder / name), user, HOME=str(folder / name))
+        home = str(folder / name)
+        place = as_user(copied(original, folder / name), user, HOME=home, USER=name)
         for option, value in (("cache.dir", str(cache)), ("cache.shared", "group")):
             place.run("-m", "dvc", "config", "--local", option, value)
         answer = place.run("-m", "dvc", "repro", "prepare")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,17 @@ def test_a_device_that_is_really_full_is_said(tmp_path: Path) -> None:
         Path("/dev/full").open("w") as full,
     ):
         full.write("x" * 100_000)
+
+
+def test_a_limit_on_the_size_of_files_is_said(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(RnnbenchError, match="larger than the file system or `ulimit -f`"):
+            write_json(tmp_path / "model", "x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_too_little_space_is_said_before_writing(

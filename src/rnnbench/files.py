@@ -43,6 +43,7 @@ def explained_write_errors(target: Path) -> Iterator[None]:
         reasons = {
             errno.ENOSPC: "no space is left on the disk: free some and run the command again",
             errno.EDQUOT: "the disk quota is used up: free some space and run the command again",
+            errno.EFBIG: "it is larger than the file system or `ulimit -f` allows: raise the limit",
             errno.EROFS: "the file system is read-only: use a folder that can be written",
             errno.EACCES: "the folder may not be written: change its permissions or owner",
             errno.EPERM: "the folder may not be written: change its permissions or owner",

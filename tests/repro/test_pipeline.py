@@ -71,11 +71,14 @@ def test_a_pipeline_that_cannot_be_read_is_an_error_with_the_reason(tmp_path: Pa
         read_pipeline(tmp_path)
 
 
-def test_a_user_without_a_home_is_told_to_name_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("given", ["HOME", "USER"])
+def test_a_user_without_a_home_or_a_name_is_told_to_name_both(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_repository(tmp_path, STAGES)
-    monkeypatch.delenv("HOME")
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(given, str(tmp_path))
     monkeypatch.setattr(os, "getuid", lambda: 64_001)  # of whom the system knows nothing
-    with pytest.raises(RnnbenchError, match="no home folder, which DVC needs: let HOME name"):
+    with pytest.raises(RnnbenchError, match="DVC needs both: let HOME name a folder"):
         read_pipeline(tmp_path)

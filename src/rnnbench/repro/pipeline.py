@@ -1,5 +1,6 @@
 """DVC's own answers: which stages there are, what each one needs, which are out of date."""
 
+import getpass
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -78,14 +79,15 @@ def read_pipeline(root: Path) -> Pipeline:
     Raises
     ------
     RnnbenchError
-        If DVC cannot read the pipeline, with its message; or if the user has no home folder.
+        If DVC cannot read the pipeline, with its message; or if the user has no name or home.
     """
     try:
         Path.home()
-    except RuntimeError as error:  # a user without a name, as in some containers
+        getpass.getuser()
+    except (RuntimeError, KeyError, OSError) as error:  # as in some containers
         raise RnnbenchError(
-            "this user has no home folder, which DVC needs: let HOME name a folder that can be"
-            " written"
+            "this user has no home folder or no name, and DVC needs both: let HOME name a folder"
+            " that can be written, and USER be any name"
         ) from error
     try:
         return wait_while_locked(lambda: _read(root))
