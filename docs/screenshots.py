@@ -51,7 +51,7 @@ def pages(client: MlflowClient) -> dict[str, str]:
         "run": of_run,
         "charts": f"{of_run}/model-metrics",
         "system": f"{of_run}/system-metrics",
-        "model": f"#/experiments/{suite}/models/{model_of(runs[0])}",
+        "model": f"#/experiments/{suite}/models/{model_of(client, runs[0])}",
     }
 
 

@@ -1,13 +1,16 @@
 """Writing files so that a reader never finds half of one."""
 
+import ctypes
 import errno
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CHUNK_BYTES = 1 << 20
+TEMPORARY_SUFFIX = ".partial"
+# Of renameat2(2): paths are relative to the working directory; both exist and change places.
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
 
 
 @contextmanager
@@ -39,6 +46,7 @@ def explained_write_errors(target: Path) -> Iterator[None]:
         reasons = {
             errno.ENOSPC: "no space is left on the disk: free some and run the command again",
             errno.EDQUOT: "the disk quota is used up: free some space and run the command again",
+            errno.EFBIG: "it is larger than the file system or `ulimit -f` allows: raise the limit",
             errno.EROFS: "the file system is read-only: use a folder that can be written",
             errno.EACCES: "the folder may not be written: change its permissions or owner",
             errno.EPERM: "the folder may not be written: change its permissions or owner",
@@ -63,22 +71,18 @@ def atomic_file(target: Path) -> Iterator[Path]:
     Path
         Where to write. It is removed if the block raises, interrupts included.
     """
-    with explained_write_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            yield temporary
-            temporary.chmod(0o644)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with explained_write_errors(target), _temporary_path(target, Path.touch) as temporary:
+        yield temporary
+        temporary.replace(target)
 
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder beside `target`; it replaces `target` if the block succeeds.
+
+    If the process is killed, `target` is what stood there before, or the new folder. Where the
+    system cannot exchange two folders in one step, `target` may be missing then: the old folder is
+    beside it, and comes back with the next call.
 
     Parameters
     ----------
@@ -90,20 +94,89 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     Path
         Where to write. It is removed if the block raises, interrupts included.
     """
-    with explained_write_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            yield temporary
-            temporary.chmod(0o755)
-            # The old folder is there under another name until the new one stands in its place.
-            replaced = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-            if target.exists():
-                target.replace(replaced / target.name)
+    with explained_write_errors(target), temporary_folder(target) as temporary:
+        replaced = target.with_name(f".{target.name}.replaced")
+        _bring_back(replaced, target)
+        yield temporary
+        if not target.exists():
+            temporary.replace(target)
+        elif not _exchange(temporary, target):
+            target.replace(replaced)
             temporary.replace(target)
             shutil.rmtree(replaced, ignore_errors=True)
+
+
+@contextmanager
+def temporary_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target`, on the same file system, while the block runs.
+
+    Parameters
+    ----------
+    target : Path
+        What the folder is for. What processes that were killed left of theirs is removed.
+    """
+    with _temporary_path(target, Path.mkdir) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _temporary_path(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """Make a path beside `target` with the permissions that the umask says; remove it at the end.
+
+    The process holds a lock on it, which ends with the process: a path without one is a leftover.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}.*{TEMPORARY_SUFFIX}"):
+        _remove_unless_locked(leftover)
+    while True:
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
+        make(temporary)
+        descriptor = os.open(temporary, os.O_RDONLY)
+        with suppress(OSError):  # a file system without locks: nothing is ever removed there
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if temporary.exists():  # no other process took it for a leftover before it was locked
+            break
+        os.close(descriptor)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+        os.close(descriptor)
+
+
+def _remove_unless_locked(leftover: Path) -> None:
+    """Remove what a process that was killed had not finished."""
+    with suppress(OSError):  # it is locked, another user's, or gone by now
+        descriptor = os.open(leftover, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(leftover)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _bring_back(replaced: Path, target: Path) -> None:
+    """End what a process that was killed between two renames had begun."""
+    if replaced.exists() and not target.exists():
+        replaced.replace(target)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two paths in one step with renameat2(2); return False where there is no such call."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    paths = os.fsencode(one), os.fsencode(other)
+    return bool(rename(AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_EXCHANGE) == 0)
 
 
 def require_free_space(folder: Path, needed_bytes: int) -> None:

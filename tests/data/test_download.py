@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import os
 import re
 import subprocess
 import sys
@@ -124,6 +125,31 @@ def test_a_corrupt_file_in_the_cache_is_fetched_again(server: str, cache: Path) 
     cache.mkdir(parents=True)
     (cache / "file.npz").write_bytes(b"corrupt")
     assert get_file(remote(server), SETTINGS).read_bytes() == CONTENT
+
+
+def test_what_was_continued_and_is_not_this_file_is_fetched_anew(server: str, cache: Path) -> None:
+    cache.mkdir(parents=True)
+    (cache / "file.npz.part").write_bytes(b"of another file")
+    assert get_file(remote(server), SETTINGS).read_bytes() == CONTENT
+    assert RangeHandler.ranges == ["bytes=15-", None]
+    assert not (cache / "file.npz.rejected").exists()
+
+
+def test_the_lock_of_a_file_can_be_taken_by_other_users_of_the_cache(
+    server: str, cache: Path
+) -> None:
+    get_file(remote(server), SETTINGS)
+    assert (cache / "file.npz.lock").stat().st_mode & 0o666 == 0o666
+
+
+def test_a_user_without_a_home_is_told_to_name_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RNNBENCH_CACHE", "HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 64_001)  # of whom the system knows nothing
+    with pytest.raises(FetchError, match=r"no home folder .* let RNNBENCH_CACHE name another"):
+        get_file(remote("http://127.0.0.1:9"), SETTINGS)
+    monkeypatch.setenv("RNNBENCH_CACHE", "/a/folder")
+    assert cache_folder() == Path("/a/folder")
 
 
 def test_a_missing_file_is_told_with_its_address(server: str) -> None:

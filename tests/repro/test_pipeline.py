@@ -1,5 +1,6 @@
 """What DVC says of a small pipeline."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -67,4 +68,17 @@ def test_what_has_run_is_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_pipeline_that_cannot_be_read_is_an_error_with_the_reason(tmp_path: Path) -> None:
     make_repository(tmp_path, {"train": {"command": "true"}})
     with pytest.raises(RnnbenchError, match=r"dvc\.yaml"):
+        read_pipeline(tmp_path)
+
+
+@pytest.mark.parametrize("given", ["HOME", "USER"])
+def test_a_user_without_a_home_or_a_name_is_told_to_name_both(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_repository(tmp_path, STAGES)
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(given, str(tmp_path))
+    monkeypatch.setattr(os, "getuid", lambda: 64_001)  # of whom the system knows nothing
+    with pytest.raises(RnnbenchError, match="DVC needs both: let HOME name a folder"):
         read_pipeline(tmp_path)

@@ -4,10 +4,11 @@ import os
 import subprocess
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from rnnbench.tracking.identity import dvc_stage, made_from
-from rnnbench.tracking.runs import connect
+from rnnbench.tracking.runs import connect, find_or_create_experiment
 from rnnbench.tracking.store import artifact_location, default_uri, repository_root, tracking_uri
 
 
@@ -38,6 +39,25 @@ def test_a_temporary_copy_of_dvc_logs_to_the_repository_it_came_from(
     (workspace / "dvc.yaml").touch()
     assert repository_root(workspace) == repository
     assert default_uri(repository_root(workspace)) == tracking_uri()
+
+
+def test_a_path_with_signs_that_mean_something_in_addresses_holds_database_and_artifacts(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = repository / "a b ü #1 50%25,?x"
+    root.mkdir()
+    (root / "dvc.yaml").touch()
+    monkeypatch.chdir(root)
+    client = connect()
+    run = client.create_run(find_or_create_experiment(client, "suite")).info.run_id
+    client.log_text(run, "text", "file.txt")
+    assert sorted(path.name for path in root.iterdir()) == [
+        "dvc.yaml",
+        "mlartifacts",
+        "mlflow.db",
+        "mlflow.db.lock",
+    ]
+    assert mlflow.artifacts.load_text(f"runs:/{run}/file.txt") == "text"
 
 
 def test_a_named_server_is_respected_and_keeps_artifacts_itself(

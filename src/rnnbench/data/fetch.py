@@ -1,12 +1,11 @@
 """Bringing a data set onto this machine, and recording where it came from."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from rnnbench.data.dataset import DATASETS
 from rnnbench.data.download import LOCAL_DATA_VARIABLE, FetchError, Source, cache_folder, get_file
-from rnnbench.files import atomic_folder, file_digest, write_json
+from rnnbench.files import atomic_folder, file_digest, temporary_folder, write_json
 from rnnbench.layout import ORIGIN_FILE, RAW_FOLDER
 from rnnbench.params import DatasetSettings, Download, Params
 
@@ -63,10 +62,10 @@ class ContentFile(Source):
     def obtain(self, partial: Path, settings: Download) -> None:
         """Fetch the other data set into a temporary folder."""
         name, file = self.origin.split("/")
-        with tempfile.TemporaryDirectory(dir=partial.parent) as folder:
+        with temporary_folder(partial) as folder:
             defaults = DATASETS[name].settings()
-            _take_first_open_route(name, defaults, settings, Path(folder))
-            (Path(folder) / file).replace(partial)
+            _take_first_open_route(name, defaults, settings, folder)
+            (folder / file).replace(partial)
 
     def by_hand(self) -> list[str]:
         """Return the files of the other data set."""

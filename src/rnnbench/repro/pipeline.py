@@ -1,5 +1,6 @@
 """DVC's own answers: which stages there are, what each one needs, which are out of date."""
 
+import getpass
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from dvc.lock import LockError
 from dvc.repo import Repo, lock_repo
 
 from rnnbench.errors import RnnbenchError
+from rnnbench.repro.mend import mend
 
 T = TypeVar("T")
 
@@ -77,8 +79,16 @@ def read_pipeline(root: Path) -> Pipeline:
     Raises
     ------
     RnnbenchError
-        If DVC cannot read the pipeline, with its message.
+        If DVC cannot read the pipeline, with its message; or if the user has no name or home.
     """
+    try:
+        Path.home()
+        getpass.getuser()
+    except (RuntimeError, KeyError, OSError) as error:  # as in some containers
+        raise RnnbenchError(
+            "this user has no home folder or no name, and DVC needs both: let HOME name a folder"
+            " that can be written, and USER be any name"
+        ) from error
     try:
         return wait_while_locked(lambda: _read(root))
     except DvcException as error:
@@ -87,6 +97,7 @@ def read_pipeline(root: Path) -> Pipeline:
 
 def _read(root: Path) -> Pipeline:
     with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
+        mend(repo)
         graph = repo.index.graph
         stages = {stage.name: stage for stage in graph if stage.cmd}
         return Pipeline(

@@ -183,7 +183,7 @@ def _validation_loss(run: RecordedRun) -> float:
 def _logged_model(client: MlflowClient, run: RecordedRun) -> tuple[str, str]:
     """Return the identifiers of a run's model and of the run on the server."""
     logged = find_run(client, run.record["suite"], RUN_TAG, run.record["run_id"])
-    model = model_of(logged) if logged else None
+    model = model_of(client, logged) if logged else None
     if not logged or not model:
         raise RnnbenchError(
             f"the tracking server has no model of {run.name}: `rnnbench track sync` brings it there"

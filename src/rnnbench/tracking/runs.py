@@ -30,8 +30,11 @@ from rnnbench.tracking.metrics import (
 )
 from rnnbench.tracking.store import (
     artifact_location,
+    default_uri,
     follow_moved_artifacts,
+    make_default_store,
     pass_on_credentials,
+    repository_root,
     tracking_uri,
 )
 
@@ -111,7 +114,10 @@ def connect(root: Path | None = None) -> "MlflowClient":
     for name in TALKATIVE_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     pass_on_credentials()
+    root = root or repository_root()
     uri = tracking_uri(root)
+    if uri == default_uri(root):
+        make_default_store(root)
     follow_moved_artifacts(uri)
     mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient()
@@ -165,9 +171,15 @@ def search_runs(client: "MlflowClient", experiments: list[str], condition: str) 
 
 
 def create_experiments(suites: Iterable[str], root: Path) -> None:
-    """Make the store and its experiments, so that runs side by side find both there."""
+    """Make the store and its experiments, so that runs side by side find both there.
+
+    Runs of trainings that were killed are ended.
+    """
+    from rnnbench.tracking.unfinished import end_killed
+
     try:
         client = connect(root)
+        end_killed(client, root)
         for suite in suites:
             find_or_create_experiment(client, suite, root)
     except Exception as error:  # tracking stops nothing; each run says so itself
@@ -190,8 +202,12 @@ class Tracker:
 
     @_forgiving
     def start(self) -> None:
-        """Begin the run, and its experiment's, so that their durations are those of the work."""
-        _ = self._run_id
+        """Begin the run, and its experiment's, so that their durations are those of the work.
+
+        A process that was killed may have made them and not have come to their parameters.
+        """
+        for run_id in (self._parent_id(), self._run_id):
+            self._log_parameters(run_id)
 
     @_forgiving
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -220,8 +236,9 @@ class Tracker:
         with mlflow.start_run(run_id=self._run_id, log_system_metrics=False):
             if not (run.inputs and run.inputs.dataset_inputs):
                 self._log_dataset()
-            if not model_of(run) and "diverged" not in self.record:
-                self._describe_model(log_model(folder, self.record))
+            if "diverged" not in self.record:
+                model = model_of(self._client, run) or log_model(folder, self.record)
+                self._describe_model(model)
         # After the model, on whose page MLflow would show all that was logged before it.
         self._log_missing(run, metrics_of_training(folder, self.record["started_at"]))
         self._log_facts(read_json(folder / TIMING_FILE))
@@ -232,11 +249,14 @@ class Tracker:
     def log_evaluation(
         self, metrics: Mapping[str, float], figures: list[Path], data_route: str
     ) -> None:
-        """Log a run's test metrics and figures, and by which route its data came."""
-        self._log_test_metrics(self._run_id, metrics)
+        """Log a run's test metrics and figures, and by which route its data came.
+
+        The metrics come last: a run that has them has all.
+        """
         self._client.set_tag(self._run_id, "data_route", data_route)
         for figure in figures:
             self._client.log_artifact(self._run_id, str(figure), "figures")
+        self._log_test_metrics(self._run_id, metrics)
 
     @_forgiving
     def log_experiment_metrics(
@@ -246,6 +266,11 @@ class Tracker:
         parent = self._parent_id()
         self._log_test_metrics(parent, metrics)
         self._client.set_terminated(parent, "FINISHED", end_time)
+
+    @_forgiving
+    def finish_experiment(self, end_time: int | None = None) -> None:
+        """Say that the experiment was trained, as `finish` does of this run."""
+        self._client.set_terminated(self._parent_id(), "FINISHED", end_time)
 
     @_forgiving
     def log_times(self, times: Record) -> None:
@@ -312,7 +337,6 @@ class Tracker:
             },
             run_name=self.record["experiment"],
         )
-        self._log_parameters(run.info.run_id)
         return str(run.info.run_id)
 
     def _create(self) -> str:
@@ -328,7 +352,6 @@ class Tracker:
             },
             run_name=f"{self.record['experiment']} seed {self.record['seed']}",
         )
-        self._log_parameters(run.info.run_id)
         return str(run.info.run_id)
 
     def _start_time(self) -> int:
@@ -388,7 +411,8 @@ class Tracker:
     def _log_test_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Log metrics to a run and, of one seed, to the page of its model."""
         run = self._client.get_run(run_id)
-        self._log_missing(run, metrics_of_evaluation(metrics, model_of(run)))
+        model = model_of(self._client, run)
+        self._log_missing(run, metrics_of_evaluation(metrics, model))
 
     def _log_missing(self, run: "Run", metrics: "list[Metric]") -> None:
         """Log what a run does not say already: twice makes nothing twice."""
@@ -419,7 +443,16 @@ class Tracker:
             mlflow.log_input(dataset, context="training")
 
 
-def model_of(run: "Run") -> str | None:
-    """Return the identifier of a run's model, if it was logged."""
-    outputs = run.outputs.model_outputs if run.outputs else []
-    return str(outputs[0].model_id) if outputs else None
+def model_of(client: "MlflowClient", run: "Run") -> str | None:
+    """Return the identifier of a run's model, if one was logged whole.
+
+    One whose logging was killed stays without its files; it is marked as failed.
+    """
+    from mlflow.entities import LoggedModelStatus
+
+    for output in run.outputs.model_outputs if run.outputs else []:
+        model = client.get_logged_model(output.model_id)
+        if model.status == LoggedModelStatus.READY:
+            return str(model.model_id)
+        client.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
+    return None

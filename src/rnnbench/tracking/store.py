@@ -6,6 +6,10 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from filelock import FileLock
+
+from rnnbench.files import temporary_folder
+
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -55,13 +59,45 @@ def tracking_uri(root: Path | None = None) -> str:
     if scheme in HTTP:
         return _split_credentials(named)[0]
     if _is_sqlite(scheme) and rest.startswith("///") and rest != "///:memory:":
-        return f"{scheme}:///{root / rest[3:]}"
+        path = rest[3:]
+        return named if path.startswith("/") else f"{scheme}:///{quoted(root)}/{path}"
     return named
 
 
 def default_uri(root: Path) -> str:
     """Return the URI of the SQLite store in `root`, by absolute path."""
-    return f"sqlite:///{root.resolve() / DATABASE}"
+    return f"sqlite:///{quoted(root.resolve() / DATABASE)}"
+
+
+def quoted(path: Path) -> str:
+    """Return a path as it stands in the URI of a database."""
+    return str(path).replace("%", "%25").replace("?", "%3F")
+
+
+def make_default_store(root: Path) -> None:
+    """Make the database of the default store, as a whole or not at all, unless it is there.
+
+    MLflow makes its tables in many steps, and cannot go on where it was killed between two.
+
+    Parameters
+    ----------
+    root : Path
+        The repository's.
+    """
+    database = root.resolve() / DATABASE
+    if database.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with FileLock(database.with_name(f"{DATABASE}.lock"), mode=0o666):
+        if not database.exists():  # unless the process before this one made it
+            with temporary_folder(database) as folder:  # SQLite keeps a journal beside a database
+                temporary = folder / DATABASE
+                artifacts = (root.resolve() / ARTIFACTS).as_uri()
+                uri = f"sqlite:///{quoted(temporary)}"
+                store = SqlAlchemyStore(uri, artifacts)  # type: ignore[no-untyped-call]
+                store.engine.dispose()
+                temporary.replace(database)
 
 
 def pass_on_credentials() -> None:
@@ -96,7 +132,7 @@ def database_file(uri: str) -> Path | None:
     scheme, _, rest = uri.partition(":")
     if not _is_sqlite(scheme) or not rest.startswith("////"):
         return None
-    return Path(rest[3:].partition("?")[0])
+    return Path(unquote(rest[3:].partition("?")[0]))
 
 
 def follow_moved_artifacts(uri: str) -> None:

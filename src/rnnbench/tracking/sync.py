@@ -39,6 +39,7 @@ from rnnbench.tracking.runs import (
     search_runs,
 )
 from rnnbench.tracking.store import tracking_uri
+from rnnbench.tracking.unfinished import end_killed
 
 DVC = (sys.executable, "-m", "dvc")
 
@@ -78,6 +79,12 @@ class RecordedRun:
         """Its test metrics, none if it was not evaluated."""
         scores = self.scores
         return scores["runs"][self.folder.name] if scores else {}
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Its experiment's means over seeds, none if the run was not evaluated."""
+        metrics: dict[str, float] = read_json(self.results / METRICS_FILE) if self.scores else {}
+        return metrics
 
     @cached_property
     def times(self) -> dict[str, Any] | None:
@@ -122,6 +129,7 @@ def compare_with_server(root: Path) -> Status:
     """
     runs = recorded_runs(root)
     with _explained_failures():
+        end_killed(connect(), root)
         logged = _logged(runs)
     missing = [run for run in runs if not _is_whole(logged, run)]
     return Status(missing, len(runs) - len(missing))
@@ -224,7 +232,9 @@ def _project(run: RecordedRun) -> None:
         figures = run.results / EVALUATION_FOLDER / FIGURES_FOLDER / run.folder.name
         route = run.scores["data"]["route"]
         tracker.log_evaluation(metrics, sorted(figures.glob("*.png")), route)
-        tracker.log_experiment_metrics(read_json(run.results / METRICS_FILE), end)
+        tracker.log_experiment_metrics(run.means, end)
+    else:
+        tracker.finish_experiment(end)
     tracker.finish("FAILED" if "diverged" in run.record else "FINISHED", end_time=end)
     if tracker.failed:
         raise RnnbenchError(
@@ -244,9 +254,14 @@ def _is_whole(on_server: Mapping[str, Any], run: RecordedRun) -> bool:
     parent = on_server.get(run.record["experiment_id"])
     if logged is None or parent is None or not logged.data.tags.get(TRAINED_TAG):
         return False
-    scores = {f"test/{name}": value for name, value in run.metrics.items()}
+    if "RUNNING" in (logged.info.status, parent.info.status):
+        return False
     times = {one.key: one.value for one in metrics_of_times(run.times)} if run.times else {}
-    return _holds(logged, scores) and _holds(parent, times)
+    return _holds(logged, _tested(run.metrics)) and _holds(parent, times | _tested(run.means))
+
+
+def _tested(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {f"test/{name}": value for name, value in metrics.items()}
 
 
 def _holds(logged: Any, metrics: Mapping[str, float]) -> bool:

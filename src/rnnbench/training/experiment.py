@@ -33,6 +33,7 @@ from rnnbench.models.saved import save_model
 from rnnbench.params import Experiment, Params
 from rnnbench.tracking.identity import dvc_stage, made_from, new_identifier
 from rnnbench.tracking.runs import Tracker
+from rnnbench.tracking.unfinished import noted
 from rnnbench.training.devices import environment
 from rnnbench.training.loop import Trained, train_run
 
@@ -71,21 +72,25 @@ def train_experiment(
     shutil.rmtree(folder, ignore_errors=True)
     histories: list[dict[str, float]] = []
     model = None  # all seeds share what is traced and compiled for the first
-    for seed in experiment.seeds:
-        print(f"{name}: seed {seed}, {len(data.train):,} training examples", flush=True)
-        record = {**common, "seed": seed, "run_id": new_identifier()}
-        record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        with atomic_folder(folder / seed_folder(seed)) as run:
-            shutil.copy(view / MANIFEST_FILE, run)
-            if data.words is not None:
-                shutil.copy(view / VOCABULARY_FILE, run)
-            trained = _run(record, experiment, data, run, model)
-        model = trained.model
-        histories += [{"seed": seed, **metrics} for metrics in trained.history]
+    with noted(common):
+        for seed in experiment.seeds:
+            print(f"{name}: seed {seed}, {len(data.train):,} training examples", flush=True)
+            record = {**common, "seed": seed, "run_id": new_identifier()}
+            record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+            tracker = Tracker(record)
+            with atomic_folder(folder / seed_folder(seed)) as run:
+                shutil.copy(view / MANIFEST_FILE, run)
+                if data.words is not None:
+                    shutil.copy(view / VOCABULARY_FILE, run)
+                trained = _run(tracker, record, experiment, data, run, model)
+            model = trained.model
+            histories += [{"seed": seed, **metrics} for metrics in trained.history]
+        tracker.finish_experiment()
     write_table(results / experiment.suite / name / HISTORY_FILE, pd.DataFrame(histories))
 
 
 def _run(
+    tracker: Tracker,
     record: dict[str, Any],
     experiment: Experiment,
     data: TrainingData,
@@ -93,7 +98,6 @@ def _run(
     earlier: keras.Model | None,
 ) -> Trained:
     """Train with one seed; the files are complete before MLflow is told of them."""
-    tracker = Tracker(record)
     with tracker.running():
         trained = train_run(
             experiment,

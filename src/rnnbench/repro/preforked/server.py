@@ -103,7 +103,8 @@ def serve(parent: int, listener: socket.socket, modules: Sequence[str]) -> None:
     sources = _sources()
     with quiet_import():
         for module in modules:
-            importlib.import_module(module)
+            if os.getppid() == parent:  # it may be killed during these seconds
+                importlib.import_module(module)
     while os.getppid() == parent:
         if select.select([listener], [], [], 1.0)[0]:
             connection, _ = listener.accept()

@@ -1,0 +1,86 @@
+"""Trainings whose process was killed: they could not tell the tracking server that they ended."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from rnnbench.files import read_json, text_digest, write_json
+from rnnbench.tracking.runs import EXPERIMENT_TAG, PARENT_TAG
+from rnnbench.tracking.store import repository_root, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+NOTES_FOLDER = Path(".dvc/tmp/trainings")
+
+
+@contextmanager
+def noted(record: Mapping[str, Any]) -> Iterator[None]:
+    """Keep a note of a training beside the repository's files while the block runs.
+
+    The process holds a lock on it, which ends with the process: a note without one is of a training
+    that was killed.
+
+    Parameters
+    ----------
+    record : mapping
+        What identifies the experiment: `experiment_id` and `suite`.
+    """
+    note = repository_root() / NOTES_FOLDER / f"{record['experiment_id']}.json"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(note):
+        write_json(note, {"suite": record["suite"], "server": text_digest(tracking_uri())})
+        try:
+            yield
+        finally:
+            _remove(note)
+
+
+def end_killed(client: "MlflowClient", root: Path) -> None:
+    """Tell a server of the trainings of a repository that were killed that they were.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        Of the current tracking server. Notes of trainings on other servers stay.
+    root : Path
+        The repository.
+    """
+    for note in (root / NOTES_FOLDER).glob("*.json"):
+        with suppress(Timeout, FileNotFoundError), _locked(note):  # it runs, or has just ended
+            training = read_json(note)
+            if training["server"] == text_digest(tracking_uri(root)):
+                _end_runs(client, training["suite"], note.stem)
+                _remove(note)
+
+
+def _locked(note: Path) -> FileLock:
+    return FileLock(note.with_suffix(".lock"), timeout=0, mode=0o666)
+
+
+def _remove(note: Path) -> None:
+    for path in (note, note.with_suffix(".lock")):
+        path.unlink(missing_ok=True)
+
+
+def _end_runs(client: "MlflowClient", suite: str, experiment: str) -> None:
+    found = client.get_experiment_by_name(suite)
+    if found is None:
+        return
+    there = [found.experiment_id]
+    for parent in client.search_runs(there, f"tags.`{EXPERIMENT_TAG}` = '{experiment}'"):
+        children = client.search_runs(there, f"tags.`{PARENT_TAG}` = '{parent.info.run_id}'")
+        for run in (*children, parent):
+            if run.info.status == "RUNNING":
+                client.set_terminated(run.info.run_id, "KILLED", _last_heard_of(client, run))
+
+
+def _last_heard_of(client: "MlflowClient", run: "Run") -> int:
+    """Return when a run logged its last metric, in milliseconds since 1970; else its begin."""
+    histories = [client.get_metric_history(run.info.run_id, name) for name in run.data.metrics]
+    times = [metric.timestamp for history in histories for metric in history]
+    return int(max(times, default=run.info.start_time))
