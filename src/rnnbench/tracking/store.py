@@ -55,13 +55,18 @@ def tracking_uri(root: Path | None = None) -> str:
     if scheme in HTTP:
         return _split_credentials(named)[0]
     if _is_sqlite(scheme) and rest.startswith("///") and rest != "///:memory:":
-        return f"{scheme}:///{root / rest[3:]}"
+        return named if rest.startswith("////") else f"{scheme}:///{quoted(root)}/{rest[3:]}"
     return named
 
 
 def default_uri(root: Path) -> str:
     """Return the URI of the SQLite store in `root`, by absolute path."""
-    return f"sqlite:///{root.resolve() / DATABASE}"
+    return f"sqlite:///{quoted(root.resolve() / DATABASE)}"
+
+
+def quoted(path: Path) -> str:
+    """Return a path as it stands in the URI of a database."""
+    return str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def pass_on_credentials() -> None:
@@ -96,7 +101,7 @@ def database_file(uri: str) -> Path | None:
     scheme, _, rest = uri.partition(":")
     if not _is_sqlite(scheme) or not rest.startswith("////"):
         return None
-    return Path(rest[3:].partition("?")[0])
+    return Path(unquote(rest[3:].partition("?")[0]))
 
 
 def follow_moved_artifacts(uri: str) -> None:
