@@ -10,6 +10,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
 
+from rnnbench.tracking.metrics import flatten
 from rnnbench.tracking.runs import TRAINED_TAG, Tracker, connect, model_of
 from rnnbench.tracking.store import default_uri, make_default_store
 from rnnbench.tracking.sync import compare_with_server
@@ -95,5 +96,6 @@ def test_parameters_that_a_killed_process_did_not_come_to_are_logged(
     without.start()
     assert [run.data.params for run in runs_of(store)] == [{}, {}]
     Tracker(record).start()
-    expected = {"training.learning_rate": "0.001", "view.padding": "pre"}
+    expected = flatten(record["parameters"], separator=".")
+    expected = {name: str(value) for name, value in expected.items()}
     assert [run.data.params for run in runs_of(store)] == [expected, expected]

@@ -59,8 +59,7 @@ def tracking_uri(root: Path | None = None) -> str:
     if scheme in HTTP:
         return _split_credentials(named)[0]
     if _is_sqlite(scheme) and rest.startswith("///") and rest != "///:memory:":
-        path = rest[3:]
-        return named if path.startswith("/") else f"{scheme}:///{quoted(root)}/{path}"
+        return named if rest.startswith("////") else f"{scheme}:///{quoted(root)}/{rest[3:]}"
     return named
 
 
