@@ -183,15 +183,16 @@ def _components(components: Mapping[str, Component]) -> str:
 
 def _value(field: FieldInfo) -> str:
     """Return what values a field accepts, in words."""
-    annotation = (
-        Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-    )
     try:
-        schema = TypeAdapter(annotation).json_schema()
+        schema = TypeAdapter[Any](_annotation(field)).json_schema()
     except PydanticInvalidForJsonSchema:  # a section whose class one of its keys decides
         return NAMES["object"]
     alternatives = schema.get("anyOf", [schema])
     return " or ".join(_in_words(one) for one in alternatives if one.get("type") != "null")
+
+
+def _annotation(field: FieldInfo) -> Any:
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
 
 
 def _in_words(schema: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from rnnbench.comparison.claims import compare_claims, tabulate_verdicts
@@ -84,12 +83,13 @@ def _small_tables(comparison: Comparison) -> list[pd.DataFrame]:
 
 
 def _main_baselines(baselines: pd.DataFrame, view: str, task: Task) -> pd.DataFrame:
-    """Return of the baselines fitted on a view the best one and the one that is the task's own."""
+    """Return the best baseline that was fitted on a view, and the task's own if it was fitted."""
     if baselines.empty:
         return baselines
     ascending = not task.score.higher_is_better
     fitted = baselines[baselines["view"] == view].sort_values("value", ascending=ascending)
-    return fitted[(fitted["baseline"] == task.baseline_name) | (np.arange(len(fitted)) == 0)]
+    own = fitted[fitted["baseline"] == task.baseline_name]
+    return pd.concat([fitted.head(1), own]).drop_duplicates()
 
 
 def _claims(comparisons: list[Comparison], literature: Literature) -> str:
