@@ -77,7 +77,7 @@ are longer; there the lines differ because rnnbench gives an operation half of t
 
 @dataclass(frozen=True)
 class Section:
-    """A measurement as the page shows it: a file of `results/` in a few words and a table."""
+    """A measurement as the page shows it: a file of `results/` with a text and a table."""
 
     title: str
     words: str

@@ -115,8 +115,8 @@ def parameters_page() -> str:
         for name, field in Params.model_fields.items()
         if field.annotation in (int, float, bool)
     }
-    settings = {name: dataset.settings for name, dataset in DATASETS.items()}
-    views = {name: dataset.view for name, dataset in DATASETS.items()}
+    settings = {name: dataset.settings for name, dataset in sorted(DATASETS.items())}
+    views = {name: dataset.view for name, dataset in sorted(DATASETS.items())}
     parts = [
         f"# Parameters\n\n{WRITTEN}\n\n{INTRODUCTION}",
         f"## Of all experiments\n\n{_keys(scalars, 'all')}",
@@ -171,7 +171,7 @@ def _shared_tables(sections: Mapping[str, type[Section]], path: str, absent: str
 def _components(components: Mapping[str, Component]) -> str:
     """Return a table of layers or cells and their options, one row per component."""
     rows = []
-    for name, component in components.items():
+    for name, component in sorted(components.items()):
         options = [
             f"`{option}`{'' if field.is_required() else ' (optional)'}: {_value(field)}"
             for option, field in component.options.model_fields.items()
