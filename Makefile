@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help environment test-environment gpu-environment team-environment demo repro bench test audit lock readme clean
+.PHONY: help environment test-environment gpu-environment team-environment demo repro bench test docs \
+	audit lock readme clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -44,10 +45,15 @@ repro: environment  ## the whole pipeline at the full budget
 	rnnbench check
 	dvc repro
 
-test: test-environment  ## lint, types and all tests
+# Built anew each time: what is kept of an earlier build is not looked at for broken links.
+BUILD_DOCS := sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --write-all -c docs . site
+
+test: test-environment  ## lint, types, documentation and all tests
 	ruff check .
 	ruff format --check .
 	mypy
+	python -m docs.reference --check
+	$(BUILD_DOCS)
 	pytest --numprocesses 2 --dist loadfile
 
 # pip-audit has an environment of its own for the time that it runs: what it depends on is none of ours.
@@ -71,6 +77,10 @@ bench: environment  ## time training steps and the notebooks, with nothing besid
 	python benchmarks/agreement.py
 	python benchmarks/page.py
 
+docs: test-environment  ## the documentation, in site/; a link that leads nowhere is an error
+	python -m docs.reference
+	$(BUILD_DOCS)
+
 readme: environment  ## put the numbers of the last run into the README
 	rnnbench readme
 
@@ -81,9 +91,9 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:  ## resolve and pin the dependencies again
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/main.lock
 	$(COMPILE) -c requirements/main.lock --extra team pyproject.toml -o requirements/team.lock
-	$(COMPILE) -c requirements/team.lock --extra test --extra team --extra jax pyproject.toml \
+	$(COMPILE) -c requirements/team.lock --extra test --extra docs --extra team --extra jax pyproject.toml \
 		-o requirements/test.lock
 	$(COMPILE) -c requirements/main.lock --extra gpu pyproject.toml -o requirements/gpu.lock
 
-clean:  ## remove the environment and the demo
-	rm -rf $(VENV) demo
+clean:  ## remove the environment, the demo and the built documentation
+	rm -rf $(VENV) demo site

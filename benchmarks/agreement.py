@@ -1,4 +1,4 @@
-"""How far training with the compiled loop goes from stock training, and how far chance goes.
+"""How far training with the compiled loop departs from stock training, beside rounding alone.
 
 The same model is trained on the first reviews of the IMDB view three times: with Keras's own loop,
 with the compiled one, and with Keras's own from weights that are one millionth larger. Once

@@ -1,4 +1,4 @@
-"""What is measured: models of the notebooks as plain facts, for any framework."""
+"""The models to measure, those of the notebooks, described for any framework."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,12 +43,12 @@ class Case:
 
     @property
     def features(self) -> int:
-        """Numbers a step that the first layer reads."""
+        """Return the numbers per step that the first layer reads."""
         return {"words": WORD_FEATURES, "rows": ROW_FEATURES, "frames": 1}[self.inputs]
 
     @property
     def in_xla(self) -> bool:
-        """Whether XLA, JAX's included, trains it in bearable time: not convolutions on a CPU."""
+        """Return whether XLA trains it in reasonable time: not convolutions on a CPU."""
         return self.layer != "conv_lstm_2d"
 
     @property

@@ -65,7 +65,7 @@ def of_the_notebooks(content: Mapping[str, Any]) -> list[str]:
 
 
 def run_scripts(folder: Path) -> tuple[dict[str, float], Said]:
-    """Run the scripts; return the seconds of each and what they say of each experiment."""
+    """Run the scripts; return the seconds of each and their results for each experiment."""
     seconds, said = {}, {}
     for name in NOTEBOOKS:
         begun = time.perf_counter()
@@ -80,7 +80,7 @@ def run_scripts(folder: Path) -> tuple[dict[str, float], Said]:
 
 
 def run_ours(folder: Path, content: Mapping[str, Any], jobs: int) -> tuple[float, Said]:
-    """Run what a params.yaml says in a clone; return the seconds and what each experiment says."""
+    """Run the experiments of a params.yaml in a clone; return the seconds and their results."""
     write_params(content, folder / "params.yaml")
     run_pipeline(folder, jobs, "prepare")
     seconds = run_pipeline(folder, jobs)
@@ -112,7 +112,7 @@ def _operations(folder: Path, name: str, experiment: Experiment) -> float:
 
 
 def compared(counted: Mapping[str, float], rate: float, ways: Mapping[str, Said]) -> pd.DataFrame:
-    """Return a row an experiment: what each way says of it, and its products' seconds alone."""
+    """Return one row per experiment: the results of each way, and the seconds of its products."""
     rows = []
     for name, number in counted.items():
         measure = "accuracy" if "accuracy" in ways["rnnbench"][name] else "loss"
@@ -127,7 +127,7 @@ def compared(counted: Mapping[str, float], rate: float, ways: Mapping[str, Said]
 @click.option("--share", default=4, show_default=True, help="One part in how many of the data.")
 @click.option("--jobs", default=2, show_default=True, help="Stages side by side.")
 def main(share: int, jobs: int) -> None:
-    """Measure all and write the files."""
+    """Measure everything and write the files."""
     rate = matrix_rate()
     with scratch_clone() as (folder, content):
         chosen = smaller(content, of_the_notebooks(content), 1, share)

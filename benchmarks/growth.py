@@ -26,7 +26,7 @@ AXES: dict[str, tuple[int, ...]] = {
 
 
 def growth(running: list[Worker], rounds: int) -> pd.DataFrame:
-    """Measure along each axis, all else as in `BASE`."""
+    """Measure along each axis, with everything else as in `BASE`."""
     rows = []
     for axis, values in AXES.items():
         for layer in LAYERS:

@@ -1,4 +1,4 @@
-"""Ways of training a case, timed in turn so that what disturbs one disturbs all.
+"""Ways of training a case, timed in turn so that a disturbance affects all of them.
 
 A measurement is refused when losses are not finite, do not fall, differ between ways that compute
 the same, or when the steps of a loop do not add up to its time.
@@ -47,7 +47,7 @@ class Worker(processes.Worker):
 
 @contextmanager
 def workers(ways: Sequence[str]) -> Iterator[list[Worker]]:
-    """Start a process for each way; of the optional ones those that are installed."""
+    """Start a process for each way, and for optional ones where they are installed."""
     left_out = [way for way in (JAX, TORCH) if importlib.util.find_spec(way) is None]
     for way in set(ways).intersection(left_out):
         print(f"{way} is not installed: its column is left out")
@@ -102,7 +102,7 @@ def summary(
 
 
 def _require_learning(losses: dict[str, list[float]]) -> None:
-    """Refuse losses that are not lower after the first round; one alone may leap, as with relu."""
+    """Refuse losses that do not fall after the first round; a single one may leap, as with relu."""
     for way, (first, *later) in losses.items():
         middle = float(np.median(later))
         if not np.all(np.isfinite([first, *later])) or middle >= first:
@@ -110,7 +110,7 @@ def _require_learning(losses: dict[str, list[float]]) -> None:
 
 
 def matrix_rate(size: int = 1024, repeats: int = 40) -> float:
-    """Measure the operations a second of a float32 matrix product on this machine."""
+    """Measure the operations per second of a float32 matrix product on this machine."""
     from rnnbench.models.backend import import_keras
 
     import_keras()

@@ -1,4 +1,4 @@
-"""What measuring costs, told in two ways.
+"""The cost of measuring, determined in two ways.
 
     python benchmarks/measuring.py [--pairs 60]
 
@@ -44,7 +44,7 @@ CASES = {
 
 
 class Clock(keras.callbacks.Callback):  # type: ignore[misc]
-    """Seconds from the begin of training to its end, without what `fit` does around it."""
+    """Seconds from the beginning of training to its end, without the work of `fit` around it."""
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Start."""
@@ -56,7 +56,7 @@ class Clock(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class CountedTiming(TimingCallback):
-    """The timing callback, and the seconds it took itself."""
+    """The timing callback, with the seconds that it takes itself."""
 
     own_seconds = 0.0
 
@@ -85,7 +85,7 @@ def fit(model: Any, batches: Batches) -> float:
 
 
 def measured_fit(model: Any, batches: Batches) -> tuple[float, float]:
-    """Do the same with everything that measures; return also the seconds measuring itself took."""
+    """Do the same with everything that measures; return also the seconds that measuring takes."""
     gc.collect()
     clock = Clock()
     before = set(threading.enumerate())

@@ -7,7 +7,7 @@ from rnnbench.timing.multiply_adds import layer_multiply_adds
 
 
 def operations(model: keras.Model, trained: int, validated: int = 0) -> float:
-    """Return those of as many examples trained on, and of others that only validate.
+    """Return the operations of some training examples and of others that only validate.
 
     A multiplication and an addition are two. Training takes three times as many as the way forward:
     backward, the gradients of inputs and of kernels are as many each.

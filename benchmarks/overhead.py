@@ -1,4 +1,4 @@
-"""What a run costs beside its training, and what DVC costs by itself.
+"""The cost of a run beside its training, and the cost of DVC by itself.
 
     python benchmarks/overhead.py [REPOSITORY]
 
@@ -53,7 +53,7 @@ def measure_overhead(repository: Path) -> pd.DataFrame:
 
 
 def _training_seconds(run: Mapping[str, Any]) -> float:
-    """Return what a run's epochs and validations took, less what it compiled."""
+    """Return the seconds of a run's epochs and validations, minus those of compiling."""
     return float(run["training_seconds"]) - float(run.get("compile_seconds", 0.0))
 
 

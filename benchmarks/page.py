@@ -42,41 +42,42 @@ COLUMNS = (
     Column("distance", "rnnbench / products", ".1f"),
     Column("limit", "stock / products", ".1f"),
 )
-AXES = {"steps": "steps of a sequence", "units": "units", "batch_size": "examples a step"}
+AXES = {"steps": "steps of a sequence", "units": "units", "batch_size": "examples per step"}
 LAYERS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 HEAD = """# How fast
 
 Written by `python benchmarks/page.py` from what `make bench` measures.
 """
 LAYERS_TEXT = """\
-Medians over rounds in which every way trained in turn, rnnbench with `accelerate` and `share_cores`
-as the pipeline does, all others as they are by default; quartiles are those of the ratio within a
-round. "Products alone" is what the step's products with the recurrent layers' kernels would take at
-the rate of a large float32 matrix product, {rates} billion operations a second as the machine was
-when a row was measured. So "stock / products" is how many times as fast as stock Keras a step could
-be whose embedding, gates, optimizer and Python took no time at all: nothing that computes the same
-in float32 gets further on this machine. PyTorch has no layer for some rows, and XLA is not timed on
-convolutions.
+Medians over rounds in which all implementations trained in turn: rnnbench with `accelerate` and
+`share_cores`, as the pipeline trains, and the others with their defaults. The quartiles are those
+of the ratio within a round. "Products alone" is the time of the step's products with the kernels
+of the recurrent layers at the rate of a large float32 matrix product, {rates} billion operations
+per second when the row was measured. "Stock / products" is therefore the largest speedup over
+stock Keras that a computation of the same in float32 could reach on this machine, if embedding,
+gates, optimizer and Python took no time. PyTorch has no layer for some rows, and XLA is not timed
+on convolutions.
 
 {table}
-Beside a model with `mixed_bfloat16` stock Keras in float32 takes turns too; "products alone" are
-those of float32, and 16 bits can fall below them.
+In rows with `mixed_bfloat16` stock Keras in float32 trains in turn too. "Products alone" is that
+of float32, which 16 bits can undercut.
 """
 GROWTH = """\
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
 
-One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, but for what the axis
-says. Up to parameters · examples · steps = {small:,} XLA compiles the whole step. Where a batch
-is large Keras's own loop is as fast, and `accelerate` leaves it: SimpleRNN from {simple:,}
-examples and examples · units = {numbers:,} on, LSTM from {lstm:,} and GRU from {gru:,} examples.
-Up to {unrolled} steps it is unrolled; here there are more, and what the lines differ by is that
-rnnbench lets an operation have half of the cores (`share_cores`), as two run at once.
+One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, except for the
+quantity on the axis. Up to parameters · examples · steps = {small:,} XLA compiles the whole
+training step. Keras's own loop is as fast for large batches, where `accelerate` keeps it: for
+SimpleRNN from {simple:,} examples and examples · units = {numbers:,} on, for LSTM from {lstm:,}
+and for GRU from {gru:,} examples. Up to {unrolled} steps it is then unrolled. The sequences here
+are longer; there the lines differ because rnnbench gives an operation half of the cores
+(`share_cores`), since two run at once.
 """
 
 
 @dataclass(frozen=True)
 class Section:
-    """A measurement as the page shows it: a file of `results/` in a few words and a table."""
+    """A measurement as the page shows it: a file of `results/` with a text and a table."""
 
     title: str
     words: str
@@ -90,7 +91,7 @@ class Section:
 SECTIONS = {
     "jobs": Section(
         "Trainings side by side",
-        "All examples a second added up, LSTM(32) on reviews of 200 words:",
+        "Examples per second of all trainings together, LSTM(32) on reviews of 200 words:",
         (
             Column("jobs", "trainings at a time", "d"),
             Column("examples_per_second", "examples/s", ",.0f"),
@@ -98,8 +99,8 @@ SECTIONS = {
     ),
     "seeds": Section(
         "Three seeds",
-        "The whole `train` stage with one seed and with three: the second and the third use what\n"
-        "is imported, traced and compiled for the first.",
+        "The whole `train` stage with one seed and with three. The second and the third seed\n"
+        "reuse what is imported, traced and compiled for the first.",
         (
             Column("experiment", "experiment"),
             Column("one", "one seed, s", ".1f"),
@@ -110,21 +111,21 @@ SECTIONS = {
     ),
     "input": Section(
         "Fetching batches",
-        "Milliseconds of a step of a model that computes next to nothing, on arrays of the real\n"
-        "shapes; and the whole epoch divided by its steps. The pipeline reads arrays of up to\n"
-        f"{MOST_IN_MEMORY // 2**20} MiB into memory, of larger ones only the rows of a batch. A\n"
-        "`PyDataset` Keras reads by a pipeline that tunes itself, for which epochs as short as\n"
-        "these do not have to wait.",
+        "Milliseconds per step of a model that computes next to nothing, on arrays of the real\n"
+        "shapes, and the time of the whole epoch divided by its steps. The pipeline reads arrays\n"
+        f"of up to {MOST_IN_MEMORY // 2**20} MiB into memory, and of larger arrays the rows of a\n"
+        "batch. Keras reads a `PyDataset` through a pipeline that tunes itself; epochs as short\n"
+        "as these do not have to wait for that.",
         (
             Column("data", "data"),
             Column("way", "batches from"),
             Column("milliseconds", "ms/step", ".2f"),
-            Column("of_epoch", "ms of the epoch a step", ".2f"),
+            Column("of_epoch", "epoch, ms per step", ".2f"),
         ),
     ),
     "overhead": Section(
         "What a run costs beside its training",
-        "The whole `train` stage less its epochs and validations: starting Python, building,\n"
+        "The whole `train` stage minus its epochs and validations: starting Python, building,\n"
         "compiling, logging to MLflow, saving, DVC. Measured by `rnnbench repro`, whose stages\n"
         "share one import of TensorFlow.",
         (
@@ -132,7 +133,7 @@ SECTIONS = {
             Column("runs", "runs", "d"),
             Column("stage", "whole stage, s", ".1f"),
             Column("training", "training, s", ".1f"),
-            Column("overhead", "the rest, a run, s", ".1f"),
+            Column("overhead", "the rest, s per run", ".1f"),
             Column("memory", "peak memory, MB", ",.0f"),
         ),
     ),
@@ -145,30 +146,28 @@ SECTIONS = {
     ),
     "measuring": Section(
         "What measuring costs",
-        "The share of a training's time in which what measures it (`TimingCallback`,\n"
-        "`DeviceUsage`, `MachineLoad`) works itself; and how much longer a training with it took\n"
-        "than one without beside it, as a median over pairs with its 95 % confidence interval,\n"
-        "which is as wide as the machine is unquiet. The first case has steps as short as any\n"
-        "here.",
+        "The share of a training's time that `TimingCallback`, `DeviceUsage` and `MachineLoad`\n"
+        "take by their own clocks; and how much longer a training with them took than one without\n"
+        "them, as the median over pairs with its 95 % confidence interval, which is as wide as\n"
+        "the machine is noisy. The first model has short steps, on which measuring weighs most.",
         (
             Column("case", "model"),
             Column("milliseconds", "ms/step without", ".2f"),
-            Column("own", "works itself, %", ".2f"),
+            Column("own", "own time, %", ".2f"),
             Column("pairs", "pairs", "d"),
-            Column("percent", "takes longer, %", "+.2f"),
+            Column("percent", "longer by, %", "+.2f"),
             Column("lower", "from", "+.2f"),
             Column("upper", "to", "+.2f"),
         ),
     ),
     "precision": Section(
         "Scores in 16 bits",
-        "On the test split after training on part of the data, all epochs, over the same three\n"
-        "seeds in either precision. A score in 16 bits is as good where its mean is no worse than\n"
-        "what float32 reaches with one seed or another.",
+        "Scores on the test split after training for all epochs on part of the data, over the\n"
+        "same three seeds in both precisions.",
         (
             Column("experiment", "experiment"),
             Column("precision", "precision"),
-            Column("share", "one part of the data in", "d"),
+            Column("share", "data: one part in", "d"),
             Column("measure", "score"),
             Column("lowest", "lowest", ".4f"),
             Column("mean", "mean", ".4f"),
@@ -179,8 +178,8 @@ SECTIONS = {
         "The same results",
         "LSTM(32) trained on the first reviews, once with Keras's own loop, once with the\n"
         "compiled one, and once more with Keras's own from weights one millionth larger.\n"
-        "Where training is not sensitive to rounding the losses agree to the last digits;\n"
-        "where it is, the compiled loop does what that millionth does.",
+        "Where training is not sensitive to rounding, the losses agree to the last digits; where\n"
+        "it is, the compiled loop changes them about as much as that millionth does.",
         (
             Column("step", "step", "d"),
             Column("loss", "stock loss", ".4f"),
@@ -205,21 +204,21 @@ The five notebooks as plain Keras scripts (`benchmarks/notebooks/`), one after t
 `rnnbench repro --jobs {jobs}` of the same models on the same arrays: one part in {share} of the
 data, all epochs, one seed. The scripts took **{notebooks:.0f} s**, rnnbench **{rnnbench:.0f} s**
 with its logging, saving, figures and report: **{ratio:.2f} times as fast**. With `precision:
-mixed_bfloat16` for {mixed_names} it took **{mixed:.0f} s**: {mixed_ratio:.2f} times.
-All train with seed 42, scripts on batches in another order: scores differ as between two seeds.
+mixed_bfloat16` for {mixed_names} it took **{mixed:.0f} s**: {mixed_ratio:.2f} times. All train
+with seed 42, the scripts on batches in another order, so that scores differ as between two seeds.
 
-The seconds of a training include its validations and what it compiles; one of rnnbench shares the
-machine with another. "Products alone" are, as above, what its products with the recurrent layers'
-kernels would take at the rate of a large float32 product, {rate:.0f} billion operations a second:
-**{products:.0f} s** in all. A program that computes the same in float32 is at most
-**{limit:.2f} times** as fast as the scripts here, if all else took no time.
+The seconds of a training include validation and compiling; a training of rnnbench shares the
+machine with another one. "Products alone" is, as above, the time of its products with the kernels
+of the recurrent layers at the rate of a large float32 product, {rate:.0f} billion operations per
+second: **{products:.0f} s** in all. A program that computes the same in float32 is at most
+**{limit:.2f} times** as fast as the scripts here, if everything else took no time.
 
 {table}
 """
 
 
 def draw_growth(table: pd.DataFrame) -> Figure:
-    """Draw a panel an axis: colours are layers, dashes stock Keras."""
+    """Draw one panel per axis: colours are layers, dashed lines stock Keras."""
     figure = Figure(figsize=(12, 4), layout="constrained")
     axes = figure.subplots(1, len(AXES))
     colours = mpl.color_sequences["tab10"]
@@ -235,17 +234,17 @@ def draw_growth(table: pd.DataFrame) -> Figure:
         panel.xaxis.set_major_formatter("{x:.0f}")
         panel.minorticks_off()
         panel.grid(alpha=0.3)
-    axes[0].set_ylabel("milliseconds a step")
+    axes[0].set_ylabel("milliseconds per step")
     lines, titles = axes[0].get_legend_handles_labels()
     figure.legend(lines, titles, loc="outside lower center", ncols=len(LAYERS), fontsize="small")
     return figure
 
 
 def write_page(folder: Path = DOCS) -> None:
-    """Write the page, of what was measured, and the figure."""
+    """Write the page from what was measured, and the figure."""
     written: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {
         "recurrent_layers": ("A training step of `fit`, in milliseconds", layers),
-        "end_to_end": ("From end to end", end_to_end),
+        "end_to_end": ("End to end", end_to_end),
         "growth": ("How it grows", growth),
         **{name: (section.title, section.written) for name, section in SECTIONS.items()},
     }
@@ -261,7 +260,7 @@ def write_page(folder: Path = DOCS) -> None:
 
 
 def layers(table: pd.DataFrame) -> str:
-    """Return what is said of training steps."""
+    """Return the text on training steps."""
     table = table.sort_values("case", key=lambda names: names.map(list(CASES).index))
     table["distance"] = table["accelerated"] / table["bound"]
     table["limit"] = table["stock"] / table["bound"]
@@ -272,7 +271,7 @@ def layers(table: pd.DataFrame) -> str:
 
 
 def growth(_: pd.DataFrame) -> str:
-    """Return what is said of the figure."""
+    """Return the text on the figure."""
     return GROWTH.format(
         small=SMALL_STEP,
         numbers=LARGE_STATE_OF_SIMPLE_RNN,
@@ -284,7 +283,7 @@ def growth(_: pd.DataFrame) -> str:
 
 
 def end_to_end(table: pd.DataFrame) -> str:
-    """Return what is said of the notebooks."""
+    """Return the text on the notebooks."""
     facts = table.iloc[0]
     return END_TO_END_TEXT.format(
         jobs=facts["jobs"],

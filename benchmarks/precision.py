@@ -25,7 +25,7 @@ SEEDS = 3
 
 
 def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dict[str, Any]]:
-    """Return a row an experiment that was run in a folder: its scores over the seeds."""
+    """Return one row per experiment that was run in a folder: its scores over the seeds."""
     rows = []
     for name in content["experiments"]:
         measure = FOR_16_BITS[name]

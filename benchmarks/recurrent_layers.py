@@ -47,7 +47,7 @@ def row(name: str, running: list[Worker], rounds: int, rate: float) -> dict[str,
 @click.argument("cases", nargs=-1, type=click.Choice(list(CASES)))
 @click.option("--rounds", default=7, show_default=True, help="How often each way is timed.")
 def main(cases: tuple[str, ...], rounds: int) -> None:
-    """Measure CASES, by default all, and write the file; what it says of others stays."""
+    """Measure CASES, by default all, and write their rows of the file."""
     rate = matrix_rate()
     print(f"matrix products: {rate / 1e9:.0f} billion operations a second", flush=True)
     rows = []

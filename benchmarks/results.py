@@ -12,7 +12,7 @@ FOLDER = Path(__file__).with_name("results")
 
 
 class OtherMachineError(Exception):
-    """What a file says was measured on another machine than this one."""
+    """The measurements of a file were made on another machine."""
 
 
 def write_csv(name: str, table: pd.DataFrame) -> None:
@@ -21,7 +21,7 @@ def write_csv(name: str, table: pd.DataFrame) -> None:
 
 
 def update_csv(name: str, table: pd.DataFrame, key: str) -> None:
-    """Write rows of a measurement in the place of those with the same key; the others stay.
+    """Write rows of a measurement in place of those with the same key; other rows stay.
 
     Raises
     ------

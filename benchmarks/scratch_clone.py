@@ -1,4 +1,4 @@
-"""The pipeline in a clone that is thrown away, with fewer experiments, seeds and examples."""
+"""The pipeline in a temporary clone, with fewer experiments, seeds and examples."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ FOR_16_BITS = {"mnist-lstm": "accuracy", "mnist-gru": "accuracy", "moving-mnist-
 
 @contextmanager
 def scratch_clone() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Give a clone of the repository for a while, and what its params.yaml says."""
+    """Make a temporary clone of the repository; yield it with the content of its params.yaml."""
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as temporary:
         folder = Path(temporary) / "clone"
         lay_out(ROOT, folder)
@@ -34,7 +34,7 @@ def scratch_clone() -> Iterator[tuple[Path, dict[str, Any]]]:
 def smaller(
     content: Mapping[str, Any], names: Collection[str], seeds: int, share: int
 ) -> dict[str, Any]:
-    """Leave of a params.yaml some experiments, with so many seeds and 1/share of the data."""
+    """Return a params.yaml with some experiments, a number of seeds and 1/share of the data."""
     kept = only(content, names)
     return {
         **kept,

@@ -23,7 +23,7 @@ SEEDS = {"one": 1, "three": 3}
 
 
 def train(folder: Path, content: Mapping[str, Any], name: str, seeds: int) -> float:
-    """Run an experiment's train stage with so many seeds; return its seconds."""
+    """Run an experiment's train stage with a number of seeds; return its seconds."""
     write_params(smaller(content, [name], seeds, share=1), folder / "params.yaml")
     return run_python(folder, "stages/train.py", name, quiet=True)
 

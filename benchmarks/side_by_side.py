@@ -1,4 +1,4 @@
-"""The examples a second of one to four trainings at the same time, all added up.
+"""Examples per second of one to four trainings at the same time, in total.
 
 Each is a process of its own that trains as the pipeline does. Writes `results/jobs.csv`.
 
@@ -20,7 +20,7 @@ MOST_JOBS = 4
 
 
 def side_by_side(rounds: int) -> pd.DataFrame:
-    """Measure the examples a second of one to four trainings at the same time, all added up."""
+    """Measure the total examples per second of one to four trainings at the same time."""
     case = Case("words", "lstm")
     rows: list[dict[str, Any]] = []
     for jobs in range(1, MOST_JOBS + 1):

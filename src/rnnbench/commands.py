@@ -1,4 +1,4 @@
-"""Running other programs for what they say."""
+"""Running other programs for their output."""
 
 import os
 import subprocess
@@ -29,12 +29,12 @@ def output_of(
     environment : mapping or None
         Its environment, by default this process's.
     called : str or None
-        What a message calls the command; by default as it is.
+        The name of the command in a message; by default the command itself.
 
     Raises
     ------
     RnnbenchError
-        If it fails; with what it writes to standard error.
+        If it fails, with its standard error.
     """
     answer = subprocess.run(  # noqa: S603
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False

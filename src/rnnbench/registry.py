@@ -1,4 +1,4 @@
-"""Registries: what a kind of thing is called, filled by one module for each thing."""
+"""Registries: the members of a kind by name, each registered by a module of its own."""
 
 import difflib
 import importlib
@@ -14,12 +14,12 @@ Thing = TypeVar("Thing")
 
 
 class Registry(MutableMapping[str, Thing]):
-    """Things of one kind by name; the first look-up imports the modules that register them.
+    """Members of one kind by name; the first look-up imports the modules that register them.
 
     Parameters
     ----------
     kind : str
-        What the things are, for messages.
+        The kind, for messages.
     package : str or None, default None
         A package all of whose modules are imported; each adds what it defines. A new module in it
         needs no other change.
@@ -32,7 +32,7 @@ class Registry(MutableMapping[str, Thing]):
 
     @staticmethod
     def named(kind: str) -> Callable[[Mapping[str, Thing]], "Registry[Thing]"]:
-        """Return what turns a mapping into a registry of the same things."""
+        """Return a function that turns a mapping into a registry of the same members."""
 
         def make(things: Mapping[str, Thing]) -> Registry[Thing]:
             made: Registry[Thing] = Registry(kind)
@@ -42,12 +42,12 @@ class Registry(MutableMapping[str, Thing]):
         return make
 
     def add(self, name: str, thing: Thing) -> Thing:
-        """Register a thing and return it.
+        """Register a member and return it.
 
         Raises
         ------
         RnnbenchError
-            If the name is taken by another thing.
+            If the name is taken by another member.
         """
         if name in self._things:
             raise RnnbenchError(f"{self.kind} {name!r} is registered twice; choose another name")
@@ -94,7 +94,7 @@ class Registry(MutableMapping[str, Thing]):
 
 
 def choices(given: str, names: Iterable[str]) -> str:
-    """Say which names there are, and which of them was probably meant."""
+    """Return the names that exist, and the one that was probably meant."""
     known = sorted(names)
     close = difflib.get_close_matches(given, known, n=1)
     if close and len(known) > NAMES_LISTED:

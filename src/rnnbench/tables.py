@@ -1,4 +1,4 @@
-"""Tables for people: which columns, which titles, how many digits."""
+"""Tables for readers: columns, titles and digits."""
 
 import sys
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ NOTHING = "-"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table for people.
+    """A column of a table for readers.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def to_terminal(shown: pd.DataFrame, title: str) -> Table:
 
 
 def print_table(shown: pd.DataFrame, title: str) -> None:
-    """Print a table of text; the lines are rather long than without a column."""
+    """Print a table of text; lines become longer than the terminal before a column is left out."""
     console, table = Console(markup=False), to_terminal(shown, title)
     without_limit = console.options.update_width(sys.maxsize)
     console.width = max(console.width, console.measure(table, options=without_limit).minimum)

@@ -189,10 +189,11 @@ def test_the_readme_gets_the_tables_between_its_marks(
     assert text.endswith(f"{END}\nafter\n")
     assert "stale" not in text
     assert "| Gated layers beat SimpleRNN. | all five notebooks | not run |" in text
-    assert "![Digits read row by row](comparisons/digit-rows/comparison.svg)" in text
-    # The figure of a suite of lengths stands for its table.
-    assert "comparisons/adding/comparison.svg" in text
-    assert "| adding-20-gru" not in text
+    assert "**[Digits read row by row](comparisons/digit-rows/table.md).**" in text
+    # The main columns of the table, and of the baselines the best one.
+    head = "| experiment | rank | test accuracy [95 % interval] | reported accuracy |"
+    assert f"{head} ms/step, stock Keras | ms/step, compiled |" in text
+    assert "| logistic regression (baseline) | - | 0.9200" in text
     # Three seeds, two and one, of two epochs each.
     assert "all seeds of 3 experiments one after another takes" in text
     assert "minutes on 2 cores (Test processor, Keras 3.15" in text

@@ -7,16 +7,18 @@ import pandas as pd
 from rnnbench.comparison.claims import compare_claims, tabulate_verdicts
 from rnnbench.comparison.findings import Comparison, main_finding, read_comparisons
 from rnnbench.comparison.literature import Literature
-from rnnbench.comparison.table import readable_tables
+from rnnbench.comparison.table import NAME, SHORT_TIMES, readable_tables
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import write_text
-from rnnbench.layout import COMPARISONS_FOLDER, FIGURE_FILE
+from rnnbench.layout import COMPARISONS_FOLDER, MARKDOWN_FILE
 from rnnbench.params import Params
 from rnnbench.tables import Column, as_text, to_markdown
+from rnnbench.tasks.task import TASKS, Task
 
 README_FILE = Path("README.md")
 BEGIN = "<!-- results: written by `make readme` -->"
 END = "<!-- end of results -->"
+SCORES = ("", "reported_")  # prefixes of a score's columns
 BRACKETS = "Scores are means over seeds; brackets hold their 95 % intervals.\n"
 
 
@@ -56,18 +58,38 @@ def update_readme(params: Params, literature: Literature, readme: Path = README_
 
 
 def _section(comparison: Comparison) -> str:
-    title = (
-        "\n\n".join(filter(None, (f"**{comparison.title}**", main_finding(comparison)))) + "\n\n"
-    )
-    path = f"{COMPARISONS_FOLDER}/{comparison.suite}/{FIGURE_FILE}"
-    figure = f"![{comparison.title}]({path})\n" if comparison.folder.exists() else ""
-    if "length" in comparison.table and comparison.table["length"].notna().any():
-        # The figure shows every score; one row per length and model would bury the other tables.
-        return title + figure
-    tables = "\n".join(
-        map(to_markdown, readable_tables(comparison.table, True, comparison.baselines))
-    )
-    return f"{title}{tables}\n{figure}"
+    """Write what a suite shows in a sentence, and a small table that unfolds."""
+    path = comparison.folder / MARKDOWN_FILE
+    linked = f"[{comparison.title}]({COMPARISONS_FOLDER}/{comparison.suite}/{path.name})"
+    title = linked if path.exists() else comparison.title
+    answer = " ".join(filter(None, (f"**{title}.**", main_finding(comparison))))
+    tables = "\n".join(map(to_markdown, _small_tables(comparison)))
+    return f"{answer}\n\n<details><summary>Scores</summary>\n\n{tables}\n</details>\n"
+
+
+def _small_tables(comparison: Comparison) -> list[pd.DataFrame]:
+    """Return the main scores and times, one table for each view."""
+    tasks = {
+        view: TASKS[findings[0].row["task"]]
+        for view, findings in comparison.findings_by_view().items()
+    }
+    chosen = [_main_baselines(comparison.baselines, view, task) for view, task in tasks.items()]
+    tables = readable_tables(comparison.table, True, pd.concat(chosen) if chosen else None)
+    columns = [*NAME, *SHORT_TIMES, *(column for task in tasks.values() for column in task.summary)]
+    wanted = {"experiment", "rank", "stock_milliseconds", "compiled_milliseconds"}
+    wanted |= {f"{prefix}{task.score.name}" for task in tasks.values() for prefix in SCORES}
+    titles = {column.title for column in columns if column.name in wanted}
+    return [shown[[title for title in shown if title in titles]] for shown in tables]
+
+
+def _main_baselines(baselines: pd.DataFrame, view: str, task: Task) -> pd.DataFrame:
+    """Return the best baseline that was fitted on a view, and the task's own if it was fitted."""
+    if baselines.empty:
+        return baselines
+    ascending = not task.score.higher_is_better
+    fitted = baselines[baselines["view"] == view].sort_values("value", ascending=ascending)
+    own = fitted[fitted["baseline"] == task.baseline_name]
+    return pd.concat([fitted.head(1), own]).drop_duplicates()
 
 
 def _claims(comparisons: list[Comparison], literature: Literature) -> str:

@@ -1,0 +1,257 @@
+"""Write the reference pages that follow from the code: `parameters.md` and `command-line.md`.
+
+    python -m docs.reference [--check]
+
+Keys, types and defaults are those of the schema and the registries, commands those of `rnnbench`.
+What a key means is described here; a key without a description is an error.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic.fields import FieldInfo
+
+from rnnbench.cli import main as rnnbench
+from rnnbench.data.dataset import DATASETS
+from rnnbench.errors import RnnbenchError
+from rnnbench.files import write_text
+from rnnbench.models.variant import CELLS, VARIANTS, Component
+from rnnbench.params import Download, LayerTable, Params, Section, Suite, Target, Training
+from rnnbench.params.schema import ExperimentLine
+
+FOLDER = Path(__file__).parent
+WRITTEN = "<!-- Written by `python -m docs.reference`. -->"
+WIDTH = 90  # characters of a line of help
+
+# Meanings of keys by name, or by section and name where a name means different things.
+MEANINGS = {
+    "seeds": "runs of every experiment, unless its suite or its own line has another number",
+    "first_seed": "seed of the first run, the next run has the next number; decides initial"
+    " weights, order of examples and dropout",
+    "margin": "differences between scores that are smaller have no practical importance",
+    "deterministic": "refuse operations whose result depends on the timing of threads",
+    "compiled_loops": "let XLA compile the loop over the steps, or the training step, where that"
+    " is faster",
+    "connect_timeout_seconds": "how long to wait for a host that does not answer",
+    "local_folder": "look for files here first; `RNNBENCH_LOCAL_DATA` goes before it",
+    "layer_table.sequence_length": "steps",
+    "layer_table.features": "x, inputs per step",
+    "layer_table.units": "h, units of every layer",
+    "route": "where the content comes from: [data](../data/README.md)",
+    "generated_seed": "decides everything that is drawn",
+    "generated_sequences": "number of sequences to draw, of 20 frames each",
+    "dataset": "the data set",
+    "train_examples": "number of examples from the beginning of the training split",
+    "test_examples": "number of examples from the beginning of the test split",
+    "validation_fraction": "share at the end of the training split that is held out for validation",
+    "vocabulary_size": "token ids below it are kept, rarer words become the id of unknown words",
+    "sequence_length": "steps; for text, tokens after padding and truncation",
+    "padding": "the side on which short sequences are padded",
+    "truncation": "the side on which long sequences are cut",
+    "alphabet_size": "number of different symbols",
+    "copied_symbols": "number of symbols to remember",
+    "delay": "blank steps between reading and repeating",
+    "features": "numbers per step",
+    "input_frames": "frames that the model reads",
+    "target_frames": "frames after them that it predicts",
+    "title": "title of its table",
+    "training": "how its experiments are trained",
+    "target": "the validation metric to reach; tables have the number of epochs it takes",
+    "metric": "the metric",
+    "value": "the value to reach: an accuracy from below, a loss from above",
+    "epochs": "passes over the training split",
+    "batch_size": "examples per step",
+    "optimizer": "the optimizer",
+    "learning_rate": "learning rate at the first step",
+    "learning_rate_decay": "learning rate = initial / (1 + decay · step)",
+    "repeated_ids": "the gradients of an id that a batch repeats: [optimizers](optimizers.md)",
+    "epsilon": "keeps the optimizer from dividing by 0",
+    "epsilon_place": "where RMSprop adds epsilon; if absent, where Keras adds it:"
+    " [optimizers](optimizers.md)",
+    "precision": "number format of the layers' computations",
+    "from_logits": "whether the loss takes logits instead of probabilities",
+    "training.seeds": "runs; if absent, `seeds` of all experiments",
+    "suite": "the suite that trains and tabulates it",
+    "view": "the view that it is trained and tested on",
+    "model": "its layers",
+}
+INTRODUCTION = """\
+`params.yaml` holds everything that decides a result. An unknown key, a misspelt name or a value of
+another type is an error that names the key and what is accepted; `rnnbench check` reports all of
+them at once. How to change a value, and what runs again then: [change an experiment](change.md).
+"""
+MODELS = """\
+The layers of a model from input to output, numbered `layer_1`, `layer_2`, …. The task of the view
+adds the output layer. An option is Keras's argument of that name (`units` of an embedding:
+`output_dim`); an option that is absent has Keras's default.
+"""
+TRAINING = """\
+The same keys may stand in the line of an experiment, with another value for that experiment.
+"""
+NAMES = {
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "string": "text",
+    "object": "mapping",
+}
+LIMITS = {
+    "exclusiveMinimum": ">",
+    "minimum": "≥",
+    "exclusiveMaximum": "<",
+    "maximum": "≤",
+}
+
+
+def parameters_page() -> str:
+    """Return the page on `params.yaml`."""
+    scalars = {
+        name: field
+        for name, field in Params.model_fields.items()
+        if field.annotation in (int, float, bool)
+    }
+    settings = {name: dataset.settings for name, dataset in sorted(DATASETS.items())}
+    views = {name: dataset.view for name, dataset in sorted(DATASETS.items())}
+    parts = [
+        f"# Parameters\n\n{WRITTEN}\n\n{INTRODUCTION}",
+        f"## Of all experiments\n\n{_keys(scalars, 'all')}",
+        f"## download\n\n{_keys(Download.model_fields, 'download')}",
+        f"## layer_table\n\n{_keys(LayerTable.model_fields, 'layer_table')}",
+        "## datasets.NAME\n",
+        *_shared_tables(settings, "datasets", "none"),
+        "## views.NAME\n",
+        *_shared_tables(views, "views", "all"),
+        f"## models.NAME\n\n{MODELS}",
+        f"Layers:\n\n{_components(VARIANTS)}",
+        f"Cells, for the layer `rnn` and within `stacked_rnn_cells`:\n\n{_components(CELLS)}",
+        f"## suites.NAME\n\n{_keys(Suite.model_fields, 'suites')}",
+        f"## suites.NAME.training\n\n{TRAINING}\n{_keys(Training.model_fields, 'training')}",
+        f"## suites.NAME.target\n\n{_keys(Target.model_fields, 'target')}",
+        f"## experiments.NAME\n\n{_keys(ExperimentLine.model_fields, 'experiments')}",
+    ]
+    return "\n".join(parts)
+
+
+def command_line_page() -> str:
+    """Return the page on the command `rnnbench`."""
+    sections = [
+        f"## {path}\n\n```text\n{_help(command, path)}\n```\n"
+        for path, command in _commands(rnnbench, "rnnbench")
+    ]
+    return "\n".join([f"# Command line\n\n{WRITTEN}\n", *sections])
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "parameters.md": parameters_page,
+    "command-line.md": command_line_page,
+}
+
+
+def _keys(fields: Mapping[str, FieldInfo], section: str, absent: str = "-") -> str:
+    """Return a table of the keys of a section, one row per key."""
+    rows = [
+        (f"`{key}`", _value(field), _default(field, absent), _meaning(section, key))
+        for key, field in fields.items()
+    ]
+    return _table(("key", "value", "if absent", "meaning"), rows)
+
+
+def _shared_tables(sections: Mapping[str, type[Section]], path: str, absent: str) -> Iterator[str]:
+    """Yield a table for each section, below the names of the data sets that share it."""
+    for section in dict.fromkeys(sections.values()):
+        names = ", ".join(f"`{name}`" for name, one in sections.items() if one is section)
+        yield f"{names}:\n\n{_keys(section.model_fields, path, absent)}"
+
+
+def _components(components: Mapping[str, Component]) -> str:
+    """Return a table of layers or cells and their options, one row per component."""
+    rows = []
+    for name, component in sorted(components.items()):
+        options = [
+            f"`{option}`{'' if field.is_required() else ' (optional)'}: {_value(field)}"
+            for option, field in component.options.model_fields.items()
+            if option != "type"
+        ]
+        rows.append((f"`{name}`", component.options.__name__, "<br>".join(options) or "-"))
+    return _table(("type", "Keras class", "options"), rows)
+
+
+def _value(field: FieldInfo) -> str:
+    """Return what values a field accepts, in words."""
+    try:
+        schema = TypeAdapter[Any](_annotation(field)).json_schema()
+    except PydanticInvalidForJsonSchema:  # a section whose class one of its keys decides
+        return NAMES["object"]
+    alternatives = schema.get("anyOf", [schema])
+    return " or ".join(_in_words(one) for one in alternatives if one.get("type") != "null")
+
+
+def _annotation(field: FieldInfo) -> Any:
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+
+
+def _in_words(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    limits = ", ".join(f"{sign} {schema[key]}" for key, sign in LIMITS.items() if key in schema)
+    return f"{NAMES[schema.get('type', 'object')]} {limits}".strip()
+
+
+def _default(field: FieldInfo, absent: str) -> str:
+    if field.is_required():
+        return "required"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return absent if field.default is None else f"`{field.default}`"
+
+
+def _meaning(section: str, key: str) -> str:
+    meaning = MEANINGS.get(f"{section}.{key}") or MEANINGS.get(key)
+    if meaning is None:
+        raise RnnbenchError(f"docs/reference.py does not say what {section}.{key} means: add it")
+    return meaning
+
+
+def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [titles, ("---",) * len(titles), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _help(command: click.Command, path: str) -> str:
+    context = click.Context(
+        command, info_name=path, terminal_width=WIDTH, **rnnbench.context_settings
+    )
+    return command.get_help(context)
+
+
+def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, part in command.commands.items():
+            yield from _commands(part, f"{path} {name}")
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if a page is out of date.")
+def main(check: bool) -> None:
+    """Write the pages that follow from the code."""
+    texts = {FOLDER / name: page() for name, page in PAGES.items()}
+    stale = [
+        path
+        for path, text in texts.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if check and stale:
+        names = ", ".join(f"docs/{path.name}" for path in stale)
+        sys.exit(f"{names} out of date; run `python -m docs.reference`")
+    for path in stale:
+        write_text(path, texts[path])
+
+
+if __name__ == "__main__":
+    main()
