@@ -95,6 +95,8 @@ class Finding:
     @property
     def seconds_alone(self) -> float:
         """The seconds that training all seeds takes alone, by the times of a step; or no number."""
+        if not self.was_run:
+            return NAN
         return self.number("compiled_epoch_seconds") * self.epochs * self.seeds
 
     @property
