@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from rnnbench.commands import DVC, output_of
 from rnnbench.demo import lay_out, with_budget
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import Params, load_params, parse_params, read_yaml
@@ -66,6 +67,15 @@ def test_laying_out_touches_nothing_of_the_repository(repository: Path) -> None:
     assert load_params(demo / "params.yaml") == params
     for output in ("results", "comparisons", "report", "dvc.lock"):
         assert not (demo / output).exists()
+
+
+def test_the_demo_uses_the_cache_of_the_repository_wherever_it_is(
+    repository: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "elsewhere"
+    output_of([*DVC, "cache", "dir", "--local", str(cache)], repository)
+    lay_out(repository, repository / "demo")
+    assert output_of([*DVC, "cache", "dir"], repository / "demo").strip() == str(cache)
 
 
 def test_laying_out_again_brings_changes_and_keeps_results(repository: Path) -> None:

@@ -10,6 +10,7 @@ from rnnbench.errors import RnnbenchError
 
 # Names a program that stands in for the interpreter and starts faster.
 INTERPRETER = "RNNBENCH_INTERPRETER"
+DVC = (sys.executable, "-m", "dvc")
 
 
 def output_of(
@@ -47,3 +48,9 @@ def output_of(
 def interpreter() -> str:
     """Return the program that runs further Python of this project."""
     return os.environ.get(INTERPRETER, sys.executable)
+
+
+def share_cache(root: Path, clone: Path) -> None:
+    """Let a clone of a DVC repository use the repository's cache, wherever that is."""
+    cache = output_of([*DVC, "cache", "dir"], root).strip()
+    output_of([*DVC, "cache", "dir", "--local", str((root / cache).resolve())], clone)

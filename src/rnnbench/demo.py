@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from rnnbench.commands import output_of
+from rnnbench.commands import output_of, share_cache
 from rnnbench.comparison.findings import Comparison, Finding, main_finding, read_comparisons
 from rnnbench.comparison.table import readable_tables
-from rnnbench.files import atomic_file, write_text
+from rnnbench.credentials import without_credentials
+from rnnbench.files import atomic_file
 from rnnbench.layout import (
     COMPARISONS_FOLDER,
     PREPARED_FOLDER,
@@ -119,8 +120,7 @@ def lay_out(root: Path, target: Path) -> Params:
     content = with_budget(read_yaml(root / PARAMS_FILE), read_yaml(root / BUDGET_FILE))
     params = parse_params(content, f"{PARAMS_FILE} with the values of {BUDGET_FILE}")
     write_params(content, target / PARAMS_FILE)
-    cache = root / ".dvc" / "cache"
-    write_text(target / ".dvc" / "config.local", f"[cache]\n    dir = {cache}\n")
+    share_cache(root, target)
     return params
 
 
@@ -186,7 +186,7 @@ def _seconds_per_example(finding: Finding, seconds: float) -> float:
 
 def _ui_command(target: Path) -> str:
     executable = Path(sys.executable).with_name("mlflow")
-    return f"{executable} ui --backend-store-uri {tracking_uri(target)}"
+    return f"{executable} ui --backend-store-uri {without_credentials(tracking_uri(target))}"
 
 
 def _copy_working_tree(root: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rnnbench.comparison.answers import readable_answers, tabulate_answers
 from rnnbench.comparison.claims import compare_claims, tabulate_verdicts
 from rnnbench.comparison.findings import Comparison, main_finding, read_comparisons
 from rnnbench.comparison.literature import Literature
@@ -48,7 +49,9 @@ def with_results(
     before, rest = readme.split(BEGIN, 1)
     _, after = rest.split(END, 1)
     found = read_comparisons(params, comparisons)
-    sections = [BRACKETS, *map(_section, found), _claims(found, literature), _cost(found)]
+    answers = to_markdown(readable_answers(tabulate_answers(found)))
+    suites = map(_section, found)
+    sections = [BRACKETS, answers, *suites, _claims(found, literature), _cost(found)]
     return f"{before}{BEGIN}\n\n" + "\n".join(sections) + f"\n\n{END}{after}"
 
 

@@ -4,7 +4,6 @@ The files of a run are the truth, MLflow shows them. After a run-cache hit, a `d
 clone, a lost database or a changed server, what is missing there is made from the files.
 """
 
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rnnbench.commands import output_of
+from rnnbench.commands import DVC, output_of, share_cache
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import read_json
 from rnnbench.layout import (
@@ -40,8 +39,6 @@ from rnnbench.tracking.runs import (
 )
 from rnnbench.tracking.store import tracking_uri
 from rnnbench.tracking.unfinished import end_killed
-
-DVC = (sys.executable, "-m", "dvc")
 
 
 @dataclass(frozen=True)
@@ -182,10 +179,9 @@ def files_of_revision(root: Path, revision: str) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
         there = Path(folder) / "tree"
-        cache = output_of([*DVC, "cache", "dir"], root).strip()
         output_of(["git", "worktree", "add", "--detach", str(there), revision], root)
         try:
-            output_of([*DVC, "cache", "dir", "--local", str((root / cache).resolve())], there)
+            share_cache(root, there)
             # Some of it may never have been pushed or pulled: what is there is shown.
             output_of([*DVC, "checkout", "--allow-missing"], there)
             yield there
