@@ -20,9 +20,9 @@ def page() -> str:
     kills, places = read_csv("kills"), read_csv("places")
     return TEMPLATE.read_text(encoding="utf-8").format(
         seeds=", ".join(str(seed) for seed in sorted(set(kills["seed"]))),
-        kills=to_markdown(_summary(kills)),
+        kills=to_markdown(_summary(kills)).rstrip(),
         failures=_failures(kills),
-        places=to_markdown(places[["place", "outcome"]]),
+        places="\n".join(f"- {row.place}: {row.outcome}" for row in places.itertuples()),
     )
 
 

@@ -326,7 +326,7 @@ PLACES: dict[str, Callable[[Path, Path], str]] = {
     "a read-only data/raw": read_only,
     "a clock that is set back by two hours": clock_back,
     "a cache of downloads that two users share, one killed": two_users,
-    "a DVC cache that two users share": shared_dvc_cache,
+    "`dvc repro prepare` by two users who share DVC's cache, one after the other": shared_dvc_cache,
 }
 
 

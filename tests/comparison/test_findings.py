@@ -89,3 +89,8 @@ def test_an_experiment_whose_seeds_all_diverged_is_left_out(
     write_result(params, tmp_path / "results", "imdb-gru", none, diverged=2)
     text = sentence("imdb", {"imdb-lstm": [0.86, 0.86]})
     assert text.startswith("The only experiment is imdb-lstm (0.860 [")
+
+
+def test_of_experiments_that_were_not_run_no_time_is_known(params: Params, tmp_path: Path) -> None:
+    found = read_comparisons(params, tmp_path / "comparisons")
+    assert np.isnan([one.seconds_alone for part in found for one in part.findings]).all()
