@@ -17,6 +17,16 @@ THREADS = "print(tf.config.threading.get_intra_op_parallelism_threads())"
 FLAGS = "print(os.environ.get('XLA_FLAGS', ''))"
 IN_ORDER = "--xla_cpu_enable_concurrency_optimized_scheduler=false"
 ON_CORES = "os.sched_getaffinity = lambda process: range({cores})"
+# What Linux says of a container that may use so much of 64 cores.
+IN_CONTAINER = """
+import io
+from joblib.externals.loky.backend import context
+os.cpu_count = lambda: 64
+os.sched_getaffinity = lambda process: range(64)
+exists = os.path.exists
+os.path.exists = lambda path: path == "/sys/fs/cgroup/cpu.max" or exists(path)
+context.open = lambda name: io.StringIO("{cores}00000 100000")
+"""
 TRAIN = """
 import keras
 import numpy as np
@@ -42,13 +52,17 @@ def said(*lines: str, **environment: str) -> list[str]:
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell")
 @pytest.mark.parametrize(
-    ("cores", "threads", "flags"),
-    [(1, "1", f"--user=1 {IN_ORDER}"), (2, "1", f"--user=1 {IN_ORDER}"), (8, "4", "--user=1")],
+    ("machine", "cores", "threads", "flags"),
+    [
+        (ON_CORES, 1, "1", f"--user=1 {IN_ORDER}"),
+        (IN_CONTAINER, 2, "1", f"--user=1 {IN_ORDER}"),
+        (IN_CONTAINER, 8, "4", "--user=1"),
+    ],
 )
 def test_an_operation_has_half_of_the_cores_and_flags_of_the_user_stay(
-    cores: int, threads: str, flags: str
+    machine: str, cores: int, threads: str, flags: str
 ) -> None:
-    lines = [ON_CORES.format(cores=cores), "share_cores()", THREADS, FLAGS]
+    lines = [machine.format(cores=cores), "share_cores()", THREADS, FLAGS]
     assert said(*lines, XLA_FLAGS="--user=1") == [threads, flags]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from rnnbench.models.fast.cores import usable_cores
 from rnnbench.training.gpu import monitor_if_any
 
 RECORDED_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "mlflow", "dvc")
@@ -28,7 +29,7 @@ def environment() -> dict[str, Any]:
         "packages": versions,
         "platform": platform.platform(),
         "processor": processor_name(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
     }
 
 

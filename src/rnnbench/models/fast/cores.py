@@ -27,14 +27,14 @@ def share_cores() -> None:
         return
     import tensorflow as tf
 
-    threads = max(1, _cores() // PARTS_AT_ONCE)
+    threads = max(1, usable_cores() // PARTS_AT_ONCE)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     flags = os.environ.get(XLA_FLAGS, "")
     if threads == 1 and IN_ORDER not in flags:
         os.environ[XLA_FLAGS] = f"{flags} --{IN_ORDER}=false".strip()
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Return how many cores this process may use, by its affinity and its container's quota."""
     import joblib  # type: ignore[import-untyped]
 

@@ -20,9 +20,8 @@ def install(layer: keras.Layer, device: Device) -> None:
             _put(part, "inner_loop", Loop(part, device))
         elif is_dense_at_every_step(part):
             _put(part, "call", AllStepsAtOnce(part))
-        elif isinstance(part, keras.layers.Conv3D) and has_one_simple_filter(part):
-            if device.is_cpu:
-                _put(part, "convolution_op", OneFilter(part))
+        elif device.is_cpu and type(part) is keras.layers.Conv3D and has_one_simple_filter(part):
+            _put(part, "convolution_op", OneFilter(part))
     if isinstance(layer, keras.Model):
         _put(layer, "train_step", TrainingStep(layer, device))
 

@@ -1,7 +1,6 @@
 """Keras's layers with the compiled loop: how their arrays go in and come out."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -27,7 +26,6 @@ from rnnbench.models.fast.steps import (
     Steps,
     logistic,
 )
-
 
 # Each takes up to a second to compile; a fixed length needs one, or one for each size of batch.
 MOST_SHAPES = 4
@@ -55,7 +53,7 @@ class Loop:
         layer, device = self._layer, self._device
         uncomputed = (
             reason_against(layer)
-            or _reason_against_arrays(layer, sequences, initial_state, mask)
+            or next(_reasons_against_arrays(layer, sequences, initial_state, mask), None)
             or self._reason_against_shape(sequences)
         )
         self.reason = uncomputed or device.reason_against(layer)
@@ -77,31 +75,32 @@ class Loop:
         return None
 
 
-def _reason_against_arrays(
+def _reasons_against_arrays(
     layer: keras.layers.RNN, sequences: Any, initial_state: Any, mask: Any
-) -> str | None:
-    """Return which of its arrays the compiled loop does not compute with, or None."""
+) -> Iterator[str]:
+    """Say which of its arrays the compiled loop does not compute with."""
     over_frames = isinstance(layer, CONVOLUTIONAL)
     rank = len(layer.cell.kernel_size) + 3 if over_frames else 3
     if not isinstance(sequences, tf.Tensor) or sequences.shape.rank != rank:
-        return f"sequences that are no array of {rank} axes"
+        yield f"sequences that are no array of {rank} axes"
     states = [tf.convert_to_tensor(state) for state in keras.tree.flatten(initial_state)]
     dtypes = {array.dtype.name for array in (sequences, *states)}
     if dtypes != {layer.compute_dtype}:
-        return f"arrays of {', '.join(sorted(dtypes))} where it computes in {layer.compute_dtype}"
+        yield f"arrays of {', '.join(sorted(dtypes))} where it computes in {layer.compute_dtype}"
     batch, steps, *sides = sequences.shape[:-1]
     if None in sides or (steps is None and not over_frames):
-        return "lengths that may change from batch to batch"
+        yield "lengths that may change from batch to batch"
     sizes = [layer.cell.filters] * 2 if over_frames else keras.tree.flatten(layer.state_size)
     shapes = [tf.TensorShape((batch, *sides, size)) for size in sizes]
     fits = len(states) == len(sizes) and all(
         shape.is_compatible_with(state.shape) for shape, state in zip(shapes, states, strict=True)
     )
     if steps == 0 or not fits:
-        return "no steps, or an initial state of another shape"
-    if mask is not None and (over_frames or not _fits_steps(mask, batch, steps)):
-        return "a mask of frames" if over_frames else "a mask of another shape than (batch, steps)"
-    return None
+        yield "no steps, or an initial state of another shape"
+    if mask is not None and over_frames:
+        yield "a mask of frames"
+    elif mask is not None and not _fits_steps(mask, batch, steps):
+        yield "a mask of another shape than (batch, steps)"
 
 
 def _fits_steps(mask: Any, batch: int | None, steps: int) -> bool:

@@ -68,9 +68,6 @@ def recur(
     """
     given = (inputs, list(projection), list(weights), list(states))
 
-    def plain(arrays: Any) -> list[Any]:
-        return _run_uncompiled(steps, mask, *keras.tree.pack_sequence_as(given, arrays), every_step)
-
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(*arrays: Any) -> tuple[list[Any], Any]:
         # What follows has its gradient written out: no tape need look into it.
@@ -80,11 +77,20 @@ def recur(
         )
 
         def gradient(*gradients: Any) -> Any:
-            def compiled(*gradients: Any) -> Any:
-                of_hidden, ends = (gradients[0], gradients[1:]) if every_step else (None, gradients)
-                return keras.tree.flatten(backward(of_hidden, list(ends)))
+            @tf.custom_gradient  # type: ignore[untyped-decorator]
+            def once(*both: Any) -> tuple[list[Any], Any]:
+                def twice(*of_once: Any) -> Any:
+                    made = keras.tree.pack_sequence_as(given, list(both[: len(arrays)]))
+                    of_made = list(both[len(arrays) :])
+                    return _gradient_twice(steps, mask, every_step, made, of_made, list(of_once))
 
-            return _gradient(compiled, plain, arrays, gradients)
+                of_hidden, *ends = map(tf.stop_gradient, both[len(arrays) :])
+                found = (
+                    backward(of_hidden, ends) if every_step else backward(None, [of_hidden, *ends])
+                )
+                return keras.tree.flatten(found), twice
+
+            return once(*arrays, *gradients)
 
         return ([hidden, *last] if every_step else last), gradient
 
@@ -92,54 +98,16 @@ def recur(
     return (outputs[0], outputs[1:]) if every_step else (None, outputs)
 
 
-def _gradient(
-    compiled: Callable[..., list[Any]],
-    plain: Callable[[Any], list[Any]],
-    arrays: Tensors,
-    gradients: Tensors,
+@tf.function(autograph=False)  # type: ignore[untyped-decorator]
+def _gradient_twice(
+    steps: Steps, mask: Any, every_step: bool, given: Any, gradients: list[Any], of_once: list[Any]
 ) -> list[Any]:
-    """Return what `compiled` makes of gradients, with a gradient of its own.
+    """Return the gradients of what `recur` was given, and of the gradients of what it returned.
 
-    That is the gradient of the gradient of `plain`, which computes from arrays what they are of.
+    `of_once` are those of the gradients that it found from both. Symbolic: a tape inside of a
+    gradient sees nothing where derivatives run forward.
     """
-    count = len(arrays)
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def first(*given: Any) -> tuple[list[Any], Any]:
-        def second(*of_first: Any) -> list[Any]:
-            arrays, gradients = list(given[:count]), list(given[count:])
-            zero = tf.UnconnectedGradients.ZERO
-            with tf.GradientTape() as outer:
-                outer.watch(given)
-                with tf.GradientTape() as inner:
-                    inner.watch(arrays)
-                    outputs = plain(arrays)
-                again = inner.gradient(outputs, arrays, gradients, unconnected_gradients=zero)
-            found: list[Any] = outer.gradient(
-                again, list(given), list(of_first), unconnected_gradients=zero
-            )
-            return found
-
-        return compiled(*map(tf.stop_gradient, given[count:])), second
-
-    found: list[Any] = first(*arrays, *gradients)
-    return found
-
-
-def _run_uncompiled(
-    steps: Steps,
-    mask: Any,
-    inputs: Any,
-    projection: list[Any],
-    weights: list[Any],
-    states: list[Any],
-    every_step: bool,
-) -> list[Any]:
-    """Return what `recur` does, as a list, in 32 bits between inputs and outputs of 16."""
-    dtype = inputs.dtype
-    inputs, projection, weights, states = keras.tree.map_structure(
-        in_32_bits, (inputs, projection, weights, states)
-    )
+    inputs, projection, weights, states = keras.tree.map_structure(in_32_bits, given)
     kernel, bias = tf.transpose(projection[0]), projection[1]
 
     def project(step: Any) -> Any:
@@ -147,7 +115,13 @@ def _run_uncompiled(
 
     after, _ = run_forward(steps, tf.shape(inputs)[0], project, mask, weights, states)
     outputs = [*after[:every_step], *(state[-1] for state in after)]
-    return [tf.cast(output, dtype) for output in outputs]
+    outputs = [tf.cast(output, given[0].dtype) for output in outputs]
+    arrays, zero = keras.tree.flatten(given), tf.UnconnectedGradients.ZERO
+    once = tf.gradients(outputs, arrays, gradients, unconnected_gradients=zero)
+    twice: list[Any] = tf.gradients(
+        once, [*arrays, *gradients], of_once, unconnected_gradients=zero
+    )
+    return twice
 
 
 def pass_forward(

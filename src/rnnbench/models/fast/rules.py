@@ -1,6 +1,7 @@
 """Which layers the compiled loop computes, and for which of them it is the faster one on a CPU."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -36,23 +37,26 @@ DEFAULT_EXAMPLES = 32  # of a batch of `fit`; also where fewer are announced
 
 def reason_against(layer: keras.layers.RNN) -> str | None:
     """Return what of a layer the compiled loop does not compute; None if it computes all."""
+    return next(_reasons_against(layer), None)
+
+
+def _reasons_against(layer: keras.layers.RNN) -> Iterator[str]:
     if not is_known(type(layer).inner_loop):
-        return f"a loop of {type(layer).__name__}'s own"
+        yield f"a loop of {type(layer).__name__}'s own"
     if layer.compute_dtype == "float16":
-        return "computes in float16"
+        yield "computes in float16"
     if getattr(layer, "use_cudnn", None) is True:
-        return "use_cudnn=True"
+        yield "use_cudnn=True"
     cells = cells_of(layer)
-    for cell in (layer.cell, *cells):
-        if reason := _reason_of_call(layer, cell):
-            return reason
+    yield from filter(None, (_reason_of_call(layer, cell) for cell in (layer.cell, *cells)))
     if isinstance(layer, CONVOLUTIONAL):
-        return _reason_of_frames(layer)
+        yield from filter(None, [_reason_of_frames(layer)])
+        return
     if layer.unroll:
-        return "unroll=True"
+        yield "unroll=True"
     if any(getattr(cell, "dropout", 0) for cell in cells[1:]):
-        return "dropout between stacked cells"
-    return next(filter(None, map(_reason_of_cell, cells)), None)
+        yield "dropout between stacked cells"
+    yield from filter(None, map(_reason_of_cell, cells))
 
 
 def is_known(thing: Any) -> bool:
@@ -80,10 +84,10 @@ def reason_of_size(layer: keras.layers.RNN, batch_size: int) -> str | None:
 
 def has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
     """Whether a convolution is one that `convolve_with_one_filter` computes faster."""
-    stock = type(layer) is keras.layers.Conv3D and layer.compute_dtype != "float16"
+    exact = layer.compute_dtype != "float16"  # the sum over the places is in this precision
     one = layer.filters == 1 and layer.groups == 1
     small = math.prod(layer.kernel_size) <= MOST_PLACES
-    return stock and one and small and _reason_of_convolution(layer) is None
+    return exact and one and small and _reason_of_convolution(layer) is None
 
 
 def is_worth_cutting(layer: keras.layers.RNN, batch_size: int) -> bool:

@@ -41,10 +41,12 @@ class TrainingStep:
 def is_compiled(model: keras.Model) -> bool:
     """Whether `TrainingStep`, or Keras itself, lets XLA compile the whole step."""
     step = model.train_step
-    return isinstance(step, TrainingStep) and step.is_compiled() or bool(model.jit_compile)
+    return (isinstance(step, TrainingStep) and step.is_compiled()) or bool(model.jit_compile)
 
 
 def _is_number(array: Any) -> bool:
-    """Whether XLA knows an array of a batch: neither strings nor rows of their own lengths."""
-    return array is None or (isinstance(array, tf.Tensor) and array.dtype.is_numpy_compatible
-                             and array.dtype != tf.string)
+    """Whether XLA knows an array of a batch: neither text nor rows of their own lengths."""
+    if array is None:
+        return True
+    dtype = array.dtype
+    return isinstance(array, tf.Tensor) and (dtype.is_floating or dtype.is_integer or dtype.is_bool)
