@@ -6,7 +6,7 @@ clone, a lost database or a changed server, what is missing there is made from t
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -132,8 +132,15 @@ def compare_with_server(root: Path) -> Status:
     return Status(missing, sorted(unknown), len(runs) - len(missing))
 
 
-def sync(root: Path) -> Status:
+def sync(root: Path, experiments: Collection[str] | None = None) -> Status:
     """Make on the current server what it lacks of the runs whose files are in a repository.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+    experiments : collection of str or None
+        Whose runs, by default those of all.
 
     Returns
     -------
@@ -147,8 +154,9 @@ def sync(root: Path) -> Status:
     """
     before = compare_with_server(root)
     for run in before.missing:
-        print(f"{run.name}", flush=True)
-        _project(run)
+        if experiments is None or run.record["experiment"] in experiments:
+            print(f"{run.name}", flush=True)
+            _project(run)
     return before
 
 
