@@ -1,11 +1,18 @@
 """One cluster for all tests: starting Ray takes a while."""
 
+import socket
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.repro.cluster.nodes import TOKEN, Nodes
+
+
+def free_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +32,10 @@ def all_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
                 "num_cpus": 0,
                 "include_dashboard": False,
                 "node_name": "head",
-                "ray_client_server_port": 0,
+                "ray_client_server_port": (port := free_port()),
             },
         )
-        yield Nodes(head, folder)
+        yield Nodes(head, folder, f"ray://127.0.0.1:{port}")
         head.shutdown()
 
 

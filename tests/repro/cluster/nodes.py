@@ -23,10 +23,13 @@ class Nodes:
         Ray's own way to run several nodes on one machine.
     folder : Path
         What has the folder of each node.
+    client : str
+        The address for drivers on other machines.
     """
 
     cluster: Any
     folder: Path
+    client: str
     alive: dict[str, Any] = field(default_factory=dict)
 
     def add(self, name: str, **resources: float) -> None:

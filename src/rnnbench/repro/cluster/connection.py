@@ -53,7 +53,7 @@ class Connection:
 
     def name_of(self, node: str) -> str:
         """Return how people know a node; a part of its identifier tells those of one name apart."""
-        names = {one["NodeID"]: one["NodeName"] for one in self.ray.nodes()}
+        names = {one["NodeID"]: one["NodeName"] for one in alive(self.ray.nodes())}
         name = names.get(node, "a node")
         return name if list(names.values()).count(name) == 1 else f"{name} {node[:6]}"
 
