@@ -62,7 +62,7 @@ def check() -> None:
 )
 @click.option(
     "--gpu-share",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(0, 1),
     help="With --cluster: share of a GPU for each experiment; by default as many share one as"
     " its memory has room for.",
 )

@@ -39,6 +39,7 @@ class Connection:
         self._ended = threading.Event()
         # Nodes need not have this project installed, nor the same version of it.
         ray.cloudpickle.register_pickle_by_value(carrier)
+        self._carry = ray.remote(max_retries=0)(carrier.carry)
         self._board = ray.remote(num_cpus=0, resources={HEAD: 0.001})(carrier.Board).remote()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
@@ -59,8 +60,7 @@ class Connection:
 
     def submit(self, package: Any, key: str, task: Mapping[str, Any], **options: Any) -> Any:
         """Have Ray run a task once, where there is room; return the reference to its answer."""
-        remote = self.ray.remote(max_retries=0, **options)(carrier.carry)
-        return remote.remote(package, key, task, self._board)
+        return self._carry.options(**options).remote(package, key, task, self._board)
 
     def gpu_memory(self, node: Node) -> int | None:
         """Ask a node how much memory its smallest GPU has."""
@@ -122,5 +122,10 @@ def connected(address: str, placed: Callable[[str, str], None]) -> Iterator[Conn
     connection = Connection(ray, placed)
     try:
         yield connection
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        raise RnnbenchError(
+            f"the Ray cluster was lost: {error}; what was recorded stays, and the same command goes"
+            " on from there"
+        ) from error
     finally:
         connection.close()

@@ -24,6 +24,7 @@ from rnnbench.repro.cluster.exchange import Exchange, ExchangeError, as_cached
 from rnnbench.repro.local import LocalWorkers
 from rnnbench.repro.preforked.server import preforked_python
 from rnnbench.repro.worker import end_with
+from rnnbench.tracking.store import ARTIFACTS
 
 # DVC's message on a command that SIGKILL ended: mostly the system, which was out of memory.
 KILLED = re.compile(r"exited with (?:-9|137)$")
@@ -95,7 +96,11 @@ def _run(root: Path, stages: list[str]) -> dict[str, tuple[bool, str]]:
 
 
 def _clear(root: Path, entries: Mapping[str, Any]) -> None:
-    """Remove what has been handed over; the node's cache still has it."""
+    """Remove what has been handed over; the node's cache still has it.
+
+    So are the models in the clone's own store of runs: the driver makes one from the files.
+    """
+    shutil.rmtree(root / ARTIFACTS, ignore_errors=True)
     for entry in entries.values():
         for output in entry["outs"]:
             path = root / output["path"]

@@ -28,7 +28,7 @@ class Needs:
         Processors. TensorFlow uses all that a machine has, as it does under `dvc repro`: this says
         how many experiments share a machine.
     gpus : float
-        A share of one GPU, or how many; 0 for none.
+        A share of one GPU; 0 for none.
     memory : int
         Bytes.
     """

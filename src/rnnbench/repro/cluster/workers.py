@@ -13,7 +13,7 @@ from dvc.utils.serialize import load_yaml
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.repro.cluster.connection import Connection
-from rnnbench.repro.cluster.exchange import Exchange, ExchangeError
+from rnnbench.repro.cluster.exchange import Exchange
 from rnnbench.repro.cluster.merge import merge
 from rnnbench.repro.cluster.resources import Needs, needs_of
 from rnnbench.repro.cluster.sources import Sources, pack, read_sources
@@ -136,7 +136,7 @@ class ClusterWorkers:
             "stages": group,
             "inputs": inputs,
             "exchange": {"name": self._exchange.name, "url": self._exchange.url},
-            "environment": deciding_variables(),
+            "environment": self._environment(needs),
             "deciding": DECIDING,
             "gpus": needs.gpus,
         }
@@ -146,6 +146,13 @@ class ClusterWorkers:
             return sources, self._wait(reference, needs)
         finally:
             self._references.discard(reference)
+
+    def _environment(self, needs: Needs) -> dict[str, str]:
+        """Return the variables that decide results; GPUs that are not asked for are hidden."""
+        nodes = self._connection.nodes()
+        has_gpus = any(node["Resources"].get("GPU") for node in nodes)
+        hidden = {"CUDA_VISIBLE_DEVICES": ""} if has_gpus and not needs.gpus else {}
+        return {**deciding_variables(), **hidden}
 
     def _send(self, stages: Collection[str]) -> dict[str, Any]:
         """Bring what some stages made to the exchange; return their entries in dvc.lock."""
@@ -190,15 +197,12 @@ class ClusterWorkers:
     def _take(self, stage: str, answer: Mapping[str, Any], sources: Sources) -> tuple[bool, str]:
         """Merge what a node made; return how the stage went, and keep how its follower did."""
         outcomes = {name: tuple(outcome) for name, outcome in answer["outcomes"].items()}
+        if "not_handed_over" in answer:
+            where = f"{self._connection.name_of(answer['node'])}, {answer['folder']}"
+            raise RnnbenchError(f"trained, not handed over: {where}: {answer['not_handed_over']}")
         if answer["entries"]:
-            try:
-                if "not_handed_over" in answer:
-                    raise ExchangeError(answer["not_handed_over"])
-                with self._repository:
-                    merge(self._root, self._exchange, answer["entries"], sources)
-            except ExchangeError as error:
-                where = f"{self._connection.name_of(answer['node'])}, {answer['folder']}"
-                raise RnnbenchError(f"trained, not handed over: {where}: {error}") from error
+            with self._repository:
+                merge(self._root, self._exchange, answer["entries"], sources)
             self.merged |= set(answer["entries"])
         self._followed |= {name: one for name, one in outcomes.items() if name != stage}
         succeeded, output = outcomes[stage]
