@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help environment test-environment gpu-environment team-environment demo repro bench test docs \
-	audit lock readme clean
+.PHONY: help environment test-environment gpu-environment team-environment cluster-environment \
+	demo repro bench test docs audit lock readme clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -37,6 +37,9 @@ gpu-environment: environment  ## the same with the CUDA libraries TensorFlow nee
 
 team-environment: environment  ## the same with drivers for PostgreSQL and S3
 	$(call install,-r requirements/team.lock,$(VENV)/.team)
+
+cluster-environment: environment  ## the same with Ray, for experiments on many machines
+	$(call install,-r requirements/cluster.lock,$(VENV)/.cluster)
 
 demo: environment  ## the whole pipeline on real data with a small budget, in demo/
 	rnnbench demo
@@ -91,8 +94,9 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:  ## resolve and pin the dependencies again
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/main.lock
 	$(COMPILE) -c requirements/main.lock --extra team pyproject.toml -o requirements/team.lock
-	$(COMPILE) -c requirements/team.lock --extra test --extra docs --extra team --extra jax pyproject.toml \
-		-o requirements/test.lock
+	$(COMPILE) -c requirements/main.lock --extra cluster pyproject.toml -o requirements/cluster.lock
+	$(COMPILE) -c requirements/team.lock -c requirements/cluster.lock --extra test --extra docs --extra team \
+		--extra jax --extra cluster pyproject.toml -o requirements/test.lock
 	$(COMPILE) -c requirements/main.lock --extra gpu pyproject.toml -o requirements/gpu.lock
 
 clean:  ## remove the environment, the demo and the built documentation

@@ -15,7 +15,7 @@ def stages(root: Path) -> dict[str, Any]:
     return {name: stage.get("do", stage) for name, stage in pipeline.items()}
 
 
-@pytest.mark.parametrize("name", ["main", "test", "team", "gpu"])
+@pytest.mark.parametrize("name", ["main", "test", "team", "gpu", "cluster"])
 def test_a_lock_pins_versions_and_hashes_and_names_no_host(name: str, root: Path) -> None:
     lock = (root / "requirements" / f"{name}.lock").read_text()
     entries = re.split(r"\n(?=[a-z0-9])", re.sub(r"^ *#.*\n", "", lock, flags=re.M).strip())

@@ -45,20 +45,55 @@ def check() -> None:
     show_default=True,
     help="Whether the stages `time` run, each with nothing beside it.",
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Train and evaluate on a Ray cluster: `auto` on a machine of it, else ray://HEAD:10001.",
+)
+@click.option(
+    "--exchange",
+    help="With --cluster: the DVC remote, or the folder, that this machine and all nodes reach; by"
+    " default DVC's default remote.",
+)
+@click.option(
+    "--cores",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="With --cluster: cores that Ray keeps for each experiment.",
+)
+@click.option(
+    "--gpu-share",
+    type=click.FloatRange(0, 1),
+    help="With --cluster: share of a GPU for each experiment; by default as many share one as"
+    " its memory has room for.",
+)
 @reports_errors
-def repro(stages: tuple[str, ...], jobs: int | None, times: bool) -> None:
+def repro(
+    stages: tuple[str, ...],
+    jobs: int | None,
+    times: bool,
+    cluster: str | None,
+    exchange: str | None,
+    cores: int,
+    gpu_share: float | None,
+) -> None:
     """Reproduce the pipeline as `dvc repro` does, several stages at a time.
 
     STAGES are stages of dvc.yaml, such as train@imdb-lstm, or kinds of them, such as evaluate; the
     stages that they need are reproduced too. By default it is the whole pipeline. A stage with
-    `meta: {alone: true}` in dvc.yaml runs with nothing beside it.
+    `meta: {alone: true}` in dvc.yaml runs with nothing beside it. With --cluster, experiments are
+    trained and evaluated on the nodes of a Ray cluster, and all other stages run here: see
+    docs/cluster.md.
     """
+    from rnnbench.repro.cluster.place import Cluster
     from rnnbench.repro.reproduce import default_jobs, reproduce
     from rnnbench.tracking.store import repository_root
 
     suites = load_params().suites
     leave_out = () if times else ("time",)
-    if not reproduce(repository_root(), jobs or default_jobs(), stages, suites, leave_out):
+    place = Cluster(cluster, exchange, cores, gpu_share) if cluster else None
+    if not reproduce(repository_root(), jobs or default_jobs(), stages, suites, leave_out, place):
         sys.exit(1)
 
 

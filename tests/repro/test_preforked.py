@@ -77,9 +77,11 @@ def test_one_stage_leaves_nothing_to_the_next(preforked: dict[str, str], tmp_pat
     assert run(script, folder=tmp_path, environment=preforked).returncode == 0
 
 
-def test_a_stage_that_is_killed_has_failed(preforked: dict[str, str], tmp_path: Path) -> None:
+def test_a_stage_that_is_killed_ends_as_a_shell_reports_it(
+    preforked: dict[str, str], tmp_path: Path
+) -> None:
     script = f"import os; os.kill(os.getpid(), {signal.SIGKILL:d})"
-    assert run(script, folder=tmp_path, environment=preforked).returncode == 1
+    assert run(script, folder=tmp_path, environment=preforked).returncode == 137
 
 
 def test_a_stage_is_in_the_process_group_of_its_command(

@@ -24,7 +24,8 @@ class Display:
 
     def __init__(self, schedule: Schedule, jobs: int) -> None:
         self._schedule = schedule
-        self._jobs = jobs
+        self.jobs = jobs
+        self._places: dict[str, tuple[str, float]] = {}
         self._since = time.monotonic()
         self._console = Console(highlight=False)
 
@@ -42,16 +43,28 @@ class Display:
             begun = self._ended + len(self._schedule.running)
             self._print(f"[{begun}/{len(self._schedule.stages)}] {stage}, {self._left()}")
 
+    def placed(self, stage: str, node: str) -> None:
+        """Show on which node of a cluster a stage begins; it waited for one until now."""
+        self._places[stage] = node, time.monotonic()
+        if not self._console.is_terminal and stage in self._schedule.running:
+            self._print(f"{stage} on {node}")
+
     def end(self, stage: str, seconds: float, succeeded: bool, output: str) -> None:
         """Show how long a stage took, and the output of a failed one."""
         if not succeeded:
             self._print(f"{output}{stage} failed after {clock(seconds)}")
         elif self._console.is_terminal:
-            self._print(f"{clock(seconds):>8}  {stage}")
+            self._print(f"{clock(seconds):>8}  {self._placed(stage)}")
 
     @property
     def _ended(self) -> int:
         return len(self._schedule.seconds) + len(self._schedule.failed)
+
+    def _begun(self, stage: str, since: float) -> float:
+        return self._places[stage][1] if stage in self._places else since
+
+    def _placed(self, stage: str) -> str:
+        return f"{stage} on {self._places[stage][0]}" if stage in self._places else stage
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -59,7 +72,7 @@ class Display:
     def _draw(self) -> Group:
         now = time.monotonic()
         running = [
-            Text(f"{clock(now - since):>8}  {stage} …")
+            Text(f"{clock(now - self._begun(stage, since)):>8}  {self._placed(stage)} …")
             for stage, since in list(self._schedule.running.items())
         ]
         return Group(*running, Text(self._summary(now), style="bold"))
@@ -72,7 +85,7 @@ class Display:
         return ", ".join([*parts, self._left()])
 
     def _left(self) -> str:
-        return f"about {clock(self._schedule.remaining_seconds / self._jobs)} left"
+        return f"about {clock(self._schedule.remaining_seconds / self.jobs)} left"
 
 
 def clock(seconds: float) -> str:

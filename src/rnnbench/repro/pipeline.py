@@ -73,6 +73,11 @@ def kind(stage: str) -> str:
     return stage.split("@", maxsplit=1)[0]
 
 
+def item(stage: str) -> str:
+    """Return `EXPERIMENT` of `train@EXPERIMENT`, and a stage that is the only one of its kind."""
+    return stage.rsplit("@", maxsplit=1)[-1]
+
+
 def read_pipeline(root: Path) -> Pipeline:
     """Ask DVC for the stages of a repository; wait while another process locks its files.
 

@@ -1,14 +1,17 @@
 """Reproduce a repository's pipeline with several stages at a time."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from rnnbench.files import read_json, write_json
+from rnnbench.repro.cluster.place import Cluster, on_cluster
 from rnnbench.repro.display import Display
 from rnnbench.repro.gpu import stages_that_fit
 from rnnbench.repro.local import LocalWorkers
-from rnnbench.repro.pipeline import kind, read_pipeline
+from rnnbench.repro.pipeline import Pipeline, kind, read_pipeline
 from rnnbench.repro.preforked.server import preforked_python
 from rnnbench.repro.schedule import Schedule
 from rnnbench.tracking.runs import create_experiments
@@ -16,8 +19,19 @@ from rnnbench.training.gpu import nvml_if_any
 
 # How long stages took on this machine; DVC's folder for what belongs to one checkout.
 SECONDS_FILE = Path(".dvc/tmp/stage_seconds.json")
+CLUSTER_SECONDS_FILE = Path(".dvc/tmp/cluster_seconds.json")
 # Each takes one to two gigabytes of memory.
 MOST_JOBS = 4
+
+
+class Workers(Protocol):
+    """Who runs the stages."""
+
+    def run(self, stage: str) -> tuple[bool, str]:
+        """Run a stage; return whether it succeeded, and its output."""
+
+    def interrupt(self) -> None:
+        """Interrupt the stages that run, and run no more."""
 
 
 def default_jobs() -> int:
@@ -36,6 +50,7 @@ def reproduce(
     targets: Collection[str] = (),
     suites: Collection[str] = (),
     leave_out: Collection[str] = (),
+    cluster: Cluster | None = None,
 ) -> bool:
     """Reproduce the stages that are out of date, `jobs` at a time.
 
@@ -55,6 +70,8 @@ def reproduce(
         Names of MLflow experiments to create first, so that runs side by side find them.
     leave_out : collection of str, default ()
         Kinds of stages that do not run; what depends on them goes without.
+    cluster : Cluster, optional
+        Where experiments run, if not on this machine.
 
     Returns
     -------
@@ -64,7 +81,7 @@ def reproduce(
     Raises
     ------
     RnnbenchError
-        If a target does not exist or DVC cannot read the pipeline.
+        If a target does not exist, DVC cannot read the pipeline, or the cluster cannot be used.
     """
     pipeline = read_pipeline(root)
     stages = {one for one in pipeline.out_of_date(targets) if kind(one) not in leave_out}
@@ -73,21 +90,39 @@ def reproduce(
         return True
     if suites:
         create_experiments(suites, root)
-    past_seconds = read_json(root / SECONDS_FILE) if (root / SECONDS_FILE).exists() else {}
-    most_on_gpu = stages_that_fit(nvml_if_any())
-    schedule = Schedule(stages, pipeline.needs, past_seconds, pipeline.alone, most_on_gpu)
-    display = Display(schedule, jobs)
-    try:
-        with preforked_python(root) as python, display.live():
-            work_off(schedule, LocalWorkers(root, python), jobs, display)
-    finally:
-        write_json(root / SECONDS_FILE, {**past_seconds, **schedule.seconds})
+    seconds_file = root / (CLUSTER_SECONDS_FILE if cluster else SECONDS_FILE)
+    past_seconds = read_json(seconds_file) if seconds_file.exists() else {}
+    place = (
+        on_cluster(cluster, root, pipeline, stages, past_seconds, jobs)
+        if cluster
+        else _on_this_machine(root, pipeline, stages, past_seconds, jobs)
+    )
+    with place as (schedule, workers, most, display):
+        try:
+            work_off(schedule, workers, most, display)
+        finally:
+            write_json(seconds_file, {**past_seconds, **schedule.seconds})
     if schedule.skipped:
         print(f"not run, because a stage they need failed: {', '.join(schedule.skipped)}")
     return not schedule.failed
 
 
-def work_off(schedule: Schedule, workers: LocalWorkers, jobs: int, display: Display) -> None:
+@contextmanager
+def _on_this_machine(
+    root: Path,
+    pipeline: Pipeline,
+    stages: Collection[str],
+    past_seconds: Mapping[str, float],
+    jobs: int,
+) -> Iterator[tuple[Schedule, Workers, int, Display]]:
+    most_on_gpu = stages_that_fit(nvml_if_any())
+    schedule = Schedule(stages, pipeline.needs, past_seconds, pipeline.alone, most_on_gpu)
+    display = Display(schedule, jobs)
+    with preforked_python(root) as python, display.live():
+        yield schedule, LocalWorkers(root, python), jobs, display
+
+
+def work_off(schedule: Schedule, workers: Workers, jobs: int, display: Display) -> None:
     """Have workers run the stages of a schedule, `jobs` at a time.
 
     Ctrl-C and any exception of a worker interrupt the stages that run, and are raised.

@@ -5,7 +5,7 @@ clone, a lost database or a changed server, what is missing there is made from t
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -148,8 +148,15 @@ def unknown_runs(root: Path) -> list[str]:
     return sorted(str(run.info.run_name) for run in found if run.data.tags[RUN_TAG] not in known)
 
 
-def sync(root: Path) -> Status:
+def sync(root: Path, experiments: Collection[str] | None = None) -> Status:
     """Make on the current server what it lacks of the runs whose files are in a repository.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+    experiments : collection of str or None
+        Whose runs, by default those of all.
 
     Returns
     -------
@@ -163,8 +170,9 @@ def sync(root: Path) -> Status:
     """
     before = compare_with_server(root)
     for run in before.missing:
-        print(f"{run.name}", flush=True)
-        _project(run)
+        if experiments is None or run.record["experiment"] in experiments:
+            print(f"{run.name}", flush=True)
+            _project(run)
     return before
 
 

@@ -31,7 +31,8 @@ def main() -> None:
         os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fork gets it too, and answers
     code = connection.recv(1)
-    sys.exit(code[0] if code else 1)  # without an answer the fork was killed
+    # Without an answer the fork was killed, which a shell reports like this.
+    sys.exit(code[0] if code else 128 + signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,108 @@
+"""The files of a repository that decide what its stages do, and how they get to a node."""
+
+import hashlib
+import io
+import stat
+import tarfile
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.dvcfile import LOCK_FILE
+
+from rnnbench.commands import output_of
+from rnnbench.files import text_digest
+from rnnbench.layout import COMPARISONS_FOLDER, REPORT_FOLDER, RESULTS_FOLDER
+from rnnbench.tracking.identity import web_address
+
+# What the pipeline itself writes into git; it would give every result another set of sources.
+OUTPUTS = (LOCK_FILE, *(f"{path}/" for path in (RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a repository's files are at one moment.
+
+    Attributes
+    ----------
+    commit : str
+        The commit that is checked out.
+    digests : mapping
+        The path of each file that git tracks or could track, and a digest of its content and mode.
+        Files that the pipeline writes are left out.
+    """
+
+    commit: str
+    digests: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """A name that no other sources have."""
+        lines = [f"{digest} {path}" for path, digest in sorted(self.digests.items())]
+        return text_digest("\n".join([self.commit, *lines]))
+
+    def changed(self, since: "Sources", below: str) -> list[str]:
+        """Return the files at or below a path that differ from earlier sources."""
+        paths = {*self.digests, *since.digests}
+        return sorted(
+            path
+            for path in paths
+            if path.startswith(f"{below}/") or path == below
+            if self.digests.get(path) != since.digests.get(path)
+        )
+
+
+def read_sources(root: Path) -> Sources:
+    """Read what the files of a repository are now.
+
+    Raises
+    ------
+    RnnbenchError
+        If it is not a git repository with a commit.
+    """
+    commit = output_of(["git", "rev-parse", "HEAD"], root).strip()
+    listed = output_of(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], root
+    )
+    paths = {path for path in listed.split("\0") if path and not path.startswith(OUTPUTS)}
+    digests = {path: _digest(root / path) for path in paths if _is_file(root / path)}
+    return Sources(commit, digests)
+
+
+def pack(root: Path, paths: Collection[str]) -> bytes:
+    """Return an archive of some files and of a git folder that has the present commit alone.
+
+    The files are as they stand in the working tree, changes that are not committed included; git
+    then says in the copy what it says here. Of the history, which can be large, nothing is needed.
+    """
+    with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
+        copy = Path(folder, "copy")
+        clone = ["git", "clone", "--quiet", "--depth=1", "--no-checkout", "--no-tags"]
+        output_of([*clone, root.resolve().as_uri(), str(copy)], root)
+        _name_origin(root, copy)
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as packed:
+            packed.add(copy / ".git", ".git")
+            for path in sorted(paths):
+                packed.add(root / path, path, recursive=False)
+        return archive.getvalue()
+
+
+def _name_origin(root: Path, copy: Path) -> None:
+    """Let runs say where the repository is browsed; an address may hold a password."""
+    listed = output_of(["git", "remote"], root).split()
+    address = output_of(["git", "remote", "get-url", "origin"], root) if "origin" in listed else ""
+    output_of(["git", "remote", "set-url", "origin", web_address(address.strip()) or "none"], copy)
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_symlink() or path.is_file()
+
+
+def _digest(path: Path) -> str:
+    """Hash what git would record: the target of a link, or whether a file is executable, and it."""
+    if path.is_symlink():
+        return hashlib.sha256(f"link {path.readlink()}".encode()).hexdigest()
+    executable = bool(path.stat().st_mode & stat.S_IXUSR)
+    return hashlib.sha256(b"x" * executable + b" " + path.read_bytes()).hexdigest()
