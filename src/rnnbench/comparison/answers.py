@@ -50,9 +50,9 @@ def tabulate_answers(comparisons: list[Comparison]) -> pd.DataFrame:
     """Return what to choose for each view of each suite, one row per answer.
 
     Where a baseline beats the best recurrent network beyond chance, it is the first answer and the
-    recurrent layer a second one. A layer is chosen if it has the best mean, or if its training takes
-    a tenth less time and it is not worse than that by the margin (one-sided, 97.5 %). If the best mean is beyond chance better
-    than no other experiment, the choice is undecided.
+    recurrent layer a second one. A layer is chosen if it has the best mean, or if its training
+    takes a tenth less time and it is not worse than that by the margin (one-sided, 97.5 %). If the
+    best mean is beyond chance better than no other experiment, the choice is undecided.
 
     Returns
     -------
