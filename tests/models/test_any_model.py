@@ -4,7 +4,6 @@ Each case ends in one of three ways: the same numbers from the compiled loop, th
 Keras's own with the reason for it, or Keras's own error.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,7 +76,6 @@ class Case:
     inputs: Callable[[], Any] = rows
     call: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
-    batch_size: int = 1
 
 
 STACK = [partial(L.LSTMCell, 3), partial(L.GRUCell, 2)]
@@ -105,12 +103,7 @@ CASES: dict[str, Case] = {
     ),
     "a stack of one cell": Case(lambda: L.RNN(L.StackedRNNCells([L.LSTMCell(3)]), **ALL)),
     "drawn inputs": Case(lambda: L.LSTM(3, dropout=0.5, seed=1), call={"training": True}),
-    "a few that grow without bound, filled up": Case(
-        lambda: L.SimpleRNN(3, activation="exponential", use_bias=False),
-        inputs=lambda: -5 - tf.abs(rows()),
-        batch_size=8,
-    ),
-    "no numbers at masked steps": Case(
+    "a Masking layer": Case(
         lambda: (
             L.Masking(mask_value=9.0) and keras.Sequential([L.Masking(mask_value=9.0), L.LSTM(3)])
         ),
@@ -196,7 +189,7 @@ def test_a_layer_gives_the_values_and_gradients_of_stock_or_says_why_it_is_stock
     with computing_in("float64"):
         inputs = case.inputs()
         stock, ours = layers_with_same_weights(case.make, inputs)
-        accelerate(ours, case.batch_size)
+        accelerate(ours)
         expected = outputs_and_gradients(stock, inputs, **case.call)
         given = outputs_and_gradients(ours, inputs, **case.call)
     for one, other in zip(expected, given, strict=True):
@@ -217,6 +210,16 @@ def test_a_cell_s_own_losses_are_those_of_stock() -> None:
         layer(inputs)
     np.testing.assert_array_equal(ours.losses, stock.losses)
     assert reasons_against(ours) == {ours.name: "activity_regularizer of a cell"}
+
+
+def test_examples_that_fill_a_batch_up_do_not_overflow_where_none_does() -> None:
+    inputs = -5 * tf.ones((BATCH, STEPS, FEATURES))
+    ones = {"kernel_initializer": "ones", "recurrent_initializer": "ones"}
+    found = []
+    for finish in (lambda layer: layer, partial(accelerate, batch_size=8)):
+        layer = finish(L.SimpleRNN(3, activation="exponential", **ones))
+        found.append(outputs_and_gradients(layer, inputs))
+    assert_same(*found, 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +243,8 @@ def test_what_stock_refuses_is_refused_in_its_words(
     for finish in (lambda layer: layer, accelerate):
         layer = finish(make())
         layer.build((BATCH, STEPS, FEATURES))
-        with pytest.raises((ValueError, tf.errors.InvalidArgumentError)) as caught:
+        refusals = (ValueError, LookupError, tf.errors.InvalidArgumentError)
+        with pytest.raises(refusals) as caught:
             layer(tf.cast(inputs(), tf.float32), **call)
         said.append(type(caught.value))
     assert said[0] is said[1]
@@ -320,7 +324,7 @@ def test_gradients_of_gradients_and_derivatives_run_forward_are_those_of_stock(
     make, inputs, call = DERIVED[name]
     with computing_in("float64"):
         stock, ours = layers_with_same_weights(make, inputs())
-        expected = tf.function(derivative)(stock, inputs(), call)
+        expected = derivative(stock, inputs(), call)
         assert_same(expected, derivative(accelerate(ours), inputs(), call), 1e-9)
     assert reasons_against(ours) == {}
 
@@ -581,8 +585,22 @@ OPTIMIZERS = sorted(
     for name, kind in vars(keras.optimizers).items()
     if isinstance(kind, type)
     and issubclass(kind, keras.optimizers.Optimizer)
-    and kind not in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
+    and kind.__name__ not in ("Optimizer", "LossScaleOptimizer", "MultiOptimizer")  # hold others
 )
+
+
+def updated(optimizer: Any, variable: Any, sparse: bool) -> Any:
+    """Return a variable after two updates; rows of its gradient may occur twice."""
+
+    @tf.function
+    def update() -> None:
+        gradient = tf.reshape(tf.range(6.0), (2, 3))
+        rows = tf.IndexedSlices(gradient, tf.constant([2, 2]), tf.constant([4, 3]))
+        optimizer.apply([rows if sparse else tf.tile(gradient, (2, 1))], [variable])
+
+    update()
+    update()
+    return variable.numpy()
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -592,29 +610,20 @@ def test_compiled_updates_of_each_optimizer_are_its_own(
 ) -> None:
     monkeypatch.setattr("rnnbench.models.fast.optimizer.WORTH_COMPILING", 1)
     found = []
-    for compiled in (False, True):
+    for finish in (lambda optimizer: None, compile_updates):
         optimizer = getattr(keras.optimizers, name)(learning_rate=0.1)
         variable = keras.Variable(np.ones((4, 3), "float32"), name="kernel")
         optimizer.build([variable])
-        if compiled:
-            compile_updates(optimizer)
-
-        @tf.function
-        def update(optimizer: Any = optimizer, variable: Any = variable) -> None:
-            gradient = tf.reshape(tf.range(6.0), (2, 3))
-            rows = tf.IndexedSlices(gradient, tf.constant([2, 2]), tf.constant([4, 3]))
-            optimizer.apply([rows if sparse else tf.tile(gradient, (2, 1))], [variable])
-
-        update()
-        update()
-        found.append(variable.numpy())
+        finish(optimizer)
+        found.append(updated(optimizer, variable, sparse))
     np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-6)
 
 
 def served(model: Any, folder: Path) -> Any:
     """Return what a model answers that was exported and read again."""
     model.export(folder / "model", verbose=False)
-    return tf.saved_model.load(folder / "model").serve(INPUTS)
+    loaded = tf.saved_model.load(folder / "model")
+    return loaded.serve(INPUTS)
 
 
 def cloned(model: Any, folder: Path) -> Any:
@@ -645,9 +654,5 @@ def test_a_trained_model_answers_the_same_elsewhere(
 
 
 def test_without_acceleration_the_reason_is_that() -> None:
-    model = sequential(L.Bidirectional(L.LSTM(3)))
-    assert reasons_against(model) == {
-        "forward_lstm": "not accelerated",
-        "backward_lstm": "not accelerated",
-    } or all(reason == "not accelerated" for reason in reasons_against(model).values())
-    assert math.isclose(len(reasons_against(model)), 2)
+    reasons = reasons_against(sequential(L.Bidirectional(L.LSTM(3, name="memory"))))
+    assert reasons == dict.fromkeys(("forward_memory", "backward_memory"), "not accelerated")
