@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -30,19 +30,19 @@ ALL = {"return_sequences": True, "return_state": True}
 LENGTHS_CHANGE = "lengths that may change from batch to batch"
 
 
-class OwnLoop(L.LSTM):  # type: ignore[misc]
+class OwnLoop(keras.layers.LSTM):  # type: ignore[misc]
     def inner_loop(self, *args: Any, **kwargs: Any) -> Any:
         last, outputs, states = super().inner_loop(*args, **kwargs)
         return 2 * last, 2 * outputs, states
 
 
-class OwnCell(L.GRUCell):  # type: ignore[misc]
+class OwnCell(keras.layers.GRUCell):  # type: ignore[misc]
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         outputs, states = super().call(inputs, states, training=training)
         return outputs + 1, states
 
 
-class OwnStack(L.StackedRNNCells):  # type: ignore[misc]
+class OwnStack(keras.layers.StackedRNNCells):  # type: ignore[misc]
     def call(self, inputs: Any, states: Any, **options: Any) -> Any:
         return super().call(2 * inputs, states, **options)
 
@@ -82,7 +82,7 @@ STACK = [partial(L.LSTMCell, 3), partial(L.GRUCell, 2)]
 CASES: dict[str, Case] = {
     **{
         f"bidirectional, merge_mode={mode}": Case(
-            lambda mode=mode: L.Bidirectional(L.GRU(3, **ALL), merge_mode=mode),
+            lambda mode=mode: L.Bidirectional(L.GRU(3, **ALL), merge_mode=mode),  # type: ignore[misc]
             call={"mask": a_mask()},
         )
         for mode in ("concat", "sum", "mul", "ave", None)
@@ -196,7 +196,7 @@ def test_a_layer_gives_the_values_and_gradients_of_stock_or_says_why_it_is_stock
         assert (one is None) == (other is None)
     numbers = [[array for array in arrays if array is not None] for arrays in (expected, given)]
     exact = all(array.dtype == tf.float64 for array in numbers[0])
-    assert_same(*numbers, 1e-10 if exact else 1e-5)
+    assert_same(numbers[0], numbers[1], 1e-10 if exact else 1e-5)
     assert set(reasons_against(ours).values()) == ({case.reason} if case.reason else set())
 
 
@@ -217,9 +217,9 @@ def test_examples_that_fill_a_batch_up_do_not_overflow_where_none_does() -> None
     ones = {"kernel_initializer": "ones", "recurrent_initializer": "ones"}
     found = []
     for finish in (lambda layer: layer, partial(accelerate, batch_size=8)):
-        layer = finish(L.SimpleRNN(3, activation="exponential", **ones))
+        layer = finish(L.SimpleRNN(3, activation="exponential", **ones))  # type: ignore[no-untyped-call]
         found.append(outputs_and_gradients(layer, inputs))
-    assert_same(*found, 1e-5)
+    assert_same(found[0], found[1], 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_what_stock_refuses_is_refused_in_its_words(
 ) -> None:
     said = []
     for finish in (lambda layer: layer, accelerate):
-        layer = finish(make())
+        layer = finish(make())  # type: ignore[no-untyped-call]
         layer.build((BATCH, STEPS, FEATURES))
         refusals = (ValueError, LookupError, tf.errors.InvalidArgumentError)
         with pytest.raises(refusals) as caught:
@@ -259,10 +259,10 @@ def test_a_stateful_layer_goes_on_from_batch_to_batch_and_begins_anew() -> None:
 
     found = []
     for finish in (lambda layer: layer, accelerate):
-        layer = finish(L.LSTM(3, stateful=True))
+        layer = finish(L.LSTM(3, stateful=True))  # type: ignore[no-untyped-call]
         layer.build((BATCH, STEPS, FEATURES))
         found.append(outputs(layer))
-    assert_same(*found, 1e-5)
+    assert_same(found[0], found[1], 1e-5)
     assert reasons_against(layer) == {}
 
 
@@ -400,7 +400,7 @@ def batch_by_batch(model: Any) -> None:
 def own_loop(model: Any) -> None:
     optimizer = keras.optimizers.Adam()
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def step(inputs: Any, targets: Any) -> None:
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((model(inputs, training=True) - targets) ** 2)
@@ -436,7 +436,8 @@ def own_loss(expected: Any, predicted: Any) -> Any:
     return tf.reduce_mean((expected - predicted) ** 2) + 0 * error
 
 
-Make, Use = Callable[[], Any], Callable[[Any], None]
+Make: TypeAlias = Callable[[], Any]
+Use: TypeAlias = Callable[[Any], None]
 MODELS: dict[str, tuple[Make, Use, str | None]] = {
     "sequential": (sequential, fitted, None),
     "sequential without Input": (
@@ -548,7 +549,7 @@ def test_text_trains_as_in_stock() -> None:
 def test_labels_that_are_text_are_refused_as_by_stock() -> None:
     said = []
     for finish in (lambda model: model, accelerate):
-        model = finish(sequential())
+        model = finish(sequential())  # type: ignore[no-untyped-call]
         model.compile("adam", "mse")
         with pytest.raises(Exception) as caught:
             model.fit(INPUTS, np.array(["label"] * 10), verbose=0)
@@ -577,7 +578,7 @@ def test_with_a_distribution_strategy_a_model_trains_as_stock() -> None:
             model = trained(lambda: sequential(L.Bidirectional(L.LSTM(3))), fitted, finish)
         assert not is_compiled(model)
         found.append(model.get_weights())
-    assert_same(*found, 1e-4)
+    assert_same(found[0], found[1], 1e-4)
 
 
 OPTIMIZERS = sorted(
@@ -592,7 +593,7 @@ OPTIMIZERS = sorted(
 def updated(optimizer: Any, variable: Any, sparse: bool) -> Any:
     """Return a variable after two updates; rows of its gradient may occur twice."""
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def update() -> None:
         gradient = tf.reshape(tf.range(6.0), (2, 3))
         rows = tf.IndexedSlices(gradient, tf.constant([2, 2]), tf.constant([4, 3]))
@@ -614,7 +615,7 @@ def test_compiled_updates_of_each_optimizer_are_its_own(
         optimizer = getattr(keras.optimizers, name)(learning_rate=0.1)
         variable = keras.Variable(np.ones((4, 3), "float32"), name="kernel")
         optimizer.build([variable])
-        finish(optimizer)
+        finish(optimizer)  # type: ignore[no-untyped-call]
         found.append(updated(optimizer, variable, sparse))
     np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-6)
 

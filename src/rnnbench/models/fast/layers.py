@@ -124,12 +124,15 @@ def _run_stock(
     mask: Any,
     training: bool,
     unrolls: bool,
-) -> Any:
+) -> tuple[Any, Any, Any]:
     """Let Keras's own loop compute a layer, as with `unroll=True` if it is to be unrolled."""
     before = layer.unroll
     layer.unroll = before or unrolls
     try:
-        return type(layer).inner_loop(layer, sequences, initial_state, mask, training)
+        found: tuple[Any, Any, Any] = type(layer).inner_loop(
+            layer, sequences, initial_state, mask, training
+        )
+        return found
     finally:
         layer.unroll = before
 
