@@ -16,10 +16,10 @@ from killing import (
 )
 
 SEED = 5
-KILLS = 3
-# Of changes of files by the command until the experiment is evaluated: about as many.
-CHANGES = 400
-REPRO = ("-m", "dvc", "repro", f"evaluate@{EXPERIMENT}")
+KILLS = 2
+# About as often the command changes a file.
+CHANGES = 250
+REPRO = ("-m", "dvc", "repro", f"train@{EXPERIMENT}")
 SYNC = ("-m", "rnnbench.cli", "track", "sync")
 
 
@@ -35,8 +35,7 @@ def test_after_kills_at_drawn_moments_a_repro_ends_as_if_there_had_been_none() -
         if running_runs(repository.folder):
             repository.run(*SYNC)
         after_kills = outcome(repository)
-        again = ("--force", "--single-item", f"train@{EXPERIMENT}", *REPRO[-1:])
-        repository.run(*REPRO[:-1], *again)
+        repository.run(*REPRO, "--force", "--single-item")
         assert outcome(repository) == after_kills
 
 
