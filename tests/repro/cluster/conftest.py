@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.repro.cluster.nodes import TOKEN, Nodes
+from tests.repro.cluster.nodes import TOKEN, Nodes, patiently
 
 
 def free_port() -> int:
@@ -24,17 +24,17 @@ def all_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
         environment.setenv("RAY_AUTH_MODE", "token")
         environment.setenv("RAY_AUTH_TOKEN", TOKEN)
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("RAY_agent_register_timeout_ms", "120000")
         cluster = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed").Cluster
         folder = tmp_path_factory.mktemp("nodes")
-        head = cluster(
-            initialize_head=True,
-            head_node_args={
-                "num_cpus": 0,
-                "include_dashboard": False,
-                "node_name": "head",
-                "ray_client_server_port": (port := free_port()),
-            },
-        )
+        port = free_port()
+        options = {
+            "num_cpus": 0,
+            "include_dashboard": False,
+            "node_name": "head",
+            "ray_client_server_port": port,
+        }
+        head = patiently(lambda: cluster(initialize_head=True, head_node_args=options))
         yield Nodes(head, folder, f"ray://127.0.0.1:{port}")
         head.shutdown()
 

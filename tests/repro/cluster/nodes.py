@@ -1,14 +1,16 @@
 """Ray nodes on one machine, in folders of their own, and small repositories to run on them."""
 
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dvc.repo import Repo
 from dvc.utils.serialize import dumps_yaml
 
+T = TypeVar("T")
 TOKEN = "of-the-cluster-that-the-tests-start"  # noqa: S105
 GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.org")
 
@@ -40,9 +42,8 @@ class Nodes:
             "HOME": str(home),
             "RNNBENCH_NODE_FOLDER": str(home / "work"),
         }
-        self.alive[name] = self.cluster.add_node(
-            node_name=name, env_vars=variables, **{"num_cpus": 1, **resources}
-        )
+        options = {"node_name": name, "env_vars": variables, "num_cpus": 1, **resources}
+        self.alive[name] = patiently(lambda: self.cluster.add_node(**options))
 
     def kill(self, name: str) -> None:
         """End a node as a power cut does."""
@@ -54,6 +55,16 @@ class Nodes:
             self.kill(name)
         for name in set(names) - set(self.alive):
             self.add(name)
+
+
+def patiently(start: Callable[[], T]) -> T:
+    """Start a node, for which Ray allows half a minute: too little where other tests run."""
+    for pause in (5.0, 15.0):
+        try:
+            return start()
+        except Exception:  # Ray has no class of its own for it
+            time.sleep(pause)
+    return start()
 
 
 def make_repository(root: Path, stages: Mapping[str, Any], files: Mapping[str, str]) -> Path:
