@@ -69,6 +69,12 @@ def test_laying_out_touches_nothing_of_the_repository(repository: Path) -> None:
         assert not (demo / output).exists()
 
 
+def test_a_link_to_a_folder_is_left_out(repository: Path, tmp_path: Path) -> None:
+    (repository / "environment").symlink_to(tmp_path)
+    lay_out(repository, repository / "demo")
+    assert not (repository / "demo" / "environment").exists()
+
+
 def test_the_demo_uses_the_cache_of_the_repository_wherever_it_is(
     repository: Path, tmp_path: Path
 ) -> None:

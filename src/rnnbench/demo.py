@@ -199,6 +199,8 @@ def _copy_working_tree(root: Path, target: Path) -> None:
         source, copy = root / name, target / name
         if not source.exists():
             _remove(copy)
+        elif source.is_dir():
+            continue  # a link to a folder, or another repository inside this one
         elif not copy.exists() or source.read_bytes() != copy.read_bytes():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, copy)
