@@ -69,6 +69,13 @@ def test_laying_out_touches_nothing_of_the_repository(repository: Path) -> None:
         assert not (demo / output).exists()
 
 
+def test_a_project_inside_a_larger_repository_is_refused(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "project").mkdir()
+    with pytest.raises(RnnbenchError, match="run it in a clone of the project"):
+        lay_out(tmp_path / "project", tmp_path / "demo")
+
+
 def test_a_link_to_a_folder_is_left_out(repository: Path, tmp_path: Path) -> None:
     (repository / "environment").symlink_to(tmp_path)
     lay_out(repository, repository / "demo")

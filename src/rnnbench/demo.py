@@ -17,6 +17,7 @@ from rnnbench.commands import output_of, share_cache
 from rnnbench.comparison.findings import Comparison, Finding, main_finding, read_comparisons
 from rnnbench.comparison.table import readable_tables
 from rnnbench.credentials import without_credentials
+from rnnbench.errors import RnnbenchError
 from rnnbench.files import atomic_file
 from rnnbench.layout import (
     COMPARISONS_FOLDER,
@@ -106,8 +107,15 @@ def lay_out(root: Path, target: Path) -> Params:
     Raises
     ------
     RnnbenchError
-        If `demo.yaml` names something that `params.yaml` does not have.
+        If `demo.yaml` names something that `params.yaml` does not have, or if the project is a
+        folder of a larger git repository.
     """
+    top = Path(_git(root, "rev-parse", "--show-toplevel").strip())
+    if top.resolve() != root.resolve():
+        raise RnnbenchError(
+            f"the demo is made from a git repository of the project alone, and {root} is a folder"
+            f" in that of {top}: run it in a clone of the project, or `rnnbench repro` here"
+        )
     if (target / ".git").exists():
         _git(target, "fetch", "--quiet", str(root), "HEAD")
         _git(target, "reset", "--quiet", "--mixed", "FETCH_HEAD")
