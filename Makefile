@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: help environment test-environment gpu-environment team-environment cluster-environment \
-	demo repro bench test docs audit lock readme clean
+	demo repro bench test test-cluster docs audit lock readme clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -57,7 +57,10 @@ test: test-environment  ## lint, types, documentation and all tests
 	mypy
 	python -m docs.reference --check
 	$(BUILD_DOCS)
-	pytest --numprocesses 2 --dist loadfile
+	pytest --numprocesses 2 --dist loadfile -m "not cluster"
+
+test-cluster: test-environment  ## the tests that start Ray nodes on this machine, with nothing beside
+	pytest -m cluster
 
 # pip-audit has an environment of its own for the time that it runs: what it depends on is none of ours.
 audit: test-environment  ## rules on security, and known vulnerabilities of the locked packages

@@ -32,7 +32,7 @@ from tests.repro.cluster.nodes import Nodes, commit, make_repository, processes_
 from tests.repro.repository import recorded
 from tests.small_budget import shrink, time_only
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
 DRIVER = """
 import sys
