@@ -45,6 +45,23 @@ def output_of(
     return answer.stdout
 
 
+def git(root: Path, *arguments: str) -> str:
+    """Run git in a folder and return what it prints.
+
+    Raises
+    ------
+    RnnbenchError
+        If it fails, with its message.
+    """
+    return output_of(["git", *arguments], root)
+
+
+def files_of_working_tree(root: Path) -> list[str]:
+    """Return the paths of the files that git tracks in a folder, or could track."""
+    listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return [path for path in listed.split("\0") if path]
+
+
 def interpreter() -> str:
     """Return the program that runs further Python of this project."""
     return os.environ.get(INTERPRETER, sys.executable)

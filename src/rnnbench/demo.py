@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from rnnbench.commands import output_of, share_cache
+from rnnbench.commands import files_of_working_tree, git, share_cache
 from rnnbench.comparison.findings import Comparison, Finding, main_finding, read_comparisons
 from rnnbench.comparison.table import readable_tables
 from rnnbench.credentials import without_credentials
@@ -21,11 +21,11 @@ from rnnbench.errors import RnnbenchError
 from rnnbench.files import atomic_file
 from rnnbench.layout import (
     COMPARISONS_FOLDER,
+    OUTPUTS_IN_GIT,
     PREPARED_FOLDER,
     RAW_FOLDER,
     REPORT_FILE,
     REPORT_FOLDER,
-    RESULTS_FOLDER,
     RUNS_FOLDER,
 )
 from rnnbench.params import PARAMS_FILE, Params, load_params, parse_params, read_yaml
@@ -35,11 +35,7 @@ from rnnbench.tracking.store import tracking_uri
 
 DEMO_FOLDER = "demo"
 # What the pipeline writes: the demo has its own.
-OUTPUTS = (
-    "dvc.lock",
-    *map(str, (RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)),
-    *map(str, (RAW_FOLDER, PREPARED_FOLDER, RUNS_FOLDER)),
-)
+OUTPUTS = (*OUTPUTS_IN_GIT, RAW_FOLDER, PREPARED_FOLDER, RUNS_FOLDER)
 BUDGET_FILE = Path("demo.yaml")
 HEADER = "# Made by `rnnbench demo` from the repository's params.yaml and demo.yaml.\n"
 
@@ -110,18 +106,18 @@ def lay_out(root: Path, target: Path) -> Params:
         If `demo.yaml` names something that `params.yaml` does not have, or if the project is a
         folder of a larger git repository.
     """
-    top = Path(_git(root, "rev-parse", "--show-toplevel").strip())
+    top = Path(git(root, "rev-parse", "--show-toplevel").strip())
     if top.resolve() != root.resolve():
         raise RnnbenchError(
             f"the demo is made from a git repository of the project alone, and {root} is a folder"
             f" in that of {top}: run it in a clone of the project, or `rnnbench repro` here"
         )
     if (target / ".git").exists():
-        _git(target, "fetch", "--quiet", str(root), "HEAD")
-        _git(target, "reset", "--quiet", "--mixed", "FETCH_HEAD")
+        git(target, "fetch", "--quiet", str(root), "HEAD")
+        git(target, "reset", "--quiet", "--mixed", "FETCH_HEAD")
     else:
         shutil.rmtree(target, ignore_errors=True)
-        _git(root, "clone", "--quiet", str(root), str(target))
+        git(root, "clone", "--quiet", str(root), str(target))
         for output in OUTPUTS:
             _remove(target / output)
     _copy_working_tree(root, target)
@@ -198,9 +194,8 @@ def _ui_command(target: Path) -> str:
 
 
 def _copy_working_tree(root: Path, target: Path) -> None:
-    listed = _git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    names = {name for name in listed.split("\0") if name and not _is_output(name)}
-    for name in _git(target, "ls-files", "-z").split("\0"):
+    names = {name for name in files_of_working_tree(root) if not _is_output(name)}
+    for name in git(target, "ls-files", "-z").split("\0"):
         if name and name not in names and not _is_output(name):
             _remove(target / name)
     for name in names:
@@ -215,7 +210,7 @@ def _copy_working_tree(root: Path, target: Path) -> None:
 
 
 def _is_output(name: str) -> bool:
-    return any(name == output or name.startswith(f"{output}/") for output in OUTPUTS)
+    return any(map(Path(name).is_relative_to, OUTPUTS))
 
 
 def _remove(path: Path) -> None:
@@ -230,7 +225,3 @@ def write_params(content: Mapping[str, Any], path: Path) -> None:
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)
         YAML().dump(dict(content), stream)
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    return output_of(["git", "-C", str(folder), *arguments], folder)

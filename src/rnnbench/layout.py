@@ -72,6 +72,9 @@ REPRODUCTION_FILE = "reproduction.csv"
 
 LITERATURE_FILE = Path("literature.yaml")
 
+# What the pipeline itself writes into git: it is no source of what it writes.
+OUTPUTS_IN_GIT = (Path("dvc.lock"), RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)
+
 
 def seed_folder(seed: int) -> str:
     """Return what the folder, or the entry, of a run with this seed is called."""

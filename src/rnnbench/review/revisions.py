@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from rnnbench.commands import output_of
+from rnnbench.commands import git
 from rnnbench.errors import RnnbenchError
 
 T = TypeVar("T")
@@ -28,17 +28,6 @@ class Commit:
 
     def __str__(self) -> str:
         return f"{self.short} ({self.date}, {self.subject})"
-
-
-def git(root: Path, *arguments: str) -> str:
-    """Run git in a repository and return what it prints.
-
-    Raises
-    ------
-    RnnbenchError
-        If it fails, with its message.
-    """
-    return output_of(["git", *arguments], root)
 
 
 def require_repository(root: Path) -> None:

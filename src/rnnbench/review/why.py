@@ -6,11 +6,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from dvc.dvcfile import LOCK_FILE, PROJECT_FILE
 from dvc.fs import GitFileSystem
 from dvc.repo import Repo
 from dvc.utils.serialize import load_path
 from dvc_data.hashfile.build import build
 
+from rnnbench.commands import git
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import PARAMS_FILE
 from rnnbench.review.parameters import lookup
@@ -20,14 +22,11 @@ from rnnbench.review.revisions import (
     changed_files,
     commits_of,
     files_of,
-    git,
     introduced_by,
     require_repository,
 )
 from rnnbench.review.stages import Cause, Kind, Stage, Stages, read_stages, roots
 
-PIPELINE_FILE = "dvc.yaml"
-LOCK_FILE = "dvc.lock"
 INDENT = "    "
 MOST_NAMES = 6
 MOST_COMMITS = 200  # how far back the files that a stage read are looked for
@@ -116,7 +115,7 @@ class _Explanation:
         elif cause.kind == Kind.OUTPUT:
             yield f"its output {cause.name} is not what it wrote: changed or removed by hand"
         elif cause.kind == Kind.COMMAND:
-            yield f"its command changed; {self._last_change(PIPELINE_FILE)}"
+            yield f"its command changed; {self._last_change(PROJECT_FILE)}"
         else:
             yield f"it never ran: dvc.lock has no entry; {self._added(stage.name)}"
 
@@ -135,7 +134,7 @@ class _Explanation:
         _, _, experiment = stage.partition("@")
         present = load_path(str(self._root / PARAMS_FILE), self._repo.fs)
         if experiment not in present.get("experiments", {}):
-            return self._last_change(PIPELINE_FILE)
+            return self._last_change(PROJECT_FILE)
         commit = introduced_by(
             self._root,
             PARAMS_FILE.as_posix(),

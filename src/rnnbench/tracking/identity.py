@@ -10,12 +10,10 @@ from typing import Any
 import rnnbench
 from rnnbench.credentials import without_credentials
 from rnnbench.files import file_digest, text_digest
-from rnnbench.layout import COMPARISONS_FOLDER, REPORT_FOLDER, RESULTS_FOLDER
+from rnnbench.layout import OUTPUTS_IN_GIT
 
 # What the pipeline itself writes does not make the tree that it runs dirty.
-PIPELINE_OUTPUTS = tuple(
-    f":!{path}" for path in ("dvc.lock", RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)
-)
+WITHOUT_OUTPUTS = tuple(f":!{path}" for path in OUTPUTS_IN_GIT)
 
 
 def new_identifier() -> str:
@@ -33,7 +31,7 @@ def made_from() -> dict[str, Any]:
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return origin
-    difference = _git("diff", "HEAD", "--", ".", *PIPELINE_OUTPUTS)
+    difference = _git("diff", "HEAD", "--", ".", *WITHOUT_OUTPUTS)
     origin |= {"git_commit": commit, "git_dirty": bool(difference)}
     return {**origin, "git_diff_digest": text_digest(difference)} if difference else origin
 

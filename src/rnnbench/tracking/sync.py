@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rnnbench.commands import DVC, output_of, share_cache
+from rnnbench.commands import DVC, git, output_of, share_cache
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import read_json
 from rnnbench.layout import (
@@ -187,14 +187,14 @@ def files_of_revision(root: Path, revision: str) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
         there = Path(folder) / "tree"
-        output_of(["git", "worktree", "add", "--detach", str(there), revision], root)
+        git(root, "worktree", "add", "--detach", str(there), revision)
         try:
             share_cache(root, there)
             # Some of it may never have been pushed or pulled: what is there is shown.
             output_of([*DVC, "checkout", "--allow-missing"], there)
             yield there
         finally:
-            output_of(["git", "worktree", "remove", "--force", str(there)], root)
+            git(root, "worktree", "remove", "--force", str(there))
 
 
 @contextmanager

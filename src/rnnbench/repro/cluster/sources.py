@@ -9,15 +9,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dvc.dvcfile import LOCK_FILE
-
-from rnnbench.commands import output_of
+from rnnbench.commands import files_of_working_tree, git
 from rnnbench.files import text_digest
-from rnnbench.layout import COMPARISONS_FOLDER, REPORT_FOLDER, RESULTS_FOLDER
+from rnnbench.layout import OUTPUTS_IN_GIT
 from rnnbench.tracking.identity import web_address
-
-# What the pipeline itself writes into git; it would give every result another set of sources.
-OUTPUTS = (LOCK_FILE, *(f"{path}/" for path in (RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)))
 
 
 @dataclass(frozen=True)
@@ -61,12 +56,13 @@ def read_sources(root: Path) -> Sources:
     RnnbenchError
         If it is not a git repository with a commit.
     """
-    commit = output_of(["git", "rev-parse", "HEAD"], root).strip()
-    listed = output_of(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], root
-    )
-    paths = {path for path in listed.split("\0") if path and not path.startswith(OUTPUTS)}
-    digests = {path: _digest(root / path) for path in paths if _is_file(root / path)}
+    commit = git(root, "rev-parse", "HEAD").strip()
+    digests = {
+        path: _digest(root / path)
+        for path in files_of_working_tree(root)
+        # What the pipeline writes would give every result another set of sources.
+        if _is_file(root / path) and not any(map(Path(path).is_relative_to, OUTPUTS_IN_GIT))
+    }
     return Sources(commit, digests)
 
 
@@ -78,8 +74,8 @@ def pack(root: Path, paths: Collection[str]) -> bytes:
     """
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
         copy = Path(folder, "copy")
-        clone = ["git", "clone", "--quiet", "--depth=1", "--no-checkout", "--no-tags"]
-        output_of([*clone, root.resolve().as_uri(), str(copy)], root)
+        shallow = ("--quiet", "--depth=1", "--no-checkout", "--no-tags")
+        git(root, "clone", *shallow, root.resolve().as_uri(), str(copy))
         _name_origin(root, copy)
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as packed:
@@ -91,9 +87,9 @@ def pack(root: Path, paths: Collection[str]) -> bytes:
 
 def _name_origin(root: Path, copy: Path) -> None:
     """Let runs say where the repository is browsed; an address may hold a password."""
-    listed = output_of(["git", "remote"], root).split()
-    address = output_of(["git", "remote", "get-url", "origin"], root) if "origin" in listed else ""
-    output_of(["git", "remote", "set-url", "origin", web_address(address.strip()) or "none"], copy)
+    listed = git(root, "remote").split()
+    address = git(root, "remote", "get-url", "origin") if "origin" in listed else ""
+    git(copy, "remote", "set-url", "origin", web_address(address.strip()) or "none")
 
 
 def _is_file(path: Path) -> bool:
