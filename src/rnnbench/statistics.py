@@ -141,15 +141,23 @@ def compare_means(first: npt.ArrayLike, second: npt.ArrayLike) -> Difference:
     floor = 1.0 / (len(per_example) + 2) ** 2 if both_binary else 0.0
     variance, degrees = _variance(per_example, first, second, floor=floor)
     basis = BASIS_OF_DIFFERENCE[len(first) > 1, len(second) > 1]
-    estimate = _t_interval(float(per_example.mean()), variance, degrees, basis)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = abs(np.divide(estimate.value, estimate.standard_error))
-    return Difference(
-        **vars(estimate),
-        # Without any difference and any variance the statistic is 0 / 0.
-        p_value=1.0 if np.isnan(statistic) else float(2 * stats.t.sf(statistic, degrees)),
+    return _tested(
+        _t_interval(float(per_example.mean()), variance, degrees, basis),
         share_differing=float((first[:, np.newaxis] != second).mean()),
     )
+
+
+def subtract_estimates(first: Estimate, second: Estimate, basis: str) -> Difference:
+    """Return the difference of two means that were estimated apart from each other.
+
+    The variances add up (Welch 1947, "The generalization of 'Student's' problem when several
+    different population variances are involved", Biometrika 34). The share of examples on which the
+    models differ is not known: it is nan.
+    """
+    components = [(one.standard_error**2, one.degrees_of_freedom) for one in (first, second)]
+    variance = sum(component for component, _ in components)
+    degrees = float(_satterthwaite(variance, *components))
+    return _tested(_t_interval(first.value - second.value, variance, degrees, basis), math.nan)
 
 
 def judge(difference: Difference, margin: float, p_value: float | None = None) -> Verdict:
@@ -247,18 +255,46 @@ def seeds_needed(
     if min(map(len, pair)) == 1:
         raise ValueError("two seeds or more of each model are needed to know how much seeds vary")
     per_example = pair[0].mean(axis=0) - pair[1].mean(axis=0)
-    examples, seeds = len(per_example), np.arange(2, most + 1)
+    examples = len(per_example)
     over_examples, by_model = per_example.var(ddof=1) / examples, []
     for scores in pair:
         by_seed, residual = _variance_by_seed(scores)
         over_examples -= residual
-        by_model.append(max(by_seed, residual) * len(scores) / seeds)
-    over_examples = max(over_examples, 0.0)
+        by_model.append(max(by_seed, residual) * len(scores))
+    return plan_seeds(
+        per_example.mean(), max(over_examples, 0.0), examples, by_model, power, alpha, most
+    )
+
+
+def plan_seeds(
+    difference: float,
+    over_examples: float,
+    examples: int,
+    of_one_seed: Sequence[float],
+    power: float = 0.8,
+    alpha: float = ALPHA,
+    most: int = 1_000,
+) -> int | None:
+    """Return how many seeds per model would settle a difference, its variances being known.
+
+    Parameters
+    ----------
+    difference : float
+        The difference of the mean scores.
+    over_examples : float
+        Its variance over so many test `examples`, which more seeds leave as it is.
+    of_one_seed : sequence of float
+        The variance over seeds of a single run of each model.
+    power, alpha, most
+        See `seeds_needed`.
+    """
+    seeds = np.arange(2, most + 1)
+    by_model = [one / seeds for one in of_one_seed]
     variance = over_examples + sum(by_model)
     degrees = _satterthwaite(
         variance, (over_examples, examples - 1), *((part, seeds - 1) for part in by_model)
     )
-    standard_errors = abs(per_example.mean()) / (np.sqrt(variance) + np.finfo(float).eps)
+    standard_errors = abs(difference) / (np.sqrt(variance) + np.finfo(float).eps)
     noncentrality = np.minimum(standard_errors, 1e3)  # SciPy's limit; the power is 1 long before
     enough = stats.nct.sf(stats.t.isf(alpha / 2, degrees), degrees, noncentrality) >= power
     return int(seeds[enough.argmax()]) if enough.any() else None
@@ -365,6 +401,20 @@ def _satterthwaite(variance: Any, *components: tuple[Any, Any]) -> Any:
     all_degrees = [degrees for _, degrees in components]
     fewest = reduce(np.minimum, all_degrees)
     return np.clip(variance**2 / (spent + np.finfo(float).tiny), fewest, sum(all_degrees))
+
+
+def _tested(difference: Estimate, share_differing: float) -> Difference:
+    """Test a difference for being 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = abs(np.divide(difference.value, difference.standard_error))
+    return Difference(
+        **vars(difference),
+        # Without any difference and any variance the statistic is 0 / 0.
+        p_value=1.0
+        if np.isnan(statistic)
+        else float(2 * stats.t.sf(statistic, difference.degrees_of_freedom)),
+        share_differing=share_differing,
+    )
 
 
 def _t_interval(value: float, variance: float, degrees: float, basis: str) -> Estimate:

@@ -2,10 +2,9 @@
 
 Where the predictions of both sides are at hand, they are compared example by example as
 `rnnbench.statistics.compare_means` does. Else the standard errors that `comparisons/` states are
-added up (Welch 1947, "The generalization of 'Student's' problem when several different population
-variances are involved", Biometrika 34): that neglects that both sides were scored on the same
-examples, which as a rule makes the interval too wide, not too narrow. Where not even these are
-known there is no verdict. The p-values of all scores of a review are adjusted together.
+added up: that neglects that both sides were scored on the same examples, which as a rule makes the
+interval too wide, not too narrow. Where not even these are known there is no verdict. The p-values
+of all scores of a review are adjusted together.
 """
 
 import io
@@ -34,13 +33,15 @@ from rnnbench.statistics import (
     adjust_holm,
     compare_means,
     judge,
+    plan_seeds,
     seeds_needed,
+    subtract_estimates,
 )
 from rnnbench.tasks.task import SCORE_ARRAY, Score
 
 TOLERANCE = 1e-4  # relative; the tables may state fewer digits than metrics.json
-MOST_SEEDS = 1_000
-POWER = 0.8
+# A table does not state how many test examples there are: so many that it does not matter.
+MANY_EXAMPLES = 1_000_000
 
 
 class Method(StrEnum):
@@ -262,7 +263,7 @@ def _compare(name: str, old: Side, new: Side) -> ChangedScore:
         reason = "the test split differs, and the intervals do not cover other test examples"
         return ChangedScore(name, old, new, Method.NONE, reason=reason)
     return ChangedScore(
-        name, old, new, Method.STATED, _subtract(first, second, _basis(first, new, old))
+        name, old, new, Method.STATED, subtract_estimates(first, second, _basis(first, new, old))
     )
 
 
@@ -284,26 +285,6 @@ def _paired_scores(old: Side, new: Side) -> tuple[Array, Array] | None:
     if first is None or second is None or first.shape[1] != second.shape[1]:
         return None
     return first, second
-
-
-def _subtract(first: Estimate, second: Estimate, basis: str) -> Difference:
-    """Return the difference of two estimates taken as independent, not both without error."""
-    variances = first.standard_error**2, second.standard_error**2
-    degrees = first.degrees_of_freedom, second.degrees_of_freedom
-    spent = sum(part**2 / own for part, own in zip(variances, degrees, strict=True))
-    combined = sum(variances) ** 2 / spent if spent else math.inf  # Satterthwaite's
-    value, error = first.value - second.value, math.sqrt(sum(variances))
-    half_width = float(stats.t.isf(ALPHA / 2, combined)) * error
-    return Difference(
-        value,
-        error,
-        combined,
-        value - half_width,
-        value + half_width,
-        basis,
-        p_value=float(2 * stats.t.sf(abs(value) / error, combined)),
-        share_differing=math.nan,
-    )
 
 
 def _basis(first: Estimate, new: Side, old: Side) -> str:
@@ -328,18 +309,11 @@ def _seeds_needed(one: ChangedScore, alpha: float) -> int | None:
         assert pair
         return seeds_needed(*pair, alpha=alpha) if min(map(len, pair)) > 1 else None
     assert one.difference
-    seeds = np.arange(2, MOST_SEEDS + 1)
-    over_examples, by_model = 0.0, []
+    over_examples, of_one_seed = 0.0, []
     for side in (one.new, one.old):
         std = side.row.get(f"{side.score.name}_std", math.nan)
         if not side.seeds or side.seeds == 1 or not math.isfinite(std):
             return None
         over_examples += max(side.row["score_standard_error"] ** 2 - std**2 / side.seeds, 0.0)
-        by_model.append(std**2 / seeds)
-    variance = over_examples + sum(by_model)
-    # As in statistics.seeds_needed; the examples are so many that their degrees do not count.
-    spent = sum(part**2 / (seeds - 1) for part in by_model) + np.finfo(float).tiny
-    degrees = np.clip(variance**2 / spent, seeds - 1, 1e6)
-    noncentrality = np.minimum(abs(one.difference.value) / np.sqrt(variance), 1e3)
-    enough = stats.nct.sf(stats.t.isf(alpha / 2, degrees), degrees, noncentrality) >= POWER
-    return int(seeds[enough.argmax()]) if enough.any() else None
+        of_one_seed.append(std**2)
+    return plan_seeds(one.difference.value, over_examples, MANY_EXAMPLES, of_one_seed, alpha=alpha)
