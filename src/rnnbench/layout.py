@@ -15,6 +15,7 @@ VOCABULARY_FILE = "vocabulary.json"  # of text; also beside a model
 
 # train
 RUNS_FOLDER = Path("runs")  # / SUITE / EXPERIMENT / seed-N
+SEED = "seed-"
 MODEL_DIGEST = "model_sha256"  # in a run's record
 MODEL_FILE = "model.keras"
 RECORD_FILE = "run.json"
@@ -78,4 +79,9 @@ OUTPUTS_IN_GIT = (Path("dvc.lock"), RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_F
 
 def seed_folder(seed: int) -> str:
     """Return what the folder, or the entry, of a run with this seed is called."""
-    return f"seed-{seed}"
+    return f"{SEED}{seed}"
+
+
+def seed_of(name: str) -> int:
+    """Return the seed of a run whose folder, or file, has this name: 42 of `seed-42.npz`."""
+    return int(Path(name).stem.removeprefix(SEED))

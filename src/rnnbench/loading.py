@@ -31,7 +31,9 @@ from rnnbench.layout import (
     PREDICTIONS_FOLDER,
     RESULTS_FOLDER,
     RUNS_FOLDER,
+    SEED,
     seed_folder,
+    seed_of,
 )
 from rnnbench.params import PARAMS_FILE
 from rnnbench.registry import choices
@@ -169,15 +171,14 @@ class LoadedExperiment:
         for name in self._files.names(folder):
             content = io.BytesIO(self._files.read(folder / name))
             with np.load(content, allow_pickle=False) as arrays:
-                found[_seed_of(name)] = dict(arrays)
+                found[seed_of(name)] = dict(arrays)
         return dict(sorted(found.items()))
 
     @cached_property
     def seeds(self) -> list[int]:
         """The seeds whose runs have a folder, ascending."""
-        prefix = seed_folder(0).removesuffix("0")
         names = self._files.names(self._runs)
-        return sorted(_seed_of(name) for name in names if name.startswith(prefix))
+        return sorted(seed_of(name) for name in names if name.startswith(SEED))
 
     @cached_property
     def model(self) -> "keras.Model":
@@ -228,8 +229,3 @@ def load_experiment(
             " found; the commit is older than this layout"
         )
     return LoadedExperiment(name, lines[name]["suite"], files)
-
-
-def _seed_of(name: str) -> int:
-    """Return the seed in `seed-42` or `seed-42.npz`."""
-    return int(Path(name).stem.rpartition("-")[2])

@@ -34,6 +34,7 @@ from rnnbench.layout import (
     RESULTS_FOLDER,
     SUMMARY_FILE,
     TABLE_FILE,
+    seed_of,
 )
 from rnnbench.params import Suite, Target
 from rnnbench.tables import to_markdown
@@ -145,7 +146,7 @@ def _summary(title: str, margin: float, results: Results) -> dict[str, Any]:
         "experiments": {
             result.name: {
                 "layer_parameters": result.scores["layer_parameters"],
-                "seeds": [int(seed.rpartition("-")[2]) for seed in result.runs],
+                "seeds": [seed_of(seed) for seed in result.runs],
                 "diverged": result.diverged,
                 "timing_warnings": result.times.get("timing_warnings", []),
             }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from rnnbench.files import read_json, text_digest, write_json
-from rnnbench.tracking.runs import EXPERIMENT_TAG, PARENT_TAG
+from rnnbench.tracking.runs import EXPERIMENT_TAG, PARENT_TAG, find_runs
 from rnnbench.tracking.store import repository_root, tracking_uri
 
 if TYPE_CHECKING:
@@ -68,12 +68,8 @@ def _remove(note: Path) -> None:
 
 
 def _end_runs(client: "MlflowClient", suite: str, experiment: str) -> None:
-    found = client.get_experiment_by_name(suite)
-    if found is None:
-        return
-    there = [found.experiment_id]
-    for parent in client.search_runs(there, f"tags.`{EXPERIMENT_TAG}` = '{experiment}'"):
-        children = client.search_runs(there, f"tags.`{PARENT_TAG}` = '{parent.info.run_id}'")
+    for parent in find_runs(client, suite, f"tags.`{EXPERIMENT_TAG}` = '{experiment}'"):
+        children = find_runs(client, suite, f"tags.`{PARENT_TAG}` = '{parent.info.run_id}'")
         for run in (*children, parent):
             if run.info.status == "RUNNING":
                 client.set_terminated(run.info.run_id, "KILLED", _last_heard_of(client, run))
