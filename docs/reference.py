@@ -198,7 +198,11 @@ def _annotation(field: FieldInfo) -> Any:
 def _in_words(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
-    limits = ", ".join(f"{sign} {schema[key]}" for key, sign in LIMITS.items() if key in schema)
+    # 0 and 0.0 are the same limit to Pydantic: which of them a schema has depends on what was read
+    # before it.
+    limits = ", ".join(
+        f"{sign} {schema[key]:.10g}" for key, sign in LIMITS.items() if key in schema
+    )
     return f"{NAMES[schema.get('type', 'object')]} {limits}".strip()
 
 

@@ -78,11 +78,14 @@ def train_experiment(
             record = {**common, "seed": seed, "run_id": new_identifier()}
             record["started_at"] = datetime.now(UTC).isoformat(timespec="seconds")
             tracker = Tracker(record)
-            with atomic_folder(folder / seed_folder(seed)) as run:
-                shutil.copy(view / MANIFEST_FILE, run)
-                if data.words is not None:
-                    shutil.copy(view / VOCABULARY_FILE, run)
-                trained = _run(tracker, record, experiment, data, run, model)
+            with tracker.running():
+                with atomic_folder(folder / seed_folder(seed)) as run:
+                    shutil.copy(view / MANIFEST_FILE, run)
+                    if data.words is not None:
+                        shutil.copy(view / VOCABULARY_FILE, run)
+                    trained = _run(tracker, record, experiment, data, run, model)
+                # Now, as a logged model keeps the name of the folder that it was logged from.
+                tracker.log_training(folder / seed_folder(seed))
             model = trained.model
             histories += [{"seed": seed, **metrics} for metrics in trained.history]
         tracker.finish_experiment()
@@ -97,24 +100,22 @@ def _run(
     folder: Path,
     earlier: keras.Model | None,
 ) -> Trained:
-    """Train with one seed; the files are complete before MLflow is told of them."""
-    with tracker.running():
-        trained = train_run(
-            experiment,
-            data,
-            record["seed"],
-            tracker,
-            deterministic=record["parameters"]["deterministic"],
-            compiled_loops=record["parameters"]["compiled_loops"],
-            earlier=earlier,
-        )
-        record["layer_parameters"] = trained.layer_parameters
-        record["kernels"] = trained.kernels
-        if trained.diverged:
-            record["diverged"] = trained.diverged
-            print(f"  seed {record['seed']} diverged: {trained.diverged}", flush=True)
-        _save_run(folder, record, trained)
-        tracker.log_training(folder)
+    """Train with one seed and write all that is kept of it into `folder`."""
+    trained = train_run(
+        experiment,
+        data,
+        record["seed"],
+        tracker,
+        deterministic=record["parameters"]["deterministic"],
+        compiled_loops=record["parameters"]["compiled_loops"],
+        earlier=earlier,
+    )
+    record["layer_parameters"] = trained.layer_parameters
+    record["kernels"] = trained.kernels
+    if trained.diverged:
+        record["diverged"] = trained.diverged
+        print(f"  seed {record['seed']} diverged: {trained.diverged}", flush=True)
+    _save_run(folder, record, trained)
     return trained
 
 
