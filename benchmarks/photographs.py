@@ -1,17 +1,20 @@
 """How many digits are read on photographs of shaded paper: training digits drawn on it.
 
+Writes `benchmarks/results/photographs.csv`, to which `docs/predict.md` leads.
+
 Run after `dvc repro train@mnist-gru` or `dvc pull train@mnist-gru`; the test split is not opened.
 """
 
 import io
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from PIL import Image, ImageFilter
 
+from results import write_csv
 from rnnbench.data.digits import read_digits
 from rnnbench.layout import FIT_FOLDER, PREPARED_FOLDER, RUNS_FOLDER
 
@@ -49,7 +52,7 @@ def _light(generator: np.random.Generator) -> Pixels:
 
 
 def main() -> None:
-    """Print the share of digits that the model reads on photographs, and in the files of MNIST."""
+    """Write how many digits the model reads on photographs, and in the files of MNIST."""
     from rnnbench.evaluation.trained import load_trained
 
     generator = np.random.default_rng(SEED)
@@ -61,9 +64,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         read = [_read(photograph(inputs[one], generator), Path(folder)) for one in chosen]
     model = load_trained(RUN)
+    table = []
     for name, images in (("photographs", np.concatenate(read)), ("MNIST's files", inputs[chosen])):
         right = (model.predict_all(np.asarray(images)).argmax(axis=1) == labels[chosen]).sum()
-        sys.stdout.write(f"{name}: {right} of {COUNT} digits are read\n")
+        table.append({"images": name, "read": right, "of": COUNT})
+    write_csv("photographs", pd.DataFrame(table))
 
 
 def _read(image: Image.Image, folder: Path) -> npt.NDArray[np.uint8]:
