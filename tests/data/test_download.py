@@ -121,6 +121,15 @@ def test_a_wrong_hash_names_the_file_both_hashes_and_what_to_do(server: str, cac
     assert not (cache / "file.npz").exists()
 
 
+def test_an_answer_without_end_is_cut_off_before_it_fills_the_disk(
+    server: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnbench.data.download.LARGEST_FILE_BYTES", len(CONTENT) - 1)
+    with pytest.raises(FetchError, match="sent more than .* place a good copy by hand"):
+        get_file(remote(server), SETTINGS)
+    assert [path.name for path in cache.iterdir() if path.stat().st_size] == []
+
+
 def test_a_corrupt_file_in_the_cache_is_fetched_again(server: str, cache: Path) -> None:
     cache.mkdir(parents=True)
     (cache / "file.npz").write_bytes(b"corrupt")

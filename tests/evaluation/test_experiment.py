@@ -238,6 +238,23 @@ def test_an_experiment_of_which_every_seed_diverged_has_no_metrics(inside: Path)
         assert pd.read_csv(inside / name).empty
 
 
+def test_a_seed_whose_outputs_overflow_on_the_test_split_diverged_and_the_others_stand(
+    inside: Path,
+) -> None:
+    write_view(FIT)
+    write_run(1)
+    run = write_run(2)
+    model = load_model(run / "model.keras")
+    weights = model.get_weights()
+    weights[-2:] = [np.full_like(weight, np.finfo(np.float32).max) for weight in weights[-2:]]
+    model.set_weights(weights)
+    save_model(model, run / "model.keras")
+    assert evaluate_experiment(EXPERIMENT, "small")["accuracy"] >= 0
+    scores = read(inside / "evaluation" / "scores.json")
+    reason = "the model's outputs are not finite numbers on the test split"
+    assert (list(scores["runs"]), scores["diverged"]) == (["seed-1"], {"seed-2": reason})
+
+
 def test_an_experiment_without_runs_says_which_command_makes_them(inside: Path) -> None:
     with pytest.raises(RnnbenchError, match="dvc repro train@small-experiment"):
         evaluate_experiment(EXPERIMENT, "small")

@@ -39,7 +39,11 @@ from tests.tracking.servers import Server, free_port
 
 @pytest.mark.slow
 def test_a_served_model_takes_a_raw_review_and_answers_with_label_and_probability(
-    store: MlflowClient, record: dict[str, Any], text_run: Path, tmp_path: Path
+    store: MlflowClient,
+    record: dict[str, Any],
+    text_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log_everything(record, text_run)
     _, child = runs_of(store)
@@ -49,6 +53,9 @@ def test_a_served_model_takes_a_raw_review_and_answers_with_label_and_probabilit
     review = "An excellent movie, not dull!"
     expected = mlflow.pyfunc.load_model(folder).predict([review])
     command = ["models", "serve", "--model-uri", folder, "--env-manager", "local"]
+    (tmp_path / "keras.json").write_text('{"backend": "theano"}')  # of another project
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
     server = Server(command, tmp_path / "log", "/ping")
     server.start()
     try:

@@ -35,6 +35,7 @@ from rnnbench.params import Download
 KERAS_DATASETS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 READ_TIMEOUT_SECONDS = 60.0
 HTTP_PARTIAL_CONTENT = 206
+LARGEST_FILE_BYTES = 1 << 31  # the largest data set here has 0.8 GB; no answer may fill the disk
 CLIENT_TIMEOUT_SECONDS = 1800
 WORDS_OF_A_SENTENCE = 6
 LOCAL_DATA_VARIABLE = "RNNBENCH_LOCAL_DATA"
@@ -252,6 +253,12 @@ def _write_body(name: str, response: requests.Response, partial: Path, begun: in
     with Progress(*columns) as progress, partial.open("ab" if begun else "wb") as stream:
         task = progress.add_task(name, total=total, completed=begun)
         for chunk in response.iter_content(CHUNK_BYTES):
+            if stream.tell() + len(chunk) > LARGEST_FILE_BYTES:
+                partial.unlink()
+                raise FetchError(
+                    f"{response.url} sent more than {LARGEST_FILE_BYTES >> 30} GiB, which no file"
+                    " of a data set here has: place a good copy by hand"
+                )
             stream.write(chunk)
             progress.advance(task, len(chunk))
 

@@ -37,7 +37,7 @@ from rnnbench.layout import (
 )
 from rnnbench.runs import Records, read_records
 from rnnbench.statistics import estimate_score
-from rnnbench.tasks.task import SCORE_ARRAY, TASKS, Evaluation, Task, sum_pairs
+from rnnbench.tasks.task import SCORE_ARRAY, TASKS, Evaluation, NotFiniteError, Task, sum_pairs
 from rnnbench.tracking.runs import Tracker
 
 # By the name of a run's folder, in the order of the seeds.
@@ -53,7 +53,8 @@ def evaluate_experiment(
 ) -> dict[str, float]:
     """Evaluate an experiment's runs on the test split.
 
-    A run that diverged is recorded and not scored.
+    A run that diverged, in training or because its outputs for the test split are not finite, is
+    recorded and not scored.
 
     Parameters
     ----------
@@ -78,12 +79,9 @@ def evaluate_experiment(
     records = read_records(runs / experiment)
     test = read_split(prepared / view / TEST_FOLDER, "test")
     task = TASKS[read_manifest(prepared / view / TEST_FOLDER).task]
-    evaluations = {
-        name: _evaluate(task, runs / experiment / name, test)
-        for name, record in records.items()
-        if "diverged" not in record
-    }
+    evaluations, diverged = _evaluate_runs(task, runs / experiment, records, test)
     scores = _scores(task, prepared / view, runs / experiment, records, evaluations)
+    scores["diverged"] = diverged
     metrics = {}
     if evaluations:
         means = pd.DataFrame(scores["runs"]).T.mean()
@@ -101,6 +99,23 @@ def evaluate_experiment(
     write_json(folder / METRICS_FILE, metrics)
     _track(folder / EVALUATION_FOLDER, records, scores, metrics)
     return metrics
+
+
+def _evaluate_runs(
+    task: Task, runs: Path, records: Records, test: Split
+) -> tuple[Evaluations, dict[str, str]]:
+    """Return the evaluations of the runs, and why the others have none."""
+    evaluations, diverged = {}, {}
+    for name, record in records.items():
+        if "diverged" in record:
+            diverged[name] = record["diverged"]
+            continue
+        try:
+            evaluations[name] = _evaluate(task, runs / name, test)
+        except NotFiniteError as error:
+            diverged[name] = f"{error} on the test split"
+            print(f"{runs.name}: {name} diverged: {diverged[name]}", flush=True)
+    return evaluations, diverged
 
 
 def _evaluate(task: Task, run: Path, test: Split) -> Evaluation:
@@ -134,9 +149,6 @@ def _scores(
             name: evaluation.metrics
             | {f"{task.baseline_name}_{key}": value for key, value in evaluation.baseline.items()}
             for name, evaluation in evaluations.items()
-        },
-        "diverged": {
-            name: record["diverged"] for name, record in records.items() if "diverged" in record
         },
     }
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from rnnbench.data.prepared import Array, Manifest, Split
+from rnnbench.errors import RnnbenchError
 from rnnbench.models.heads import Head
 from rnnbench.registry import Registry
 from rnnbench.tables import Column
@@ -29,6 +30,10 @@ CONFUSION_COLUMNS = ["actual", "predicted", "count"]
 
 Integers = npt.NDArray[np.integer[Any]]
 Metric = TypeVar("Metric", bound=Callable[..., Any])
+
+
+class NotFiniteError(RnnbenchError):
+    """A model answers with infinity or with what is not a number."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,19 @@ class TrainedModel:
     batch_size: int
 
     def predict_all(self, inputs: Array) -> Array:
-        """Return the outputs for all inputs, predicted in batches."""
+        """Return the outputs for all inputs, predicted in batches.
+
+        Raises
+        ------
+        NotFiniteError
+            If an output is not a finite number: weights that are too large overflow.
+        """
         begins = range(0, len(inputs), PREDICTION_BATCH)
-        return np.concatenate([self.predict(inputs[at : at + PREDICTION_BATCH]) for at in begins])
+        batches = [self.predict(inputs[at : at + PREDICTION_BATCH]) for at in begins]
+        outputs = np.concatenate(batches)
+        if not np.isfinite(outputs).all():
+            raise NotFiniteError("the model's outputs are not finite numbers")
+        return outputs
 
 
 class Metrics(dict[str, Callable[..., Any]]):

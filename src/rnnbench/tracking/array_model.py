@@ -8,10 +8,14 @@ from mlflow import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from rnnbench.data.arrays import Numbers, as_bytes
-from rnnbench.errors import RnnbenchError
-from rnnbench.evaluation.trained import load_trained
-from rnnbench.tasks.task import TASKS
+from rnnbench.models.backend import import_keras
+
+import_keras()  # before the imports below: a user's keras.json may name another back end
+
+from rnnbench.data.arrays import Numbers, as_bytes  # noqa: E402
+from rnnbench.errors import RnnbenchError  # noqa: E402
+from rnnbench.evaluation.trained import load_trained  # noqa: E402
+from rnnbench.tasks.task import TASKS  # noqa: E402
 
 
 class ArrayModel(PythonModel):
@@ -28,10 +32,9 @@ class ArrayModel(PythonModel):
     def predict(self, model_input: np.ndarray) -> Any:  # type: ignore[override]
         """Answer for each example."""
         try:
-            inputs = self._inputs(np.asarray(model_input))
+            outputs = self._model.predict_all(self._inputs(np.asarray(model_input)))
         except RnnbenchError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
-        outputs = self._model.predict_all(inputs)
         return TASKS[self._model.manifest.task].answers(outputs, self._model)
 
     def _inputs(self, values: Numbers) -> Numbers:

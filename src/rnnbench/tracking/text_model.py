@@ -7,8 +7,12 @@ from mlflow import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from rnnbench.evaluation.trained import load_encoder, load_trained
-from rnnbench.tasks.task import TASKS
+from rnnbench.models.backend import import_keras
+
+import_keras()  # before the imports below: a user's keras.json may name another back end
+
+from rnnbench.evaluation.trained import load_encoder, load_trained  # noqa: E402
+from rnnbench.tasks.task import TASKS  # noqa: E402
 
 
 class TextModel(PythonModel):
