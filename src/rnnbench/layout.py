@@ -39,6 +39,7 @@ PREDICTIONS_FOLDER = "predictions"
 SHOWN_FOLDER = "shown"  # arrays of a test example, where a task shows one
 MISTAKES_FILE = "mistakes.csv"  # of texts
 LENGTHS_FILE = "lengths.csv"  # of texts
+GRADIENTS_FILE = "gradients.csv"
 
 # baselines
 BASELINES_FOLDER = RESULTS_FOLDER / "baselines"  # / VIEW

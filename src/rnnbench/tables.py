@@ -54,7 +54,8 @@ def as_text(table: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
 def to_markdown(shown: pd.DataFrame) -> str:
     """Write a table of text as Markdown, numbers to the right."""
     head = "| " + " | ".join(shown.columns) + " |"
-    rule = "|" + "|".join(["---"] + ["---:"] * (len(shown.columns) - 1)) + "|"
+    sides = [_side(shown, position) for position in range(len(shown.columns))]
+    rule = "|" + "|".join("---:" if side == "right" else "---" for side in sides) + "|"
     rows = ["| " + " | ".join(row) + " |" for row in shown.itertuples(index=False)]
     return "\n".join([head, rule, *rows]) + "\n"
 
@@ -65,8 +66,7 @@ def to_terminal(shown: pd.DataFrame, title: str) -> Table:
     for position, name in enumerate(shown.columns):
         # A narrow terminal may break a title between words, never a number.
         widest = max(map(len, [*name.split(), *shown.iloc[:, position]]))
-        justify: JustifyMethod = "right" if position else "left"
-        table.add_column(name, justify=justify, min_width=widest)
+        table.add_column(name, justify=_side(shown, position), min_width=widest)
     for row in shown.itertuples(index=False):
         table.add_row(*row)
     return table
@@ -78,6 +78,13 @@ def print_table(shown: pd.DataFrame, title: str) -> None:
     without_limit = console.options.update_width(sys.maxsize)
     console.width = max(console.width, console.measure(table, options=without_limit).minimum)
     console.print(table)
+
+
+def _side(shown: pd.DataFrame, position: int) -> JustifyMethod:
+    """Return the side of a column: numbers stand to the right, text to the left."""
+    cells = shown.iloc[:, position]
+    numbers = all(cell == NOTHING or cell.lstrip("+-")[:1].isdigit() for cell in cells)
+    return "right" if position and numbers else "left"
 
 
 def _cell(style: str, value: Any, *ends: float) -> str:

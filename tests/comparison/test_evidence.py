@@ -118,6 +118,7 @@ def test_all_evidence_of_an_evaluation_reaches_the_page(params: Params, tmp_path
     (text / "lengths.csv").write_text(
         "shortest,longest,test_examples,accuracy,run\n1,9,5,1,seed-42\n"
     )
+    (text / "gradients.csv").write_text("lag,share,run\n0,0.9,seed-42\n1,0.1,seed-42\n")
     (text / "mistakes.csv").write_text(
         "example,actual,predicted,probability,text,run\n3,good,bad,0.9,so <b>bad,seed-42\n"
     )
@@ -135,6 +136,7 @@ def test_all_evidence_of_an_evaluation_reaches_the_page(params: Params, tmp_path
         "Learning curves",
         "Confusion matrices",
         "Reliability",
+        "From how far back an answer comes",
         "Accuracy by length of the text",
         "Worst mistakes",
         "Error by frames ahead",

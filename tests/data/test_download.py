@@ -125,7 +125,7 @@ def test_an_answer_without_end_is_cut_off_before_it_fills_the_disk(
     server: str, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rnnbench.data.download.LARGEST_FILE_BYTES", len(CONTENT) - 1)
-    with pytest.raises(FetchError, match="sent more than .* place a good copy by hand"):
+    with pytest.raises(FetchError, match=r"sent more than .* place a good copy by hand"):
         get_file(remote(server), SETTINGS)
     assert [path.name for path in cache.iterdir() if path.stat().st_size] == []
 

@@ -168,6 +168,8 @@ def test_everything_else_lies_in_one_folder(evaluated: Path) -> None:
     assert details["seed"].tolist() == 3 * [9] + 3 * [10]
     confusions = pd.read_csv(results / "confusion_matrix.csv")
     assert confusions["count"].sum() == 2 * TEST_EXAMPLES
+    gradients = pd.read_csv(results / "evaluation" / "gradients.csv")
+    assert gradients["run"].tolist() == 4 * ["seed-9"] + 4 * ["seed-10"], "a row for each step"
     figures = (results / "evaluation" / "figures").rglob("*.png")
     assert {str(path.relative_to(results / "evaluation" / "figures")) for path in figures} == {
         f"seed-{seed}/{name}.png"

@@ -9,6 +9,7 @@ import pandas as pd
 from rnnbench.comparison.evidence_figures import (
     draw_confusion_matrices,
     draw_frames,
+    draw_gradients,
     draw_horizons,
     draw_lengths,
     draw_reliability,
@@ -23,6 +24,7 @@ from rnnbench.statistics import Array
 CURVES_FIGURE = "learning_curves.svg"
 CONFUSIONS_FIGURE = "confusion_matrices.svg"
 RELIABILITY_FIGURE = "reliability.svg"
+GRADIENTS_FIGURE = "gradients.svg"
 LENGTHS_FIGURE = "accuracy_by_length.svg"
 HORIZONS_FIGURE = "horizons.svg"
 FRAMES_FIGURE = "frames.png"  # after the experiment's name
@@ -57,6 +59,9 @@ def write_evidence(results: Iterable[Result], curves: pd.DataFrame, folder: Path
     save_figure(draw_learning_curves(curves, evaluated), folder / CURVES_FIGURE)
     _write_confusions(evaluated, folder)
     _write_calibration(evaluated, folder)
+    gradients = _joined(evaluated, "gradients")
+    if not gradients.empty:
+        save_figure(draw_gradients(gradients), folder / GRADIENTS_FIGURE)
     lengths = _joined(evaluated, "lengths")
     if not lengths.empty:
         save_figure(draw_lengths(lengths), folder / LENGTHS_FIGURE)

@@ -1,4 +1,4 @@
-"""Figures of what models get wrong: confusions, reliability, lengths, frames."""
+"""Figures of what models do: confusions, reliability, gradients, lengths, frames."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +22,8 @@ ON_DARK, ON_LIGHT = "#fdfdfd", "#000000"  # no colours of a page, which its read
 RARE_VISIBLE = 0.4  # power of the scale of colours where there are more classes
 FEWEST_ANSWERS = 10  # of a point in a diagram of reliability
 MARGIN = 0.03  # of a diagram of reliability, below its lowest point
+MOST_LAGS = 40  # of a line
+SMALLEST_SHARE = 1e-8  # that is told from none
 FRAME_GAP = 2  # pixels
 HORIZONS = {"mse_per_pixel": "mean squared error per pixel", "ssim": "SSIM"}
 
@@ -87,6 +89,30 @@ def draw_reliability(reliability: pd.DataFrame, errors: "pd.Series[float]") -> F
         axis.set(xlim=(lowest - MARGIN, 1.0), ylim=(lowest - MARGIN, 1.0))
     figure.supxlabel("confidence (bands: lowest to highest seed)", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
+    return figure
+
+
+def draw_gradients(gradients: pd.DataFrame) -> Figure:
+    """Draw the share of the gradient by lag: the mean and the range of the seeds.
+
+    Parameters
+    ----------
+    gradients : DataFrame
+        `experiment`, `run` and what `rnnbench.evaluation.gradients.share_gradient_by_lag` returns.
+    """
+    names = list(gradients["experiment"].unique())
+    figure, axes = draw_grid(names, shared=True)
+    for axis, name in zip(axes, names, strict=True):
+        of_experiment = gradients[gradients["experiment"] == name]
+        shares = of_experiment.groupby("lag")["share"].agg(["mean", "min", "max"])
+        chosen = np.unique(np.linspace(0, len(shares) - 1, MOST_LAGS).astype(np.int64))
+        drawn = shares.iloc[chosen].clip(lower=SMALLEST_SHARE)
+        axis.plot(drawn.index, drawn["mean"])
+        axis.fill_between(drawn.index, drawn["min"], drawn["max"], alpha=0.2, linewidth=0)
+        axis.axhline(1 / len(shares), linestyle="--", color=TEXT, linewidth=0.8)
+        axis.set_yscale("log")
+    figure.supxlabel("steps before the last one (bands: lowest to highest seed)", fontsize=9)
+    figure.supylabel("share of the gradient", fontsize=9)
     return figure
 
 

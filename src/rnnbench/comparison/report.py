@@ -25,6 +25,7 @@ from rnnbench.comparison.evidence import (
     CONFUSIONS_FIGURE,
     CURVES_FIGURE,
     FRAMES_FIGURE,
+    GRADIENTS_FIGURE,
     HORIZONS_FIGURE,
     LENGTHS_FIGURE,
     RELIABILITY_FIGURE,
@@ -111,6 +112,17 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
         f" over seeds of a bin in which a run has at least {FEWEST_ANSWERS} answers.",
         RELIABILITY_FIGURE,
         CALIBRATION_FILE,
+        (),
+    ),
+    (
+        "From how far back an answer comes",
+        "The gradient of the last answer's loss with respect to each step's input, or the embedding"
+        " of its word: the mean norm over 64 test examples, as a share of the sum over all steps."
+        " On the dashed line every step would have the same share. Of a bidirectional layer the"
+        " first steps are as near to its answer as the last ones. A small share says that small"
+        " changes of that input hardly change the loss, not that the input was never used.",
+        GRADIENTS_FIGURE,
+        "",
         (),
     ),
     (

@@ -16,6 +16,7 @@ from rnnbench.layout import (
     CONFUSION_FILE,
     DETAILS_FILE,
     EVALUATION_FOLDER,
+    GRADIENTS_FILE,
     HISTORY_FILE,
     LENGTHS_FILE,
     MISTAKES_FILE,
@@ -129,6 +130,11 @@ class Result:
     def lengths(self) -> pd.DataFrame:
         """The accuracy of each run by the length of a text; empty where there are no texts."""
         return self._table(LENGTHS_FILE)
+
+    @property
+    def gradients(self) -> pd.DataFrame:
+        """Which share of the gradient each step gets, by run and lag."""
+        return self._table(GRADIENTS_FILE)
 
     @property
     def shown(self) -> dict[str, Array]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from rnnbench.data.prepared import Array, Split, read_manifest, read_split
 from rnnbench.evaluation.figures import draw_confusion_matrix, draw_learning_curves
+from rnnbench.evaluation.gradients import share_gradient_by_lag
 from rnnbench.evaluation.texts import find_worst_mistakes, score_each_length
 from rnnbench.evaluation.trained import load_trained
 from rnnbench.figures import save_figure
@@ -20,10 +21,12 @@ from rnnbench.layout import (
     DETAILS_FILE,
     EVALUATION_FOLDER,
     FIGURES_FOLDER,
+    GRADIENTS_FILE,
     HISTORY_FILE,
     LENGTHS_FILE,
     METRICS_FILE,
     MISTAKES_FILE,
+    MODEL_FILE,
     ORIGIN_FILE,
     PREDICTIONS_FOLDER,
     PREPARED_FOLDER,
@@ -35,6 +38,7 @@ from rnnbench.layout import (
     TIMING_FILE,
     VOCABULARY_FILE,
 )
+from rnnbench.models.saved import load_model
 from rnnbench.runs import Records, read_records
 from rnnbench.statistics import estimate_score
 from rnnbench.tasks.task import SCORE_ARRAY, TASKS, Evaluation, NotFiniteError, Task, sum_pairs
@@ -91,6 +95,11 @@ def evaluate_experiment(
     folder = results / experiment
     with atomic_folder(folder / EVALUATION_FOLDER) as target:
         write_json(target / SCORES_FILE, scores)
+        gradients = [
+            _gradients(runs / experiment / name, records[name], test) for name in evaluations
+        ]
+        if gradients:
+            write_table(target / GRADIENTS_FILE, pd.concat(gradients))
         _write_evaluations(target, runs / experiment, records, evaluations)
         predictions = {name: one.predictions for name, one in evaluations.items()}
         write_texts(target, runs / experiment, predictions, test)
@@ -123,6 +132,12 @@ def _evaluate(task: Task, run: Path, test: Split) -> Evaluation:
     shown = "  ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
     print(f"{run.parent.name}: {run.name}, test {shown}", flush=True)
     return evaluation
+
+
+def _gradients(run: Path, record: Mapping[str, Any], test: Split) -> pd.DataFrame:
+    model, manifest = load_model(run / MODEL_FILE), read_manifest(run)
+    logits = record["parameters"]["training"]["from_logits"]
+    return share_gradient_by_lag(model, test, manifest, logits).assign(run=run.name)
 
 
 def _scores(
