@@ -87,6 +87,22 @@ def relu(values: Array) -> Array:
     return positive
 
 
+def gelu(values: Array) -> Array:
+    """Return the values times the standard normal distribution's share below them."""
+    from scipy.special import ndtr
+
+    activated: Array = values * ndtr(values)
+    return activated
+
+
+def normalised(values: Array, gain: Array, bias: Array, epsilon: float) -> Array:
+    """Return values with mean 0 and variance 1 over the last axis, times a gain, plus a bias."""
+    mean = values.mean(axis=-1, keepdims=True)
+    variance = values.var(axis=-1, keepdims=True)
+    scaled: Array = (values - mean) / np.sqrt(variance + epsilon) * gain + bias
+    return scaled
+
+
 def simple_rnn(
     inputs: Array,
     weights: Weights,
@@ -348,22 +364,58 @@ def _gru_reset_before(x: Array, h: Array, weights: Weights) -> tuple[Array, Arra
     return update, from_input[2] + (reset * h) @ kernels[2]
 
 
+def loop(
+    step: Callable[[Array, States], tuple[Array, States]],
+    inputs: Array,
+    states: States,
+    mask: Array | None = None,
+) -> Forward:
+    """Step through time.
+
+    Parameters
+    ----------
+    step : callable
+        Returns the output and the new states from the inputs of a step and the states before it.
+    inputs : ndarray, shape (batch, steps, ...)
+        The sequences.
+    states : tuple of ndarray
+        Before the first step.
+    mask : ndarray of bool, shape (batch, steps), default all true
+        Where false, the step is skipped: states stay, the output before is repeated, and before the
+        first step that counts the output is zeros.
+
+    Returns
+    -------
+    Forward
+        Outputs of all steps, and the states after the last one.
+    """
+    outputs: list[Array] = []
+    for time in range(inputs.shape[1]):
+        output, stepped = step(inputs[:, time], states)
+        if mask is not None:
+            keep = partial(_where, mask[:, time])
+            stepped = tuple(keep(new, old) for new, old in zip(stepped, states, strict=True))
+            output = keep(output, outputs[-1] if outputs else np.zeros_like(output))
+        states = stepped
+        outputs.append(output)
+    return Forward(np.stack(outputs, axis=1), states)
+
+
+def zero_states(inputs: Array, *sizes: int) -> States:
+    """Return states of zeros, each of shape (batch, size)."""
+    return tuple(np.zeros((len(inputs), size), dtype=inputs.dtype) for size in sizes)
+
+
 def _loop(
     step: Callable[[Array, States], States], inputs: Array, states: States, mask: Array | None
 ) -> Forward:
-    """Step through time; the first state is what a step puts out."""
-    output = np.zeros_like(states[0])
-    outputs = []
-    for time in range(inputs.shape[1]):
-        stepped = step(inputs[:, time], states)
-        if mask is None:
-            states, output = stepped, stepped[0]
-        else:
-            keep = partial(_where, mask[:, time])
-            states = tuple(keep(new, old) for new, old in zip(stepped, states, strict=True))
-            output = keep(stepped[0], output)
-        outputs.append(output)
-    return Forward(np.stack(outputs, axis=1), states)
+    """Step through time; the first state is the output of a step."""
+
+    def with_output(x: Array, states: States) -> tuple[Array, States]:
+        stepped = step(x, states)
+        return stepped[0], stepped
+
+    return loop(with_output, inputs, states, mask)
 
 
 def _where(seen: Array, new: Array, old: Array) -> Array:
@@ -375,5 +427,4 @@ def _where(seen: Array, new: Array, old: Array) -> Array:
 
 def _zeros(inputs: Array, weights: Weights, count: int) -> States:
     """Return `count` states of zeros."""
-    shape = (len(inputs), weights.recurrent_kernel.shape[0])
-    return tuple(np.zeros(shape, dtype=inputs.dtype) for _ in range(count))
+    return zero_states(inputs, *[weights.recurrent_kernel.shape[0]] * count)
