@@ -37,7 +37,7 @@ def test_shapes_and_states_are_those_that_the_notebook_tabulates() -> None:
         assert table.loc[name, "return_sequences"] == "(batch, 10, 32)"
     assert table["states"][["SimpleRNN", "GRU", "LSTM"]].tolist() == [1, 1, 2]
     assert table.loc["LSTM", "return_state_adds"] == "2 x (batch, 32)"
-    assert table.loc["QRNN", "return_state_adds"] == "(batch, 32), (batch, 96)"
+    assert table.loc["QRNN", "return_state_adds"] == "2 x (batch, 32), (batch, 96)"
     assert table.loc["LRUBlock", "output"] == "(batch, 8)"  # as wide as its inputs
     assert table.loc["Bidirectional(LSTM)", "output"] == "(batch, 64)"
     assert table.loc["Bidirectional(LSTM)", "states"] == 4

@@ -15,8 +15,9 @@ Initializer = Callable[..., Any]
 class Cell(keras.layers.Layer):  # type: ignore[misc]
     """A cell with one state of `units` numbers, unless a subclass sets another `state_size`.
 
-    A subclass lists the names of its further arguments in `OPTIONS` and keeps each as an attribute
-    of that name: they are saved with the model.
+    The first state must be the output: on JAX, Keras repeats it at masked steps. A subclass lists
+    the names of its further arguments in `OPTIONS` and keeps each as an attribute of that name:
+    they are saved with the model.
     """
 
     OPTIONS: ClassVar[tuple[str, ...]] = ()
@@ -30,6 +31,41 @@ class Cell(keras.layers.Layer):  # type: ignore[misc]
         """Return the arguments that make the same cell."""
         own = {name: getattr(self, name) for name in ("units", *self.OPTIONS)}
         return {**super().get_config(), **own}
+
+
+class Block(keras.layers.RNN):  # type: ignore[misc]
+    """A loop over a cell of `CELL`, whose outputs are as wide as its inputs.
+
+    The width is known when the cell is built, which then sets its `state_size`.
+    """
+
+    CELL: ClassVar[type[Cell]]
+
+    def __init__(self, dtype: Any = None, **options: Any) -> None:
+        own = {name: options.pop(name) for name in self._own() if name in options}
+        super().__init__(self.CELL(dtype=dtype, **own), dtype=dtype, **options)
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        """Build the cell for the width of the sequences."""
+        self.cell.build((sequences_shape[0], *sequences_shape[2:]))
+        self.cell.built = True
+        self.state_size = list(self.cell.state_size)
+        super().build(sequences_shape, initial_state_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make the same block."""
+        config = super().get_config()
+        cell = config.pop("cell")["config"]
+        return {**config, **{name: cell[name] for name in self._own()}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Block":
+        """Make a block of the arguments that `get_config` returns."""
+        return cls(**config)
+
+    @classmethod
+    def _own(cls) -> tuple[str, ...]:
+        return ("units", *cls.CELL.OPTIONS)
 
 
 def drawn(smallest: float, largest: float, transform: Callable[[Any], Any]) -> Initializer:

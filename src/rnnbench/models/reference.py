@@ -135,7 +135,7 @@ def simple_rnn(
         (h,) = states
         return (activation(x @ weights.kernel + h @ weights.recurrent_kernel + weights.bias),)
 
-    return _loop(step, inputs, initial_states or _zeros(inputs, weights, 1), mask)
+    return loop(step, inputs, initial_states or _zeros(inputs, weights, 1), mask)
 
 
 def lstm(
@@ -171,7 +171,7 @@ def lstm(
         gates = x @ weights.kernel + h @ weights.recurrent_kernel + weights.bias
         return _lstm_states(gates, c, activation)
 
-    return _loop(step, inputs, initial_states or _zeros(inputs, weights, 2), mask)
+    return loop(step, inputs, initial_states or _zeros(inputs, weights, 2), mask)
 
 
 def gru(
@@ -212,7 +212,7 @@ def gru(
         update, candidate = cell(x, h, weights)
         return (update * h + (1.0 - update) * activation(candidate),)
 
-    return _loop(step, inputs, initial_states or _zeros(inputs, weights, 1), mask)
+    return loop(step, inputs, initial_states or _zeros(inputs, weights, 1), mask)
 
 
 def stacked(layers: Sequence[Layer], inputs: Array, mask: Array | None = None) -> Forward:
@@ -310,7 +310,7 @@ def conv_lstm_2d(
         frames = convolve(inputs[:, 0], weights.kernel, padding)
         zeros = np.zeros_like(frames[..., : weights.recurrent_kernel.shape[2]])
         initial_states = (zeros, zeros)
-    return _loop(step, inputs, initial_states, mask)
+    return loop(step, inputs, initial_states, mask)
 
 
 def convolve(images: Array, kernel: Array, padding: str) -> Array:
@@ -365,38 +365,40 @@ def _gru_reset_before(x: Array, h: Array, weights: Weights) -> tuple[Array, Arra
 
 
 def loop(
-    step: Callable[[Array, States], tuple[Array, States]],
+    step: Callable[[Array, States], States],
     inputs: Array,
     states: States,
     mask: Array | None = None,
 ) -> Forward:
-    """Step through time.
+    """Step through time; the first state is the output of a step.
 
     Parameters
     ----------
     step : callable
-        Returns the output and the new states from the inputs of a step and the states before it.
+        Returns the new states from the inputs of a step and the states before it.
     inputs : ndarray, shape (batch, steps, ...)
         The sequences.
     states : tuple of ndarray
         Before the first step.
     mask : ndarray of bool, shape (batch, steps), default all true
-        Where false, the step is skipped: states stay, the output before is repeated, and before the
-        first step that counts the output is zeros.
+        Where false, the step is skipped: states stay, the output before is repeated; before the
+        first step that counts it is zeros.
 
     Returns
     -------
     Forward
         Outputs of all steps, and the states after the last one.
     """
-    outputs: list[Array] = []
+    output = np.zeros_like(states[0])
+    outputs = []
     for time in range(inputs.shape[1]):
-        output, stepped = step(inputs[:, time], states)
-        if mask is not None:
+        stepped = step(inputs[:, time], states)
+        if mask is None:
+            states, output = stepped, stepped[0]
+        else:
             keep = partial(_where, mask[:, time])
-            stepped = tuple(keep(new, old) for new, old in zip(stepped, states, strict=True))
-            output = keep(output, outputs[-1] if outputs else np.zeros_like(output))
-        states = stepped
+            states = tuple(keep(new, old) for new, old in zip(stepped, states, strict=True))
+            output = keep(stepped[0], output)
         outputs.append(output)
     return Forward(np.stack(outputs, axis=1), states)
 
@@ -404,18 +406,6 @@ def loop(
 def zero_states(inputs: Array, *sizes: int) -> States:
     """Return states of zeros, each of shape (batch, size)."""
     return tuple(np.zeros((len(inputs), size), dtype=inputs.dtype) for size in sizes)
-
-
-def _loop(
-    step: Callable[[Array, States], States], inputs: Array, states: States, mask: Array | None
-) -> Forward:
-    """Step through time; the first state is the output of a step."""
-
-    def with_output(x: Array, states: States) -> tuple[Array, States]:
-        stepped = step(x, states)
-        return stepped[0], stepped
-
-    return loop(with_output, inputs, states, mask)
 
 
 def _where(seen: Array, new: Array, old: Array) -> Array:

@@ -74,9 +74,9 @@ def ind_rnn(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
     """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
     kernel, recurrent_kernel, bias = weights
 
-    def step(x: Array, states: States) -> tuple[Array, States]:
+    def step(x: Array, states: States) -> States:
         h = relu(x @ kernel + recurrent_kernel * states[0] + bias)
-        return h, (h,)
+        return (h,)
 
     return loop(step, inputs, zero_states(inputs, len(bias)), mask)
 

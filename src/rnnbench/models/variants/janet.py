@@ -65,11 +65,11 @@ def janet(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
     """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
     kernel, recurrent_kernel, bias = weights
 
-    def step(x: Array, states: States) -> tuple[Array, States]:
+    def step(x: Array, states: States) -> States:
         (c,) = states
         forget, candidate = np.split(x @ kernel + c @ recurrent_kernel + bias, 2, axis=-1)
         c = sigmoid(forget) * c + (1 - sigmoid(forget - SHIFT)) * np.tanh(candidate)
-        return c, (c,)
+        return (c,)
 
     return loop(step, inputs, zero_states(inputs, len(bias) // 2), mask)
 

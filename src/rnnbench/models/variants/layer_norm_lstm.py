@@ -80,14 +80,14 @@ def layer_norm_lstm(inputs: Array, weights: Any, mask: Array | None = None) -> F
     kernel, recurrent_kernel, bias, *norms = weights
     of_inputs, of_recurrent, of_state = norms[:2], norms[2:4], norms[4:]
 
-    def step(x: Array, states: States) -> tuple[Array, States]:
+    def step(x: Array, states: States) -> States:
         h, c = states
         read = normalised(x @ kernel, *of_inputs, EPSILON)
         recurrent = normalised(h @ recurrent_kernel, *of_recurrent, EPSILON)
         i, f, candidate, o = np.split(read + recurrent + bias, 4, axis=-1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(candidate)
         h = sigmoid(o) * np.tanh(normalised(c, *of_state, EPSILON))
-        return h, (h, c)
+        return h, c
 
     units = len(recurrent_kernel)
     return loop(step, inputs, zero_states(inputs, units, units), mask)

@@ -23,7 +23,7 @@ from rnnbench.models.reference import (
     sigmoid,
     zero_states,
 )
-from rnnbench.models.variant import KERAS_DEFAULT, VARIANTS, Form, Sized, Variant, loop_over
+from rnnbench.models.variant import KERAS_DEFAULT, VARIANTS, Form, Sized, Variant
 from rnnbench.params import Share
 
 EPSILON = 1e-5  # of the normalisation
@@ -52,18 +52,17 @@ class LRUBlock(Sized):
         return self
 
 
-def define_cell() -> Any:
-    """Define the Keras class of a step."""
+def define_block() -> Any:
+    """Define the Keras class."""
     import keras
     from keras import ops
 
-    from rnnbench.models.cell import PACKAGE, Cell, drawn
+    from rnnbench.models.cell import PACKAGE, Block, Cell, drawn
     from rnnbench.models.cell import gelu as gelu_in_keras
     from rnnbench.models.cell import normalised as normalised_in_keras
 
-    @keras.saving.register_keras_serializable(PACKAGE)
     class LRUBlockCell(Cell):
-        """Its states are the real and the imaginary parts.
+        """Its states are the output and the real and imaginary parts of s.
 
         `input_kernel` has those of B side by side; `output_kernel` has the real part of C above
         minus the imaginary one.
@@ -81,11 +80,11 @@ def define_cell() -> Any:
         ) -> None:
             super().__init__(units, **options)
             self.r_min, self.r_max, self.max_phase = r_min, r_max, max_phase
-            self.state_size = [units, units]
+            self.state_size = [units, units, units]
 
         def build(self, input_shape: Any) -> None:
             width, units = input_shape[-1], self.units
-            self.output_size = width
+            self.state_size = [width, units, units]
             normal = keras.initializers.RandomNormal
             self.norm_gain = self.add_weight((width,), "ones", name="norm_gain")
             self.norm_bias = self.add_weight((width,), "zeros", name="norm_bias")
@@ -108,12 +107,13 @@ def define_cell() -> Any:
 
         def call(self, inputs: Any, states: Any) -> Any:
             u = normalised_in_keras(inputs, self.norm_gain, self.norm_bias, EPSILON)
-            states = self.recur(ops.matmul(u, self.input_kernel), *states)
+            states = self.recur(ops.matmul(u, self.input_kernel), *states[1:])
             seen = ops.matmul(ops.concatenate(states, axis=-1), self.output_kernel)
             y = gelu_in_keras(seen + ops.multiply(u, self.skip))
             gated = ops.add(ops.matmul(y, self.gate_kernel), self.gate_bias)
             a, b = ops.split(gated, 2, axis=-1)
-            return inputs + a * ops.sigmoid(b), states
+            outputs = inputs + a * ops.sigmoid(b)
+            return outputs, [outputs, *states]
 
         def recur(self, driven: Any, real: Any, imaginary: Any) -> list[Any]:
             radius, phase = ops.exp(-ops.exp(self.log_radius)), ops.exp(self.log_phase)
@@ -131,7 +131,13 @@ def define_cell() -> Any:
 
         return initial
 
-    return LRUBlockCell
+    @keras.saving.register_keras_serializable(PACKAGE)
+    class LRUBlock(Block):
+        """The block."""
+
+        CELL = LRUBlockCell
+
+    return LRUBlock
 
 
 def lru_block(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
@@ -139,15 +145,15 @@ def lru_block(inputs: Array, weights: Any, mask: Array | None = None) -> Forward
     gain, bias, nu, theta, gamma, kernel, output_kernel, skip, gate_kernel, gate_bias = weights
     decay = np.exp(-np.exp(nu) + 1j * np.exp(theta))
 
-    def step(x: Array, states: States) -> tuple[Array, States]:
+    def step(x: Array, states: States) -> States:
         u = normalised(x, gain, bias, EPSILON)
         real, imaginary = np.split(u @ kernel, 2, axis=-1)
-        s = decay * (states[0] + 1j * states[1]) + np.exp(gamma) * (real + 1j * imaginary)
+        s = decay * (states[1] + 1j * states[2]) + np.exp(gamma) * (real + 1j * imaginary)
         y = gelu(np.concatenate([s.real, s.imag], axis=-1) @ output_kernel + skip * u)
         a, b = np.split(y @ gate_kernel + gate_bias, 2, axis=-1)
-        return x + a * sigmoid(b), (s.real, s.imag)
+        return x + a * sigmoid(b), s.real, s.imag
 
-    return loop(step, inputs, zero_states(inputs, len(nu), len(nu)), mask)
+    return loop(step, inputs, zero_states(inputs, len(skip), len(nu), len(nu)), mask)
 
 
 VARIANTS.add(
@@ -155,8 +161,7 @@ VARIANTS.add(
     Variant(
         LRUBlock,
         lambda h: [Form("LRUBlock", LRUBlock(units=h), FORMULA, lru_block)],
-        loop_over(define_cell),
-        define_cell,
+        define_class=define_block,
         recurrent=True,
     ),
 )

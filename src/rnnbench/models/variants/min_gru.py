@@ -68,11 +68,11 @@ def min_gru(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
     """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
     kernel, bias = weights
 
-    def step(x: Array, states: States) -> tuple[Array, States]:
+    def step(x: Array, states: States) -> States:
         update, candidate = np.split(x @ kernel + bias, 2, axis=-1)
         z = sigmoid(update)
         h = (1 - z) * states[0] + z * g_in_numpy(candidate)
-        return h, (h,)
+        return (h,)
 
     return loop(step, inputs, zero_states(inputs, len(bias) // 2), mask)
 

@@ -53,11 +53,11 @@ def min_lstm(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
     """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
     kernel, bias = weights
 
-    def step(x: Array, states: States) -> tuple[Array, States]:
+    def step(x: Array, states: States) -> States:
         forget, write, candidate = np.split(x @ kernel + bias, 3, axis=-1)
         f, i = sigmoid(forget), sigmoid(write)
         h = f / (f + i) * states[0] + i / (f + i) * g_in_numpy(candidate)
-        return h, (h,)
+        return (h,)
 
     return loop(step, inputs, zero_states(inputs, len(bias) // 3), mask)
 

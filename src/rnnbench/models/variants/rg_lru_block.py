@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rnnbench.models.reference import Array, Forward, States, gelu, loop, sigmoid, zero_states
-from rnnbench.models.variant import VARIANTS, Form, Sized, Variant, loop_over
+from rnnbench.models.variant import VARIANTS, Form, Sized, Variant
 
 EPSILON = 1e-6  # of the normalisation
 FORMULA = "3*x*h + 2*h*h + 10*h + 2*x"
@@ -28,17 +28,16 @@ class RGLRUBlock(Sized):
     type: Literal["rg_lru_block"] = "rg_lru_block"
 
 
-def define_cell() -> Any:
-    """Define the Keras class of a step."""
+def define_block() -> Any:
+    """Define the Keras class."""
     import keras
     from keras import ops
 
-    from rnnbench.models.cell import PACKAGE, Cell, drawn
+    from rnnbench.models.cell import PACKAGE, Block, Cell, drawn
     from rnnbench.models.cell import gelu as gelu_in_keras
 
-    @keras.saving.register_keras_serializable(PACKAGE)
     class RGLRUBlockCell(Cell):
-        """Its states are h and the numbers under the convolution of the three steps before.
+        """Its states are the output, h, and what the convolution reads of the three steps before.
 
         `input_kernel` has V and W side by side, `gate_kernel` the gates r and i; the first row of
         `convolution` belongs to the step itself, each further one to a step before.
@@ -46,11 +45,11 @@ def define_cell() -> Any:
 
         def __init__(self, units: int, **options: Any) -> None:
             super().__init__(units, **options)
-            self.state_size = [units] * TAPS
+            self.state_size = [units, *[units] * TAPS]
 
         def build(self, input_shape: Any) -> None:
             width, units = input_shape[-1], self.units
-            self.output_size = width
+            self.state_size = [width, *[units] * TAPS]
 
             def weights(name: str, shape: tuple[int, ...], scale: float = 1.0) -> Any:
                 normal = keras.initializers.VarianceScaling(scale, "fan_in", "untruncated_normal")
@@ -77,13 +76,13 @@ def define_cell() -> Any:
             u = ops.multiply(inputs * ops.rsqrt(square + EPSILON), self.norm_gain)
             projected = ops.add(ops.matmul(u, self.input_kernel), self.input_bias)
             branch, v = ops.split(projected, 2, axis=-1)
-            h, *before = states
+            _, h, *before = states
             window = [v, *before]
             taps = ops.sum(ops.stack(window, axis=1) * self.convolution, axis=1)
             h = self.recur(ops.add(taps, self.convolution_bias), h)
             mixed = h * gelu_in_keras(branch)
-            out = ops.add(ops.matmul(mixed, self.output_kernel), self.output_bias)
-            return inputs + out, [h, *window[:-1]]
+            outputs = inputs + ops.add(ops.matmul(mixed, self.output_kernel), self.output_bias)
+            return outputs, [outputs, h, *window[:-1]]
 
         def recur(self, v: Any, h: Any) -> Any:
             gates = ops.sigmoid(ops.add(ops.matmul(v, self.gate_kernel), self.gate_bias))
@@ -92,24 +91,30 @@ def define_cell() -> Any:
             root = ops.sqrt(ops.maximum(-ops.expm1(2 * log_a), SMALLEST))
             return ops.exp(log_a) * h + root * (i * v)
 
-    return RGLRUBlockCell
+    @keras.saving.register_keras_serializable(PACKAGE)
+    class RGLRUBlock(Block):
+        """The block."""
+
+        CELL = RGLRUBlockCell
+
+    return RGLRUBlock
 
 
 def rg_lru_block(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
     """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
     norm_gain, kernel, bias, taps, taps_bias, gate_kernel, gate_bias, decay, out, out_bias = weights
 
-    def step(x: Array, states: States) -> tuple[Array, States]:
+    def step(x: Array, states: States) -> States:
         u = x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + EPSILON) * norm_gain
         branch, v = np.split(u @ kernel + bias, 2, axis=-1)
-        window = (v, *states[1:])
+        window = (v, *states[2:])
         v = sum(tap * past for tap, past in zip(taps, window, strict=True)) + taps_bias
         r, i = np.split(sigmoid(v @ gate_kernel + gate_bias), 2, axis=-1)
         a = sigmoid(decay) ** (SHARPNESS * r)
-        h = a * states[0] + np.sqrt(np.maximum(1 - a**2, SMALLEST)) * (i * v)
-        return x + (h * gelu(branch)) @ out + out_bias, (h, *window[:-1])
+        h = a * states[1] + np.sqrt(np.maximum(1 - a**2, SMALLEST)) * (i * v)
+        return x + (h * gelu(branch)) @ out + out_bias, h, *window[:-1]
 
-    return loop(step, inputs, zero_states(inputs, *[len(decay)] * TAPS), mask)
+    return loop(step, inputs, zero_states(inputs, len(out_bias), *[len(decay)] * TAPS), mask)
 
 
 VARIANTS.add(
@@ -117,8 +122,7 @@ VARIANTS.add(
     Variant(
         RGLRUBlock,
         lambda h: [Form("RGLRUBlock", RGLRUBlock(units=h), FORMULA, rg_lru_block)],
-        loop_over(define_cell),
-        define_cell,
+        define_class=define_block,
         recurrent=True,
     ),
 )
