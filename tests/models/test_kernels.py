@@ -40,6 +40,8 @@ def test_keras_s_own_loop_is_a_graph_loop_and_nothing_is_said_of_layers_without_
         (lambda: L.SimpleRNN(4, name="memory"), "XLA step"),
         (lambda: L.Bidirectional(L.GRU(4), name="memory"), "XLA step"),
         (lambda: L.RNN([L.LSTMCell(4), L.GRUCell(4)], name="memory"), "XLA step"),
+        (lambda: build_layer(JANET(units=4), name="memory"), "XLA step"),
+        (lambda: build_layer(JANET(units=300), name="memory"), "XLA step"),
         (lambda: L.LSTM(300, name="memory"), "XLA loop"),
         (lambda: L.LSTM(4, dropout=0.1, name="memory"), "XLA loop"),
         (lambda: L.LSTM(4, dtype="mixed_bfloat16", name="memory"), "XLA loop"),
