@@ -40,7 +40,7 @@ for name in sys.argv[1:]:
 def test_a_layer_of_this_project_computes_trains_and_loads_on_jax(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     models = {name: make(VARIANTS[name], VARIANTS[name].forms(UNITS)[0]) for name in OWN}
-    assert len(models) == 8
+    assert len(models) >= 8
     for name, model in models.items():
         save_model(model, tmp_path / f"{name}.keras")
     environment = {

@@ -60,6 +60,7 @@ SHAPES_AND_PARAMETERS: dict[str, tuple[tuple[int, ...], int]] = {
     "Dense": ((STEPS, UNITS), FEATURES * UNITS + UNITS),
     "TimeDistributed(Dense)": ((STEPS, UNITS), FEATURES * UNITS + UNITS),
     "Dropout": ((STEPS, FEATURES), 0),
+    "Reshape": ((STEPS * FEATURES, 1), 0),
     "SpatialDropout1D": ((STEPS, FEATURES), 0),
     "BatchNormalization": ((STEPS, FEATURES), 4 * FEATURES),
     "Conv3D(3 x 3 x 3)": ((*FRAME, UNITS), 27 * FEATURES * UNITS + UNITS),
