@@ -90,6 +90,23 @@ The layers of a model from input to output, numbered `layer_1`, `layer_2`, …. 
 adds the output layer. An option is Keras's argument of that name (`units` of an embedding:
 `output_dim`); an option that is absent has Keras's default.
 """
+OWN_LAYERS = """\
+Keras does not have `min_gru`, `min_lstm`, `lru_block`, `rg_lru_block`, `ind_rnn`, `janet`,
+`layer_norm_lstm` and `qrnn`; their source and their equations stand at the head of their files in
+`src/rnnbench/models/variants/`. The two blocks hold a linear recurrence with its normalisation, its
+gate and a residual connection. Their outputs are as wide as their inputs, whatever their `units`;
+they are stacked, over a `dense` layer that sets the width.
+
+- `chrono_steps` of `janet` and `lstm`: forget gates begin with biases for dependencies of up to so
+  many steps (Tallec & Ollivier 2018), and the input gates of `lstm` with their negatives. Absent:
+  the biases of forget gates begin at 1, as Keras's.
+- `memory_steps` of `ind_rnn`: the length T of the sequences to be remembered; recurrent weights
+  begin between 2^(-1/T) and 2^(1/T) and stay within ±2^(1/T). Absent: they begin between 0 and 1
+  and stay within ±1.
+- `r_min`, `r_max` and `max_phase` of `lru_block`: the part of the unit disc in which its factors
+  begin. Absent: 0, 1 and 2π, all of it.
+- `features` of `reshape`: numbers in each of the new steps; with 1, images are read by pixel.
+"""
 TRAINING = """\
 The same keys may stand in the line of an experiment, with another value for that experiment.
 """
@@ -127,7 +144,7 @@ def parameters_page() -> str:
         "## views.NAME\n",
         *_shared_tables(views, "views", "all"),
         f"## models.NAME\n\n{MODELS}",
-        f"Layers:\n\n{_components(VARIANTS)}",
+        f"Layers:\n\n{_components(VARIANTS)}\n{OWN_LAYERS}",
         f"Cells, for the layer `rnn` and within `stacked_rnn_cells`:\n\n{_components(CELLS)}",
         f"## suites.NAME\n\n{_keys(Suite.model_fields, 'suites')}",
         f"## suites.NAME.training\n\n{TRAINING}\n{_keys(Training.model_fields, 'training')}",

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rnnbench.errors import RnnbenchError
 
-NAMES_LISTED = 20
+NAMES_LISTED = 25
 
 Thing = TypeVar("Thing")
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
+from rnnbench.models.build import computing_in
 from rnnbench.models.saved import load_model, save_model
 from rnnbench.models.variant import CELLS, Form, Variant, build_cell, build_layer
 from rnnbench.params import LayerField
@@ -113,6 +114,35 @@ def outputs_and_states_are_those_of_the_numpy_reference(variant: Variant, form: 
             np.testing.assert_allclose(given, wanted, rtol=1e-4, atol=1e-5)
 
 
+def gradients_are_those_of_differences_of_the_numpy_reference(variant: Variant, form: Form) -> None:
+    import tensorflow as tf
+
+    reference = form.reference
+    assert reference is not None
+    generator = np.random.default_rng(4)
+    inputs = inputs_of(variant).astype(np.float64)
+    with computing_in("float64"):
+        layer = build_layer(form.layer, return_sequences=True)
+        shares = generator.standard_normal(layer(inputs).shape)
+    randomise(layer)
+    weights = layer.get_weights()
+    directions = [generator.standard_normal(weight.shape) for weight in weights]
+
+    def along(step: float) -> float:
+        moved = [weight + step * way for weight, way in zip(weights, directions, strict=True)]
+        return float((reference(inputs, moved, None)[0] * shares).sum())
+
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(inputs) * shares)
+    gradients = tape.gradient(total, [weight.value for weight in layer.weights])
+    slope = sum(
+        float((way * gradient.numpy()).sum())
+        for way, gradient in zip(directions, gradients, strict=True)
+    )
+    step = 1e-6
+    np.testing.assert_allclose(slope, (along(step) - along(-step)) / (2 * step), rtol=1e-6)
+
+
 def it_equals_its_cell_in_a_loop(variant: Variant, form: Form) -> None:
     model, inputs = make(variant, form), inputs_of(variant)
     options = form.layer.model_dump(exclude_unset=True, exclude={"type"})
@@ -138,5 +168,6 @@ def checks_of(variant: Variant, form: Form) -> Iterator[Check]:
         yield without_sequences_the_last_step_alone_is_returned
     if form.reference is not None:
         yield outputs_and_states_are_those_of_the_numpy_reference
+        yield gradients_are_those_of_differences_of_the_numpy_reference
     if f"{form.layer.type}_cell" in CELLS:
         yield it_equals_its_cell_in_a_loop

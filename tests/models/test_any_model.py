@@ -20,12 +20,17 @@ from rnnbench.models.fast import accelerate, reasons_against
 from rnnbench.models.fast.layers import MOST_SHAPES
 from rnnbench.models.fast.optimizer import compile_updates
 from rnnbench.models.fast.training_step import is_compiled
+from rnnbench.models.variant import build_layer
+from rnnbench.models.variants.ind_rnn import IndRNN
+from rnnbench.models.variants.lru_block import LRUBlock
+from rnnbench.models.variants.qrnn import QRNN
 from rnnbench.training.devices import has_gpu
 from tests.models.test_fast import a_mask, assert_same, outputs_and_gradients, set_same_weights
 
 pytestmark = pytest.mark.skipif(has_gpu(), reason="a GPU has other kernels and reasons")
 L = keras.layers
 BATCH, STEPS, FEATURES = 3, 6, 4
+OWN = (LRUBlock(units=5), QRNN(units=3), IndRNN(units=4))
 ALL = {"return_sequences": True, "return_state": True}
 LENGTHS_CHANGE = "lengths that may change from batch to batch"
 
@@ -523,6 +528,27 @@ def test_a_step_is_compiled_whole_only_if_all_in_it_is_made_for_xla(name: str, w
     model.compile(**{"optimizer": "adam", "loss": "mse", **compiled})
     model.build((None, STEPS, FEATURES))
     assert is_compiled(model) is whole
+
+
+def test_cells_of_this_project_train_in_a_compiled_step_as_in_stock() -> None:
+    words = np.random.default_rng(1).integers(0, 20, (10, STEPS))
+
+    def fitted_model(finish: Callable[[Any], Any]) -> Any:
+        keras.utils.set_random_seed(3)
+        own = [build_layer(options, return_sequences=True) for options in OWN]
+        layers = [L.Embedding(20, 4, mask_zero=True), *own, L.Dense(1)]
+        model = keras.Sequential([keras.Input((STEPS,), dtype="int32"), *layers])
+        model.compile("adam", "mse")
+        finish(model).fit(words, words[:, :, None] / 20, batch_size=4, epochs=2, verbose=0)
+        return model
+
+    stock, ours, again = map(fitted_model, (lambda model: model, accelerate, accelerate))
+    assert is_compiled(ours)
+    for expected, given, repeated in zip(
+        stock.get_weights(), ours.get_weights(), again.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(given, expected, rtol=1e-3, atol=2e-5)
+        np.testing.assert_array_equal(given, repeated)
 
 
 def test_text_trains_as_in_stock() -> None:

@@ -10,6 +10,8 @@ from rnnbench.models.fast import accelerate
 from rnnbench.models.fast.devices import GPU
 from rnnbench.models.fast.install import install
 from rnnbench.models.kernels import recurrent_kernels, require_masks_fit
+from rnnbench.models.variant import build_layer
+from rnnbench.models.variants.janet import JANET
 from rnnbench.training.devices import has_gpu
 
 L = keras.layers
@@ -38,6 +40,8 @@ def test_keras_s_own_loop_is_a_graph_loop_and_nothing_is_said_of_layers_without_
         (lambda: L.SimpleRNN(4, name="memory"), "XLA step"),
         (lambda: L.Bidirectional(L.GRU(4), name="memory"), "XLA step"),
         (lambda: L.RNN([L.LSTMCell(4), L.GRUCell(4)], name="memory"), "XLA step"),
+        (lambda: build_layer(JANET(units=4), name="memory"), "XLA step"),
+        (lambda: build_layer(JANET(units=300), name="memory"), "XLA step"),
         (lambda: L.LSTM(300, name="memory"), "XLA loop"),
         (lambda: L.LSTM(4, dropout=0.1, name="memory"), "XLA loop"),
         (lambda: L.LSTM(4, dtype="mixed_bfloat16", name="memory"), "XLA loop"),
@@ -98,11 +102,13 @@ def test_an_accelerated_conv_lstm_runs_tensorflow_s_loop_with_gates_that_xla_com
 
 def test_a_layer_that_is_not_faster_keeps_its_loop_and_says_why() -> None:
     layers = [
+        build_layer(JANET(units=4), name="own", return_sequences=True),
         L.GRU(4, recurrent_dropout=0.1, return_sequences=True, name="forgetful"),
         L.SimpleRNN(4, unroll=True, return_sequences=True, name="unrolled"),
         L.LSTM(4, name="lstm"),
     ]
     assert recurrent_kernels(accelerate(model(*layers))) == {
+        "own": {"kernel": "graph loop", "reason": "no compiled loop for JANETCell"},
         "forgetful": {"kernel": "graph loop", "reason": "recurrent dropout"},
         "unrolled": {"kernel": "unrolled", "reason": "unroll=True"},
         "lstm": {"kernel": "XLA loop"},

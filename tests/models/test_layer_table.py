@@ -37,6 +37,8 @@ def test_shapes_and_states_are_those_that_the_notebook_tabulates() -> None:
         assert table.loc[name, "return_sequences"] == "(batch, 10, 32)"
     assert table["states"][["SimpleRNN", "GRU", "LSTM"]].tolist() == [1, 1, 2]
     assert table.loc["LSTM", "return_state_adds"] == "2 x (batch, 32)"
+    assert table.loc["QRNN", "return_state_adds"] == "2 x (batch, 32), (batch, 96)"
+    assert table.loc["LRUBlock", "output"] == "(batch, 8)"  # as wide as its inputs
     assert table.loc["Bidirectional(LSTM)", "output"] == "(batch, 64)"
     assert table.loc["Bidirectional(LSTM)", "states"] == 4
     assert table.loc["ConvLSTM2D(3 x 3)", "output"] == "(batch, 8, 8, 32)"
@@ -52,7 +54,7 @@ def test_every_recurrent_variant_and_every_cell_has_rows() -> None:
     components = [variant for variant in VARIANTS.values() if variant.recurrent]
     for component in (*components, *CELLS.values()):
         assert any(component.options.__name__ in name for name in names)
-    assert len(names) == len(set(names)) == 13
+    assert len(names) == len(set(names)) == 29
 
 
 def test_the_smallest_layers_come_first_in_the_files_too(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def toy() -> Iterator[Variant]:
 def test_the_toy_and_what_wraps_it_keep_the_contract(toy: Variant) -> None:
     (form,) = toy.forms(UNITS)
     checks = list(checks_of(toy, form))
-    assert len(checks) == 8
+    assert len(checks) == 9
     for check in checks:
         check(toy, form)
     for wrapper, name in (

@@ -27,6 +27,18 @@ FORMS.append((VARIANTS["rnn"], MIXED))
 # With x inputs and h units: SimpleRNN (x+h)h + h; LSTM four of them; GRU three with two biases
 # (`reset_after`, Keras's default); ConvLSTM2D as LSTM with 3 x 3 kernels.
 SIMPLE, FRAME = (FEATURES + UNITS) * UNITS + UNITS, (STEPS, SIDE, SIDE)
+# Those of this project, one product of inputs and one of the state for each gate that has it.
+X, H = FEATURES, UNITS
+OWN = {
+    "MinGRU": (H, 2 * (X * H + H)),
+    "MinLSTM": (H, 3 * (X * H + H)),
+    "LRUBlock": (X, 2 * X + 3 * H + 2 * X * H + 2 * H * X + X + 2 * (X * X + X)),
+    "RGLRUBlock": (X, X + 2 * (X * H + H) + 5 * H + 2 * (H * H + H) + H + H * X + X),
+    "IndRNN": (H, X * H + H + H),
+    "JANET": (H, 2 * SIMPLE),
+    "LayerNormLSTM": (H, 4 * SIMPLE + 8 * H + 8 * H + 2 * H),
+    "QRNN": (H, 3 * (2 * X * H + H)),
+}
 SHAPES_AND_PARAMETERS: dict[str, tuple[tuple[int, ...], int]] = {
     "SimpleRNN": ((STEPS, UNITS), SIMPLE),
     "LSTM": ((STEPS, UNITS), 4 * SIMPLE),
@@ -48,9 +60,15 @@ SHAPES_AND_PARAMETERS: dict[str, tuple[tuple[int, ...], int]] = {
     "Dense": ((STEPS, UNITS), FEATURES * UNITS + UNITS),
     "TimeDistributed(Dense)": ((STEPS, UNITS), FEATURES * UNITS + UNITS),
     "Dropout": ((STEPS, FEATURES), 0),
+    "Reshape": ((STEPS * FEATURES, 1), 0),
     "SpatialDropout1D": ((STEPS, FEATURES), 0),
     "BatchNormalization": ((STEPS, FEATURES), 4 * FEATURES),
     "Conv3D(3 x 3 x 3)": ((*FRAME, UNITS), 27 * FEATURES * UNITS + UNITS),
+    **{name: ((STEPS, width), parameters) for name, (width, parameters) in OWN.items()},
+    **{
+        f"Bidirectional({name})": ((STEPS, 2 * width), 2 * parameters)
+        for name, (width, parameters) in OWN.items()
+    },
 }
 
 
@@ -85,6 +103,7 @@ def test_the_recurrent_forms_that_are_documented_have_a_numpy_reference() -> Non
     assert with_reference == {
         *("SimpleRNN", "LSTM", "GRU", "GRU(reset_after=False)", "ConvLSTM2D(3 x 3)"),
         *("RNN(SimpleRNNCell)", "RNN(LSTMCell)", "RNN(GRUCell)"),
+        *OWN,
     }
 
 
@@ -104,7 +123,7 @@ def test_a_variant_that_is_not_registered_is_refused_with_those_that_are(
 ) -> None:
     monkeypatch.delitem(VARIANTS, "simple_rnn")
     with pytest.raises(
-        RnnbenchError, match=r"'simple_rnn' does not exist; there are: .* gru, lstm"
+        RnnbenchError, match=r"'simple_rnn' does not exist; there are: .* gru, .* lstm"
     ):
         build_layer(SimpleRNN(units=1))
 
@@ -123,10 +142,18 @@ GRU_3 = {"type": "gru", "units": 3}
         ({**GRU_3, "reset_after": None}, "valid boolean .*input_value=None"),
         ({**GRU_3, "return_sequences": True}, "unknown key 'return_sequences'"),
         ({"type": "bidirectional", "layer": GRU_3, "merge_mode": None}, "input_value=None"),
+        (
+            {"type": "lstm", "units": 3, "chrono_steps": 2},
+            r"chrono_steps\n.* or equal to 3",
+        ),
+        (
+            {"type": "lru_block", "units": 3, "r_max": 0.0},
+            "r_min is 0.0, r_max is 0.0: r_min must be",
+        ),
         ({"type": "gruu", "units": 3}, "'gruu' does not exist; .*did you mean 'gru'"),
         (
             {"type": "bidirectional", "layer": {"type": "dense", "units": 3}},
-            "'dense' is not a recurrent layer that reads one way; there are: .*, gru, lstm,",
+            "'dense' is not a recurrent layer that reads one way; there are: .*, gru, .*, lstm,",
         ),
         (
             {"type": "bidirectional", "layer": {"type": "bidirectional", "layer": GRU_3}},

@@ -3,6 +3,7 @@
 import keras
 import pytest
 
+from rnnbench.models.variant import VARIANTS, build_layer
 from rnnbench.timing.multiply_adds import multiply_adds
 
 L = keras.layers
@@ -43,6 +44,24 @@ def test_looking_up_an_embedding_multiplies_nothing() -> None:
 def test_each_step_of_a_sequence_takes_every_kernel_once(
     layer: keras.Layer, of_a_step: int
 ) -> None:
+    assert count((STEPS, FEATURES), layer) == STEPS * of_a_step
+
+
+@pytest.mark.parametrize(
+    ("name", "of_a_step"),
+    [
+        ("min_gru", 2 * 3 * 4),
+        ("min_lstm", 3 * 3 * 4),
+        ("lru_block", 3 * 8 + 8 * 3 + 3 * 6),
+        ("rg_lru_block", 3 * 8 + 4 * 4 + 4 * 8 + 4 * 3),
+        ("ind_rnn", 3 * 4),
+        ("janet", 2 * 4 * (3 + 4)),
+        ("layer_norm_lstm", 4 * 4 * (3 + 4)),
+        ("qrnn", 2 * 3 * 3 * 4),
+    ],
+)
+def test_a_cell_of_this_project_is_counted_as_those_of_keras(name: str, of_a_step: int) -> None:
+    layer = build_layer(VARIANTS[name].options(units=4, type=name))
     assert count((STEPS, FEATURES), layer) == STEPS * of_a_step
 
 

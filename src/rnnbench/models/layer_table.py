@@ -4,6 +4,7 @@ Shapes, states and numbers of parameters are asked of the Keras layers themselve
 those of the literature, with x inputs and h units per step (for ConvLSTM2D: channels and filters).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,11 @@ def _row(variant: Variant, form: Form, sequence_length: int, features: int) -> d
 
 
 def _counted(shapes: list[str]) -> str:
-    """Write shapes that are all alike once, with their number."""
-    return f"{len(shapes)} x {shapes[0]}" if len(shapes) > 1 else "".join(shapes)
+    """Write shapes in their order, each once, with their number if that is not 1."""
+    counts = Counter(shapes)
+    return ", ".join(
+        f"{count} x {shape}" if count > 1 else shape for shape, count in counts.items()
+    )
 
 
 def _written(shape: Sequence[int | None]) -> str:

@@ -87,6 +87,22 @@ def relu(values: Array) -> Array:
     return positive
 
 
+def gelu(values: Array) -> Array:
+    """Return the values times the standard normal distribution's share below them."""
+    from scipy.special import ndtr
+
+    activated: Array = values * ndtr(values)
+    return activated
+
+
+def normalised(values: Array, gain: Array, bias: Array, epsilon: float) -> Array:
+    """Return values with mean 0 and variance 1 over the last axis, times a gain, plus a bias."""
+    mean = values.mean(axis=-1, keepdims=True)
+    variance = values.var(axis=-1, keepdims=True)
+    scaled: Array = (values - mean) / np.sqrt(variance + epsilon) * gain + bias
+    return scaled
+
+
 def simple_rnn(
     inputs: Array,
     weights: Weights,
@@ -119,7 +135,7 @@ def simple_rnn(
         (h,) = states
         return (activation(x @ weights.kernel + h @ weights.recurrent_kernel + weights.bias),)
 
-    return _loop(step, inputs, initial_states or _zeros(inputs, weights, 1), mask)
+    return loop(step, inputs, initial_states or _zeros(inputs, weights, 1), mask)
 
 
 def lstm(
@@ -155,7 +171,7 @@ def lstm(
         gates = x @ weights.kernel + h @ weights.recurrent_kernel + weights.bias
         return _lstm_states(gates, c, activation)
 
-    return _loop(step, inputs, initial_states or _zeros(inputs, weights, 2), mask)
+    return loop(step, inputs, initial_states or _zeros(inputs, weights, 2), mask)
 
 
 def gru(
@@ -196,7 +212,7 @@ def gru(
         update, candidate = cell(x, h, weights)
         return (update * h + (1.0 - update) * activation(candidate),)
 
-    return _loop(step, inputs, initial_states or _zeros(inputs, weights, 1), mask)
+    return loop(step, inputs, initial_states or _zeros(inputs, weights, 1), mask)
 
 
 def stacked(layers: Sequence[Layer], inputs: Array, mask: Array | None = None) -> Forward:
@@ -294,7 +310,7 @@ def conv_lstm_2d(
         frames = convolve(inputs[:, 0], weights.kernel, padding)
         zeros = np.zeros_like(frames[..., : weights.recurrent_kernel.shape[2]])
         initial_states = (zeros, zeros)
-    return _loop(step, inputs, initial_states, mask)
+    return loop(step, inputs, initial_states, mask)
 
 
 def convolve(images: Array, kernel: Array, padding: str) -> Array:
@@ -348,10 +364,31 @@ def _gru_reset_before(x: Array, h: Array, weights: Weights) -> tuple[Array, Arra
     return update, from_input[2] + (reset * h) @ kernels[2]
 
 
-def _loop(
-    step: Callable[[Array, States], States], inputs: Array, states: States, mask: Array | None
+def loop(
+    step: Callable[[Array, States], States],
+    inputs: Array,
+    states: States,
+    mask: Array | None = None,
 ) -> Forward:
-    """Step through time; the first state is what a step puts out."""
+    """Step through time; the first state is the output of a step.
+
+    Parameters
+    ----------
+    step : callable
+        Returns the new states from the inputs of a step and the states before it.
+    inputs : ndarray, shape (batch, steps, ...)
+        The sequences.
+    states : tuple of ndarray
+        Before the first step.
+    mask : ndarray of bool, shape (batch, steps), default all true
+        Where false, the step is skipped: states stay, the output before is repeated; before the
+        first step that counts it is zeros.
+
+    Returns
+    -------
+    Forward
+        Outputs of all steps, and the states after the last one.
+    """
     output = np.zeros_like(states[0])
     outputs = []
     for time in range(inputs.shape[1]):
@@ -366,6 +403,11 @@ def _loop(
     return Forward(np.stack(outputs, axis=1), states)
 
 
+def zero_states(inputs: Array, *sizes: int) -> States:
+    """Return states of zeros, each of shape (batch, size)."""
+    return tuple(np.zeros((len(inputs), size), dtype=inputs.dtype) for size in sizes)
+
+
 def _where(seen: Array, new: Array, old: Array) -> Array:
     """Return `new` where a step counts and `old` elsewhere; `seen` has the first axes of both."""
     counts = seen.reshape(seen.shape + (1,) * (new.ndim - seen.ndim))
@@ -375,5 +417,4 @@ def _where(seen: Array, new: Array, old: Array) -> Array:
 
 def _zeros(inputs: Array, weights: Weights, count: int) -> States:
     """Return `count` states of zeros."""
-    shape = (len(inputs), weights.recurrent_kernel.shape[0])
-    return tuple(np.zeros(shape, dtype=inputs.dtype) for _ in range(count))
+    return zero_states(inputs, *[weights.recurrent_kernel.shape[0]] * count)

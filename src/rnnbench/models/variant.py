@@ -24,10 +24,15 @@ Activation = Literal["tanh", "relu", "sigmoid", "softmax", "linear"]
 KERAS_DEFAULT: Any = None
 
 
-class Recurrent(Layer):
-    """The options that recurrent layers of vectors and their cells share."""
+class Sized(Layer):
+    """The option that every recurrent layer of vectors has."""
 
     units: PositiveInt
+
+
+class Recurrent(Sized):
+    """The options that Keras's recurrent layers of vectors and their cells share."""
+
     activation: Activation = KERAS_DEFAULT
 
 
@@ -69,8 +74,9 @@ class Component:
         Makes the Keras object from the options that are given and, for a layer, the keywords of
         `build_layer`. The default is the Keras class.
     define_class : callable, optional
-        Defines and returns the Keras class, decorated with
-        `keras.saving.register_keras_serializable`, where it is not one of `keras.layers`.
+        Defines and returns the class that saved models hold beside Keras's own, decorated with
+        `keras.saving.register_keras_serializable`: the layer or cell itself or, where `build` is
+        given, what `build` puts into Keras's layer, such as the cell of a loop.
     """
 
     options: type[Layer]
@@ -148,3 +154,24 @@ def build_layer(layer: Layer, **keywords: Any) -> "keras.Layer":
 def build_cell(cell: Layer) -> "keras.Layer":
     """Make the Keras cell that a loop steps, a stack of cells included."""
     return CELLS[cell.type].make(cell)
+
+
+def loop_over(define_cell: Callable[[], Any]) -> Callable[..., "keras.layers.RNN"]:
+    """Return the `build` of a layer that is Keras's loop over a cell of this project."""
+
+    def build(
+        name: str | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        **options: Any,
+    ) -> "keras.layers.RNN":
+        import keras
+
+        return keras.layers.RNN(
+            define_cell()(**options),
+            name=name,
+            return_sequences=return_sequences,
+            return_state=return_state,
+        )
+
+    return build

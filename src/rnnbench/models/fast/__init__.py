@@ -34,7 +34,8 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
 
     Where a compiled model is trained with `fit` or `train_on_batch`, a CPU gets the optimizer's
     updates compiled too, and of a small one the whole training step, if its layers, loss and
-    metrics are Keras's and made for XLA; of a larger one XLA would make one loop on one core. On a
+    metrics are Keras's and made for XLA; of a larger one XLA would make one loop on one core. Where
+    all loops are over cells of this project, the whole step is compiled whatever its size. On a
     GPU, what cuDNN takes stays with it. Keras lets XLA compile a whole step without such layers,
     unless operations must be deterministic: then this does it, or, with an embedding, compiles the
     loops alone. With another back end than TensorFlow nothing changes.

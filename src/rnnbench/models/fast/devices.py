@@ -13,6 +13,7 @@ from rnnbench.models.cudnn import loops_of, reason_against_cudnn
 from rnnbench.models.fast.rules import (
     CONVOLUTIONAL,
     at_least_usual,
+    has_own_cell,
     is_known,
     is_worth_cutting,
     reason_against,
@@ -53,15 +54,21 @@ class CPU:
         self.batch_size = batch_size
 
     def compiles_step(self) -> bool:
-        """Whether a step is so small that one compiled function computes it fastest."""
+        """Whether one compiled function computes a step fastest.
+
+        It does if the step is small, and where the loops are over cells of this project, which only
+        a compiled step compiles.
+        """
         model = self._root
         if not _computes_what_is_known(model):
             return False
         loops = loops_of(model)
-        reasons = [reason_against(loop) or self.reason_against(loop) for loop in loops]
+        of_keras = [loop for loop in loops if not has_own_cell(loop)]
+        reasons = [reason_against(loop) or self.reason_against(loop) for loop in of_keras]
         suited = all(map(_suits_xla, model._flatten_layers()))
         work = model.count_params() * at_least_usual(self.batch_size) * _longest(model)
-        return bool(loops) and not any(reasons) and suited and work <= SMALL_STEP
+        fits = work <= SMALL_STEP if of_keras else work < math.inf
+        return bool(loops) and not any(reasons) and suited and fits
 
     def compiles_updates(self) -> bool:
         """Whether the optimizer is Keras's or of this project, and on one device."""

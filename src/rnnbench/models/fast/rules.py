@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from rnnbench.models.cell import Cell
+
 # Not these: softmax and its kind, where an output depends on other units.
 ELEMENTWISE = frozenset(
     getattr(keras.activations, name)
@@ -72,6 +74,11 @@ def is_known(thing: Any) -> bool:
 def _origin(thing: Any) -> str:
     module = getattr(thing, "__module__", None) or type(thing).__module__
     return str(module).split(".")[0]
+
+
+def has_own_cell(layer: keras.layers.RNN) -> bool:
+    """Whether a layer loops over a cell of this project."""
+    return isinstance(layer.cell, Cell)
 
 
 def reason_of_size(layer: keras.layers.RNN, batch_size: int) -> str | None:

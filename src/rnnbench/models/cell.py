@@ -1,0 +1,108 @@
+"""What the cells of this project share; the module of a variant imports it where it defines one."""
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+PACKAGE = "rnnbench"  # in the names under which Keras saves classes of this project
+
+Initializer = Callable[..., Any]
+
+
+class Cell(keras.layers.Layer):  # type: ignore[misc]
+    """A cell with one state of `units` numbers, unless a subclass sets another `state_size`.
+
+    The first state must be the output: on JAX, Keras repeats it at masked steps. A subclass lists
+    the names of its further arguments in `OPTIONS` and keeps each as an attribute of that name:
+    they are saved with the model.
+    """
+
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, units: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.units = units
+        self.state_size: int | list[int] = units
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make the same cell."""
+        own = {name: getattr(self, name) for name in ("units", *self.OPTIONS)}
+        return {**super().get_config(), **own}
+
+
+class Block(keras.layers.RNN):  # type: ignore[misc]
+    """A loop over a cell of `CELL`, whose outputs are as wide as its inputs.
+
+    The width is known when the cell is built, which then sets its `state_size`.
+    """
+
+    CELL: ClassVar[type[Cell]]
+
+    def __init__(self, dtype: Any = None, **options: Any) -> None:
+        own = {name: options.pop(name) for name in self._own() if name in options}
+        super().__init__(self.CELL(dtype=dtype, **own), dtype=dtype, **options)
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        """Build the cell for the width of the sequences."""
+        self.cell.build((sequences_shape[0], *sequences_shape[2:]))
+        self.cell.built = True
+        self.state_size = list(self.cell.state_size)
+        super().build(sequences_shape, initial_state_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make the same block."""
+        config = super().get_config()
+        cell = config.pop("cell")["config"]
+        return {**config, **{name: cell[name] for name in self._own()}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Block":
+        """Make a block of the arguments that `get_config` returns."""
+        return cls(**config)
+
+    @classmethod
+    def _own(cls) -> tuple[str, ...]:
+        return ("units", *cls.CELL.OPTIONS)
+
+
+def drawn(smallest: float, largest: float, transform: Callable[[Any], Any]) -> Initializer:
+    """Return an initializer that transforms uniform draws; called again, it draws the same."""
+    draw = keras.initializers.RandomUniform(smallest, largest)
+    return lambda shape, dtype=None: transform(draw(shape, dtype))
+
+
+def chrono(steps: int) -> Initializer:
+    """Return the initializer of a forget gate's bias for dependencies of up to so many steps.
+
+    Tallec & Ollivier 2018 ("Can recurrent neural networks warp time?"): with a bias of log(t) a
+    unit remembers for about t steps, and t is drawn from 1 to steps - 1.
+    """
+    return drawn(1.0, steps - 1.0, ops.log)
+
+
+def side_by_side(*parts: Initializer) -> Initializer:
+    """Return the initializer of a bias whose gates, equally large, have an initializer each."""
+
+    def initial(shape: Any, dtype: Any = None) -> Any:
+        size = shape[0] // len(parts)
+        return ops.concatenate([part((size,), dtype=dtype) for part in parts])
+
+    return initial
+
+
+def gelu(values: Any) -> Any:
+    """Return the values times the standard normal distribution's share below them.
+
+    Keras's own has factors of 32 bits on TensorFlow.
+    """
+    return values * (0.5 + 0.5 * ops.erf(values * math.sqrt(0.5)))
+
+
+def normalised(values: Any, gain: Any, bias: Any, epsilon: float) -> Any:
+    """Return values with mean 0 and variance 1 over the last axis, times a gain, plus a bias."""
+    centred = values - ops.mean(values, axis=-1, keepdims=True)
+    variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+    return ops.add(ops.multiply(centred * ops.rsqrt(variance + epsilon), gain), bias)

@@ -1,0 +1,78 @@
+"""QRNN (Bradbury et al. 2017, arXiv:1611.01576) with a window of two steps and fo-pooling.
+
+Candidate z, forget gate f and output gate o are a causal convolution over the inputs of a step and
+of the step before; then `c' = f c + (1 - f) z` and `h' = o c'`. The recurrence is linear in c. The
+cell has the products of the step before as a state beside h and c: a masked step is left out of the
+convolution as it is left out of the recurrence.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from rnnbench.models.reference import Array, Forward, States, loop, sigmoid, zero_states
+from rnnbench.models.variant import VARIANTS, Form, Sized, Variant, loop_over
+
+
+class QRNN(Sized):
+    """Options of the layer."""
+
+    type: Literal["qrnn"] = "qrnn"
+
+
+def define_cell() -> Any:
+    """Define the Keras class of a step."""
+    import keras
+    from keras import ops
+
+    from rnnbench.models.cell import PACKAGE, Cell
+
+    @keras.saving.register_keras_serializable(PACKAGE)
+    class QRNNCell(Cell):
+        """Its kernel has z, f, o for the next step, then z, f, o for the step itself."""
+
+        def __init__(self, units: int, **options: Any) -> None:
+            super().__init__(units, **options)
+            self.state_size = [units, units, 3 * units]
+
+        def build(self, input_shape: Any) -> None:
+            self.kernel = self.add_weight((input_shape[-1], 6 * self.units), name="kernel")
+            self.bias = self.add_weight((3 * self.units,), "zeros", name="bias")
+
+        def call(self, inputs: Any, states: Any) -> Any:
+            _, c, from_before = states
+            for_next, own = ops.split(ops.matmul(inputs, self.kernel), 2, axis=-1)
+            z, f, o = ops.split(ops.add(from_before + own, self.bias), 3, axis=-1)
+            f = ops.sigmoid(f)
+            c = f * c + (1 - f) * ops.tanh(z)
+            h = ops.sigmoid(o) * c
+            return h, [h, c, for_next]
+
+    return QRNNCell
+
+
+def qrnn(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
+    """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
+    kernel, bias = weights
+
+    def step(x: Array, states: States) -> States:
+        _, c, from_before = states
+        for_next, own = np.split(x @ kernel, 2, axis=-1)
+        z, f, o = np.split(from_before + own + bias, 3, axis=-1)
+        c = sigmoid(f) * c + (1 - sigmoid(f)) * np.tanh(z)
+        return sigmoid(o) * c, c, for_next
+
+    units = len(bias) // 3
+    return loop(step, inputs, zero_states(inputs, units, units, 3 * units), mask)
+
+
+VARIANTS.add(
+    "qrnn",
+    Variant(
+        QRNN,
+        lambda h: [Form("QRNN", QRNN(units=h), "3*(2*x*h + h)", qrnn)],
+        loop_over(define_cell),
+        define_cell,
+        recurrent=True,
+    ),
+)
