@@ -14,7 +14,7 @@ NAMES = ("adding-20-lstm", "adding-20-gru", "random-gru")
 RATE = "suites.adding.training.learning_rate"
 # The validation loss follows from the learning rate and the seed; a rate above 1 fails, and one of
 # exactly 1 waits until it is killed.
-TRAIN = '''
+TRAIN = """
 import os, sys, time
 from pathlib import Path
 import own_source
@@ -37,8 +37,8 @@ for seed in experiment.seeds:
     for epoch in (1, 2):
         lines.append(f"{seed},{epoch},0.5,{100 * rate / epoch + 0.001 * (seed % 3)}")
 (results / "history.csv").write_text("\\n".join(lines) + "\\n")
-'''
-EVALUATE = '''
+"""
+EVALUATE = """
 import json, sys
 from pathlib import Path
 import numpy as np
@@ -51,7 +51,7 @@ for seed in (42, 43, 44):
     np.savez(results / "evaluation" / "predictions" / f"seed-{seed}.npz", score=score)
 (results / "metrics.json").write_text(json.dumps({"loss": 100 * rate}))
 (results / "confusion_matrix.csv").write_text("actual,predicted,count\\n0,0,1\\n")
-'''
+"""
 OTHERS = {
     "fetch": 'Path("data/raw", name).mkdir(parents=True)\n'
     'Path("data/raw", f"{name}.origin.json").write_text("{}")\n',
@@ -73,6 +73,7 @@ def make_clone(root: Path, folder: Path) -> Path:
         head = "" if name in ("train", "evaluate") else "import sys\nfrom pathlib import Path\n"
         head += "name = sys.argv[1]\n" if head else ""
         (folder / "stages" / f"{name}.py").write_text(head + script)
+    run(folder, sys.executable, "-m", "dvc", "repro", "--quiet", "prepare@adding-20")
     commit(folder, "toys")
     return folder
 

@@ -208,10 +208,10 @@ class Runner:
             if task.failed:
                 return
             try:
-                with self._dvc:
-                    commit = running.copy.save(task.experiments, task.key, tested=self._tested)
+                commit = running.copy.save(task.experiments, task.key, tested=self._tested)
                 task.saved = Saved(task.name, commit, self._tested)
-                print(f"{task.name} is done ({task.combination})", flush=True)
+                done = "scored on the test split" if self._tested else "trained"
+                print(f"{task.name} is {done} ({task.combination})", flush=True)
                 with self._data:
                     tag_runs(running.copy.root, self._state.sweep, task.name, task.experiments)
             except RnnbenchError as error:

@@ -240,8 +240,9 @@ def _run(
     lock = threading.Lock()
     untrained = [task for task in tasks if task.saved is None]
     print(
-        f"{state.sweep}: {len(tasks)} combinations of {len(tasks[0].experiments)} experiments,"
-        f" {len(tasks) - len(untrained)} are there already",
+        f"{state.sweep}: combinations to train: {len(untrained)}, there already:"
+        f" {len(tasks) - len(untrained)}; each has"
+        f" {', '.join(one.name for one in tasks[0].experiments)}",
         flush=True,
     )
     if not untrained and not (test and any(_is_untested(task) for task in tasks)):

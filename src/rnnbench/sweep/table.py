@@ -104,7 +104,9 @@ class Table:
             Column("seeds", "seeds"),
             Column("score", "validation score [95 %]", style, ("score_lower", "score_upper")),
             *_difference_columns("", f"difference from {self.content['baseline'].iloc[0]}", style),
-            Column("test_score", f"{self.test_metric} [95 %]", style, _ends("test_score")),
+            Column(
+                "test_score", f"test split: {self.test_metric} [95 %]", style, _ends("test_score")
+            ),
             *_difference_columns("test_", "its difference", style),
         ]
         return as_text(self.content, columns)
@@ -114,7 +116,7 @@ def _difference_columns(prefix: str, title: str, style: str) -> list[Column]:
     name = f"{prefix}difference"
     return [
         Column(name, f"{title} [95 %]", f"+{style}", _ends(name)),
-        Column(f"{prefix}p_holm", "p (Holm)", ".3f"),
+        Column(f"{prefix}p_holm", "p (Holm)", ".2g"),
         Column(f"{prefix}verdict", "verdict"),
     ]
 
