@@ -52,6 +52,7 @@ def copies(clone: Path) -> list[Path]:
     return list((clone / ".dvc/tmp/exps").glob(".sweep*"))
 
 
+@pytest.mark.slow
 def test_combinations_are_experiments_of_dvc_and_the_same_sweep_goes_on(clone: Path) -> None:
     before = git(clone, "status", "--porcelain")
     values = f"{RATE}=0.001,0.002,2"
@@ -91,6 +92,7 @@ def test_combinations_are_experiments_of_dvc_and_the_same_sweep_goes_on(clone: P
     assert trainings(clone) == [*done, f"{LSTM} 0.003"], "DVC's run cache has what was removed"
 
 
+@pytest.mark.slow
 def test_the_test_split_is_opened_only_when_it_is_asked_for(clone: Path) -> None:
     arguments = (f"{RATE}=0.011,0.012", "--experiments", f"{LSTM},{GRU}", "--name", "both")
     sweep(clone, *arguments)
@@ -107,6 +109,7 @@ def test_the_test_split_is_opened_only_when_it_is_asked_for(clone: Path) -> None
     assert metrics in git(clone, "ls-tree", "-r", "--name-only", ref(clone, "both-1"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_changes_of_the_workspace_count(clone: Path) -> None:
     arguments = (f"{RATE}=0.021,1", "--experiments", LSTM, "--name", "stopped", "--jobs", "1")
     process = subprocess.Popen(
@@ -139,6 +142,7 @@ def test_ctrl_c_keeps_what_is_done_and_changes_of_the_workspace_count(clone: Pat
     assert "# changed" in git(clone, "show", f"{ref(clone, 'stopped-2')}:stages/train.py")
 
 
+@pytest.mark.slow
 def test_a_source_that_git_does_not_know_is_refused(clone: Path) -> None:
     new = clone / "src" / "rnnbench" / "new.py"
     new.touch()

@@ -4,7 +4,6 @@ import io
 import itertools
 import math
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,13 +169,12 @@ class Copy:
 
     def configure(self) -> None:
         """Share the repository's cache; files of the cache are linked where that is possible."""
-        local = self.state.root / ".dvc" / "config.local"
-        if local.exists():
-            shutil.copy(local, self.root / ".dvc" / "config.local")
         with Repo(str(self.state.root)) as repo:
-            cache = repo.cache.local_cache_dir
+            cache, own = repo.cache.local_cache_dir, repo.config.load_one("local")
         with Repo(str(self.root)) as repo, repo.config.edit("local") as settings:
-            settings.setdefault("cache", {}).update(dir=cache, type="reflink,hardlink,copy")
+            for section, values in own.items():
+                settings.setdefault(section, {}).update(values)
+            settings["cache"].update(dir=cache, type="reflink,hardlink,copy")
 
     def check_out(self, stages: Sequence[str]) -> None:
         """Bring the outputs of stages, and of those that they need, as far as the cache has them.

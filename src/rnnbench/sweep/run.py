@@ -188,6 +188,7 @@ class Runner:
         for stage in TopologicalSorter(needs).static_order():
             if task.failed or self._interrupted:
                 return
+            print(f"{task.name}: {stage}", flush=True)
             if kind(stage) in ON_NODES:
                 succeeded, output = running.workers.run(stage)
             else:
