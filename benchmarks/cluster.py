@@ -57,15 +57,18 @@ cluster = Cluster(address, exchange) if address else None
 done = reproduce(Path.cwd(), int(jobs), [target], cluster=cluster)
 seconds = time.time() - begun
 used = resource.getrusage(resource.RUSAGE_SELF)
+# Not ru_maxrss, which begins with that of the parent process.
+status = Path("/proc/self/status").read_text()
+peak_kilobytes = int(status.split("VmHWM:")[1].split()[0])
 starts = [float(path.read_text()) for path in Path("models").glob("*")]
 for path in Path("runs").glob("*/*/*/run.json"):
     starts.append(datetime.fromisoformat(json.loads(path.read_text())["started_at"]).timestamp())
 print(json.dumps({
     "done": done,
     "seconds": seconds,
-    "seconds_to_first": min(starts) - begun,
+    "seconds_to_first": min(starts, default=begun) - begun,
     "driver_seconds": used.ru_utime + used.ru_stime,
-    "driver_megabytes": used.ru_maxrss / 1024,
+    "driver_megabytes": peak_kilobytes / 1024,
 }))
 """
 
@@ -130,7 +133,7 @@ def _measure(repository: Path, way: str, workers: int, target: str, asleep: bool
             )
     measured: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
     if not measured["done"]:
-        raise RuntimeError(answer.stdout)
+        raise click.ClickException(answer.stdout)
     return measured
 
 
@@ -138,7 +141,9 @@ def _measure(repository: Path, way: str, workers: int, target: str, asleep: bool
 def _sleeping(experiments: int, seconds: float) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
         root = Path(folder) / "repository"
-        _make_repository(root, experiments, f"date +%s.%N > models/${{item}}; sleep {seconds}")
+        _make_repository(
+            root, experiments, f"mkdir -p models; date +%s.%N > models/${{item}}; sleep {seconds}"
+        )
         yield root
 
 
@@ -302,6 +307,7 @@ def main(experiments: int, seconds: float, most: int, stages: int) -> None:
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", os.urandom(16).hex())
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # of a machine that is busy
     write_csv("cluster_driver", measure_driver(stages))
     write_csv("cluster", compare(experiments, seconds, most))
 

@@ -326,7 +326,7 @@ def growth(_: pd.DataFrame) -> str:
 def driver(table: pd.DataFrame) -> str:
     """Return the text on the driver of a cluster, and what it means for many experiments."""
     experiments, nodes = ON_PAPER
-    row = table.loc[table["stages"].idxmax()]
+    row = table.sort_values("stages").iloc[-1]
     each = row["send_seconds"] + row["take_in_seconds"]
     parts = {
         "the exchange": row["send_seconds"] + row["receive_seconds"],

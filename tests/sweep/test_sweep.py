@@ -71,7 +71,8 @@ def test_combinations_are_experiments_of_dvc_and_the_same_sweep_goes_on(clone: P
     assert found.loc["lr-3", "score"] == pytest.approx(0.151)
     assert found.loc["lr-1", "difference"] == pytest.approx(-0.1)
     assert found.loc["lr-1", "verdict"] == "better"
-    assert found.loc["lr-1", "difference_lower"] < -0.1 < found.loc["lr-1", "difference_upper"]
+    lower, upper = found[["difference_lower", "difference_upper"]].loc["lr-1"]
+    assert lower < -0.1 < upper
     small, large = sorted(found["p_value"].dropna())
     assert found["p_holm"].dropna().max() == pytest.approx(max(2 * small, large))
     assert "test_score" not in found

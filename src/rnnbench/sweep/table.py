@@ -330,8 +330,10 @@ def summary(tables: Sequence[Table], failed: Sequence[str]) -> list[str]:
     for table in tables:
         scores = table.content["score"]
         if scores.notna().any():
-            best = scores.idxmax() if table.metric == "validation_accuracy" else scores.idxmin()
-            lines.append(f"{table.experiment}: best mean of {table.content['combination'][best]}.")
+            higher_is_better = table.metric == "validation_accuracy"
+            best = int(scores.argmax() if higher_is_better else scores.argmin())
+            name = table.content["combination"].iloc[best]
+            lines.append(f"{table.experiment}: best mean of {name}.")
     differences = pd.concat([table.content["p_holm"] for table in tables]).dropna()
     verdicts = pd.concat([table.content["verdict"] for table in tables])
     beyond = int(verdicts.isin(["better", "worse"]).sum())
