@@ -160,6 +160,25 @@ SECTIONS = {
             Column("upper", "to", "+.2f"),
         ),
     ),
+    "cluster": Section(
+        "What an experiment costs on a cluster",
+        "Experiments that sleep, and small real trainings of one epoch, on one machine that is\n"
+        "driver and node. Sleeping takes no core: the overhead is how much longer a sleeping\n"
+        "experiment occupies its worker than it sleeps. Real trainings share the cores, and say\n"
+        "nothing of several machines.",
+        (
+            Column("kind", "experiments"),
+            Column("way", "way"),
+            Column("workers", "workers", "d"),
+            Column("experiments", "how many", "d"),
+            Column("seconds", "all, s", ".1f"),
+            Column("seconds_to_first", "to the first training, s", ".1f"),
+            Column("occupied_seconds", "an experiment on its worker, s", ".1f"),
+            Column("overhead_seconds", "of it overhead, s", ".1f"),
+            Column("driver_seconds", "driver's processor time, s", ".1f"),
+            Column("driver_megabytes", "driver's memory, MB", ".0f"),
+        ),
+    ),
     "precision": Section(
         "Scores in 16 bits",
         "Scores on the test split after training for all epochs on part of the data, over the\n"
@@ -188,6 +207,27 @@ SECTIONS = {
         ),
     ),
 }
+DRIVER = (
+    Column("stages", "stages in the pipeline", "d"),
+    Column("status_seconds", "which are out of date, s", ".2f"),
+    Column("pack_seconds", "packing the sources, s", ".2f"),
+    Column("send_seconds", "sending an output, s", ".3f"),
+    Column("take_in_seconds", "taking in a result, s", ".3f"),
+    Column("receive_seconds", "of it receiving, s", ".3f"),
+    Column("lock_seconds", "dvc.lock, s", ".3f"),
+)
+ON_PAPER = (1_000, 100)  # experiments and nodes
+DRIVER_TEXT = """\
+What the driver of `rnnbench repro --cluster` does by itself, one after another, with an exchange in
+a folder of this machine: which stages are out of date and the package of the sources once, the rest
+for each experiment. Over a network the bytes of models come on top.
+
+{table}
+On paper, {experiments:,} experiments on {nodes} nodes: by the row of {stages:,} stages, the driver
+spends {once:.1f} s once and {total:.0f} s on taking in all results, {each:.2f} s each. It can keep
+{nodes} nodes busy if an experiment takes **{least:.0f} s** or longer; with shorter ones it is the
+bottleneck, and in it {largest} ({share:.0%}).
+"""
 END_TO_END = (
     Column("experiment", "experiment"),
     Column("measure", "on the test split"),
@@ -247,6 +287,7 @@ def write_page(folder: Path = DOCS) -> None:
         "end_to_end": ("End to end", end_to_end),
         "growth": ("How it grows", growth),
         **{name: (section.title, section.written) for name, section in SECTIONS.items()},
+        "cluster_driver": ("What the driver of a cluster does", driver),
     }
     page = HEAD
     for name, (title, write) in written.items():
@@ -279,6 +320,31 @@ def growth(_: pd.DataFrame) -> str:
         unrolled=MOST_UNROLLED,
         lstm=MANY_EXAMPLES[keras.layers.LSTMCell],
         gru=MANY_EXAMPLES[keras.layers.GRUCell],
+    )
+
+
+def driver(table: pd.DataFrame) -> str:
+    """Return the text on the driver of a cluster, and what it means for many experiments."""
+    experiments, nodes = ON_PAPER
+    row = table.sort_values("stages").iloc[-1]
+    each = row["send_seconds"] + row["take_in_seconds"]
+    parts = {
+        "the exchange": row["send_seconds"] + row["receive_seconds"],
+        "reading and writing dvc.lock": row["lock_seconds"],
+    }
+    parts["DVC's comparison of hashes and its run cache"] = each - sum(parts.values())
+    largest = max(parts, key=lambda name: parts[name])
+    return DRIVER_TEXT.format(
+        experiments=experiments,
+        nodes=nodes,
+        stages=int(row["stages"]),
+        once=row["status_seconds"] + row["pack_seconds"],
+        each=each,
+        total=experiments * each,
+        least=nodes * each,
+        largest=largest,
+        share=parts[largest] / each,
+        table=to_markdown(as_text(table, DRIVER)),
     )
 
 

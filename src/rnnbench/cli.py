@@ -8,6 +8,7 @@ import click
 
 from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
+from rnnbench.sweep.command import sweep
 
 WORSE = 3  # the exit code of `rnnbench review --fail-if-worse` where a score is worse
 
@@ -95,6 +96,9 @@ def repro(
     place = Cluster(cluster, exchange, cores, gpu_share) if cluster else None
     if not reproduce(repository_root(), jobs or default_jobs(), stages, suites, leave_out, place):
         sys.exit(1)
+
+
+main.add_command(sweep)
 
 
 @main.command()

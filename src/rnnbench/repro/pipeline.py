@@ -3,7 +3,7 @@
 import getpass
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -51,10 +51,21 @@ class Pipeline:
             If there is no such stage or kind.
         """
         graph = nx.DiGraph(dict(self.needs))
-        named = self._named(targets) if targets else set(self.needs)
-        wanted = named.union(*(nx.descendants(graph, stage) for stage in named))
+        wanted = self.needed_by(targets)
         changed = self.changed & wanted
         return wanted & changed.union(*(nx.ancestors(graph, stage) for stage in changed))
+
+    def needed_by(self, targets: Collection[str] = ()) -> set[str]:
+        """Return some targets and all that they need; by default all stages.
+
+        Raises
+        ------
+        RnnbenchError
+            If there is no such stage or kind.
+        """
+        graph = nx.DiGraph(dict(self.needs))
+        named = self._named(targets) if targets else set(self.needs)
+        return named.union(*(nx.descendants(graph, stage) for stage in named))
 
     def _named(self, targets: Collection[str]) -> set[str]:
         stages = {stage for stage in self.needs if stage in targets or kind(stage) in targets}
@@ -78,8 +89,15 @@ def item(stage: str) -> str:
     return stage.rsplit("@", maxsplit=1)[-1]
 
 
-def read_pipeline(root: Path) -> Pipeline:
+def read_pipeline(root: Path, targets: Collection[str] = ()) -> Pipeline:
     """Ask DVC for the stages of a repository; wait while another process locks its files.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+    targets : collection of str, default ()
+        Whether stages are out of date is asked for these and what they need; by default for all.
 
     Raises
     ------
@@ -95,26 +113,28 @@ def read_pipeline(root: Path) -> Pipeline:
             " that can be written, and USER be any name"
         ) from error
     try:
-        return wait_while_locked(lambda: _read(root))
+        return wait_while_locked(lambda: _read(root, targets))
     except DvcException as error:
         raise RnnbenchError(f"DVC cannot read the pipeline: {error}") from error
 
 
-def _read(root: Path) -> Pipeline:
+def _read(root: Path, targets: Collection[str]) -> Pipeline:
     with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
         mend(repo)
         graph = repo.index.graph
         stages = {stage.name: stage for stage in graph if stage.cmd}
-        return Pipeline(
+        pipeline = Pipeline(
             {
                 name: frozenset(needed.name for needed in graph.successors(stage) if needed.cmd)
                 for name, stage in stages.items()
             },
-            changed=frozenset(name for name, stage in stages.items() if stage.status()),
+            changed=frozenset(),
             alone=frozenset(
                 name for name, stage in stages.items() if (stage.meta or {}).get("alone")
             ),
         )
+        asked = pipeline.needed_by(targets)
+        return replace(pipeline, changed=frozenset(name for name in asked if stages[name].status()))
 
 
 def wait_while_locked(action: Callable[[], T], tries: int | None = None) -> T:

@@ -1,5 +1,6 @@
 """The cluster as the place where `rnnbench repro` works off its schedule."""
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,6 +121,48 @@ def on_cluster(
             )
             yield schedule, workers, len(stages), display
     _track(root, workers.merged)
+
+
+@contextmanager
+def shared_cluster(
+    cluster: Cluster, root: Path, environment: Mapping[str, str], lock: threading.Lock
+) -> Iterator[tuple[Callable[[Path, Pipeline, Collection[str]], ClusterWorkers], int]]:
+    """Give what makes workers for copies of a repository, all on one connection to a cluster.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        Which one.
+    root : Path
+        The repository.
+    environment : mapping
+        Variables to add to the environment of stages on this machine.
+    lock : threading.Lock
+        Held while DVC reads and writes in this process.
+
+    Yields
+    ------
+    tuple
+        A function of a copy, its pipeline and the stages that have to run; and for how many
+        experiments the cluster has room.
+
+    Raises
+    ------
+    RnnbenchError
+        If the cluster or the exchange cannot be used, or no node has what an experiment needs.
+    """
+    exchange = find_exchange(root, cluster.exchange)
+    with connected(cluster.address, lambda _task, _node: None) as connection:
+        share = _gpu_share(cluster, connection)
+        needs = needs_of(root, "train", cluster.cores, share)  # of one that was not measured
+        needs.require(connection.nodes())
+
+        def make(copy: Path, pipeline: Pipeline, stages: Collection[str]) -> ClusterWorkers:
+            local = LocalWorkers(copy, environment)
+            of_one = (cluster.cores, share, lock)
+            return ClusterWorkers(copy, local, connection, exchange, pipeline, stages, *of_one)
+
+        yield make, room(connection.nodes(), needs)
 
 
 def _gpu_share(cluster: Cluster, connection: Connection) -> float:

@@ -54,6 +54,8 @@ class ClusterWorkers:
         What has to run.
     cores, gpu_share : int and float
         What each experiment is given.
+    lock : threading.Lock, optional
+        Held while DVC reads and writes in this process; one for all where several of these work.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class ClusterWorkers:
         stages: Collection[str],
         cores: int,
         gpu_share: float,
+        lock: "threading.Lock | None" = None,
     ) -> None:
         self._root = root
         self._local = local
@@ -76,7 +79,7 @@ class ClusterWorkers:
         self._cores = cores
         self._gpu_share = gpu_share
         # DVC's objects are not made for several threads.
-        self._repository = threading.Lock()
+        self._repository = lock or threading.Lock()
         self._sent: set[str] = set()
         self._package: tuple[str, Any] | None = None
         self._references: set[Any] = set()

@@ -1,0 +1,132 @@
+"""`rnnbench sweep`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from rnnbench.errors import RnnbenchError, reports_errors
+
+
+@click.command()
+@click.argument("assignments", nargs=-1, metavar="KEY=VALUE,VALUE,...")
+@click.option(
+    "--random",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="Draw so many combinations instead of all. KEY=interval(LOW,HIGH) then draws any number"
+    " between two, KEY=tag(log,interval(LOW,HIGH)) one whose logarithm is uniform.",
+)
+@click.option("--seed", default=0, show_default=True, help="With --random: decides what is drawn.")
+@click.option(
+    "--rows",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take combinations from a CSV file, one per line; the first line names the keys.",
+)
+@click.option(
+    "--experiments",
+    metavar="NAMES",
+    help="Experiments, or suites for all of theirs, separated by commas; by default those that the"
+    " values change.",
+)
+@click.option(
+    "--name",
+    default="sweep",
+    show_default=True,
+    metavar="NAME",
+    help="The combinations become the experiments NAME-1, NAME-2, ... of DVC.",
+)
+@click.option(
+    "--baseline",
+    metavar="COMBINATION",
+    help="With which the others are compared, such as NAME-2; by default the first.",
+)
+@click.option(
+    "--test",
+    is_flag=True,
+    help="When all are trained, score them on the test split as well. Choose by validation: the"
+    " best of many test scores is too good.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="How many experiments run side by side; by default one per core, at most four.",
+)
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Train on a Ray cluster: `auto` on a machine of it, else ray://HEAD:10001.",
+)
+@click.option(
+    "--exchange",
+    help="With --cluster: the DVC remote, or the folder, that all machines reach; by default DVC's"
+    " default remote.",
+)
+@click.option(
+    "--cores",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="With --cluster: cores that Ray keeps for each experiment.",
+)
+@click.option(
+    "--gpu-share",
+    type=click.FloatRange(0, 1),
+    help="With --cluster: share of a GPU for each experiment.",
+)
+@reports_errors
+def sweep(
+    assignments: tuple[str, ...],
+    number: int | None,
+    seed: int,
+    rows: Path | None,
+    experiments: str | None,
+    name: str,
+    baseline: str | None,
+    test: bool,
+    jobs: int | None,
+    cluster: str | None,
+    exchange: str | None,
+    cores: int,
+    gpu_share: float | None,
+) -> None:
+    """Try values of parameters: each combination becomes an experiment of DVC.
+
+    KEY is a key of params.yaml as `dvc exp run -S` takes it, with a + in front if the file lacks
+    it. All combinations of the values are trained, each in a copy of the repository, and compared
+    by their scores on the validation split; the tables are in sweeps/NAME/. The same command goes
+    on where an earlier one stopped: see docs/sweeps.md.
+    """
+    from rnnbench.repro.cluster.place import Cluster
+    from rnnbench.repro.reproduce import default_jobs
+    from rnnbench.sweep.combinations import draw, grid, read_rows
+    from rnnbench.sweep.sweep import plan, require_name, run_sweep
+    from rnnbench.sweep.table import summary
+    from rnnbench.tables import print_table
+    from rnnbench.tracking.store import repository_root
+
+    if bool(assignments) == bool(rows) or (rows and number):
+        raise RnnbenchError(
+            "give values as KEY=VALUE,VALUE,… or a file with --rows, and --random only with values"
+        )
+    require_name(name)
+    root = repository_root()
+    if rows:
+        combinations = read_rows(rows)
+    else:
+        combinations = draw(assignments, number, seed) if number else grid(assignments)
+    planned = plan(combinations, experiments.split(",") if experiments else (), root)
+    place = Cluster(cluster, exchange, cores, gpu_share) if cluster else None
+    tables, failed = run_sweep(
+        root, name, planned, jobs or default_jobs(), place, test=test, baseline=baseline
+    )
+    for table in tables:
+        print_table(table.shown, table.title)
+        for note in table.notes:
+            click.echo(note)
+    for line in summary(tables, failed) if tables else ():
+        click.echo(line)
+    if failed:
+        sys.exit(1)
