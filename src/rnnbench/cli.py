@@ -208,6 +208,63 @@ def layers(sequence_length: int | None, features: int | None, units: int | None)
 
 
 @main.group()
+def new() -> None:
+    """Add data of your own to params.yaml, with a suite that compares layers on them."""
+
+
+@new.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--text", help="The column of a table with the texts.")
+@click.option("--label", help="The column with their classes.")
+@click.option("--name", help="Name of the suite and its view; by default that of the file.")
+@click.option(
+    "--test-fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of each class that is kept for the test split.",
+)
+@click.option(
+    "--validation-fraction",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of the training split that is held out for validation.",
+)
+@click.option(
+    "--rare-classes",
+    type=click.Choice(["refuse", "leave_out"]),
+    default="refuse",
+    show_default=True,
+    help="What happens to classes with fewer than 10 texts.",
+)
+@reports_errors
+def text(
+    path: Path,
+    text: str | None,
+    label: str | None,
+    name: str | None,
+    test_fraction: float,
+    validation_fraction: float,
+    rare_classes: str,
+) -> None:
+    """Compare layers on texts with classes.
+
+    PATH is a .csv, .tsv or .parquet file, of which --text and --label name the columns, or a folder
+    with a folder of text files for each class. The file stays where it is.
+    """
+    from rnnbench.data.datasets.texts import OwnTexts
+    from rnnbench.new.text import new_text
+    from rnnbench.params import validate
+    from rnnbench.tracking.store import repository_root
+
+    given = {"path": str(path), "text": text, "label": label}
+    split = {"test_fraction": test_fraction, "rare_classes": rare_classes}
+    settings = validate(OwnTexts, {**given, **split}, "the command line")
+    click.echo(new_text(repository_root(), path, name, settings, validation_fraction))
+
+
+@main.group()
 def track() -> None:
     """Compare the tracking server with the files of the runs, which are the truth."""
 
