@@ -34,8 +34,8 @@ def read(path: Path, times: Any, values: Any, gaps: Gaps = "refuse") -> Series:
         (pd.date_range("2020-01-01", periods=30, freq="B"), "business day"),
         (pd.date_range("2020-01-01", periods=30, freq="90min"), "1 hour 30 minutes"),
         (pd.date_range("2020-03-28", periods=60, freq="h", tz="Europe/Berlin"), "hour"),
-        (range(1700, 1730), "1"),
-        (np.arange(30) * 0.1, "0.1"),
+        (range(1700, 1730), "unit of time"),
+        (np.arange(30) * 0.1, "0.1 units of time"),
         ([f"Jan {day} 2000" for day in range(1, 31)], "day"),
     ],
     ids=range(9),
@@ -155,7 +155,7 @@ def test_splits_are_in_the_order_of_time_with_scales_of_the_training_part(
     assert following[1] == pytest.approx(table[["a", "b"]].to_numpy()[83:86], rel=1e-5)
     assert read_manifest(folder / "test").facts["series"] == ["a", "b"]
     origin = read_json(folder / "test" / "origin.json")
-    assert (origin["step"], origin["counts"]) == ("1", {"train": 80, "test": 20})
+    assert (origin["step"], origin["counts"]) == ("unit of time", {"train": 80, "test": 20})
 
 
 @pytest.mark.parametrize(("first", "stays"), [(60, ["train"]), (80, ["train", "validation"])])

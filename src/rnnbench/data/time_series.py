@@ -255,8 +255,8 @@ def _require_once(times: "pd.Series[Any]", name: str, path: Path) -> None:
     if len(repeated):
         raise RnnbenchError(
             f"{path} has {len(repeated):,} rows with a time that an earlier row has:"
-            f" {_shown(repeated.iloc[0])} in row {repeated.index[0]}, for example; keep one row for"
-            " each time, and give several series a column each"
+            f" {shown_time(repeated.iloc[0])} in row {repeated.index[0]}, for example; keep one"
+            " row for each time, and give several series a column each"
         )
 
 
@@ -286,7 +286,7 @@ def _without_gaps(numbers: pd.DataFrame, rows: "pd.Index[Any]", gaps: Gaps, path
     if count and gaps != "fill":
         raise RnnbenchError(
             f"{path} has no value in {count:,} rows, first in row {rows[lacking][0]}"
-            f" ({_shown(numbers.index[lacking][0])}); write them, or `--gaps fill` (gaps: fill)"
+            f" ({shown_time(numbers.index[lacking][0])}); write them, or `--gaps fill` (gaps: fill)"
             " repeats the last value before"
         )
     if gaps == "ignore":
@@ -295,7 +295,7 @@ def _without_gaps(numbers: pd.DataFrame, rows: "pd.Index[Any]", gaps: Gaps, path
     if grid is None:
         raise RnnbenchError(
             f"the times of {path} have no regular distance:"
-            f" {', '.join(map(_shown, numbers.index[:NAMED]))}, …; {ADVICE}"
+            f" {', '.join(map(shown_time, numbers.index[:NAMED]))}, …; {ADVICE}"
         )
     missing = np.setdiff1d(np.arange(len(grid.times)), grid.places)
     between = grid.places < 0
@@ -307,7 +307,7 @@ def _without_gaps(numbers: pd.DataFrame, rows: "pd.Index[Any]", gaps: Gaps, path
         ]
         raise RnnbenchError(
             f"{path} has a row every {grid.step}, but {' and '.join(filter(None, faults))},"
-            f" {_shown(example)} for example; {ADVICE}"
+            f" {shown_time(example)} for example; {ADVICE}"
         )
     placed = np.full((len(grid.times), numbers.shape[1]), np.nan)
     placed[grid.places[~between]] = numbers[~between]
@@ -338,7 +338,8 @@ def _grid(times: "pd.Index[Any]") -> _Grid | None:
     steps = ((times - times[0]) / distance).to_numpy()
     places = np.round(steps).astype(int)
     grid = pd.Index(times[0] + distance * np.arange(places[-1] + 1))
-    return _Grid(grid, np.where(np.abs(steps - places) < TOLERANCE, places, -1), f"{distance:g}")
+    words = "unit of time" if distance == 1.0 else f"{distance:g} units of time"
+    return _Grid(grid, np.where(np.abs(steps - places) < TOLERANCE, places, -1), words)
 
 
 def _months(times: pd.DatetimeIndex) -> _Grid | None:
@@ -373,7 +374,8 @@ def _count(count: int, unit: str) -> str:
     return unit if count == 1 else f"{count} {unit}s"
 
 
-def _shown(time: Any) -> str:
+def shown_time(time: Any) -> str:
+    """Return a time for people: a date without its hour where that is midnight, or a number."""
     if isinstance(time, pd.Timestamp):
         return str(time.date()) if time == time.normalize() else str(time)
     return f"{time:g}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rnnbench.data.datasets.series import KIND, OwnSeries, test_begins, validation_begins
-from rnnbench.data.time_series import Series, Values, read_series
+from rnnbench.data.time_series import Series, Values, read_series, shown_time
 from rnnbench.errors import RnnbenchError
 from rnnbench.new.entries import add_entries, require_free
 from rnnbench.new.suite import Suite, listed, name_for, quoted, stored_path
@@ -210,12 +210,10 @@ def _settings_lines(settings: OwnSeries) -> str:
 def _findings(series: Series, cut: Windows, settings: OwnSeries, estimated: bool) -> list[str]:
     """Return what the file holds, in sentences."""
     count = len(settings.values)
+    regular = f"a row every {series.step}" if settings.gaps != "ignore" else "each row a step"
     found = [
-        f"{len(series.values):,} steps of {count} series, a row every {series.step}, from"
-        f" {series.times[0]} to {series.times[-1]}."
-        if series.step != "row"
-        else f"{len(series.values):,} rows of {count} series, from {series.times[0]} to"
-        f" {series.times[-1]}; each row is a step."
+        f"{len(series.values):,} steps of {count} series, {regular}, from"
+        f" {shown_time(series.times[0])} to {shown_time(series.times[-1])}."
     ]
     if series.filled:
         found.append(f"{series.filled:,} of the steps had no value and repeat the last one.")
@@ -223,7 +221,7 @@ def _findings(series: Series, cut: Windows, settings: OwnSeries, estimated: bool
         found.append(
             f"The season was estimated as {cut.season} steps; --season sets another."
             if cut.season > 1
-            else "No season was found; --season sets one."
+            else f"No season of at most {LONGEST_WINDOW} steps was found; --season sets one."
         )
     found.append(f"{cut.train:,} windows to train and {cut.test:,} to test.")
     if cut.test_stride < cut.horizon:

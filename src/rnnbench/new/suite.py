@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import Params
 
@@ -146,7 +148,10 @@ class Suite:
 
 
 def quoted(value: str) -> str:
-    """Return a string as YAML takes it, whatever is in it."""
+    """Return a string as YAML takes it, whatever is in it: in quotation marks where it must be."""
+    is_plain = value.replace("/", "").replace(" ", "").replace(".", "").isidentifier()
+    if is_plain and value == value.strip() and YAML(typ="safe").load(value) == value:
+        return value
     return json.dumps(value, ensure_ascii=False)
 
 

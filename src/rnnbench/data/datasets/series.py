@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from rnnbench.data.dataset import DATASETS, Dataset, Material, Route
 from rnnbench.data.table_files import describe_file
-from rnnbench.data.time_series import Gaps, Scaling, Values, read_series, windows
+from rnnbench.data.time_series import Gaps, Scaling, Values, read_series, shown_time, windows
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import read_json, write_json
 from rnnbench.params import FileSettings, View
@@ -82,8 +82,8 @@ def convert(_: Mapping[str, Path], folder: Path, settings: OwnSeries) -> dict[st
     return {
         "counts": {"train": begin, "test": rows - begin},
         "step": series.step,
-        "first": str(series.times[0]),
-        "last": str(series.times[-1]),
+        "first": shown_time(series.times[0]),
+        "last": shown_time(series.times[-1]),
         "filled": series.filled,
         "sources": describe_file(path),
     }
