@@ -102,8 +102,8 @@ another type is an error that names the key and what is accepted; `rnnbench chec
 them at once. How to change a value, and what runs again then: [change an experiment](change.md).
 """
 FILES = """\
-Files of your own, as `rnnbench new` adds them: [texts](own-texts.md), [series](own-series.md). The
-name of such a data set begins with its kind.
+Files of your own, as `rnnbench new text` and `rnnbench new series` add them: [texts](own-texts.md),
+[series](own-series.md). The name of such a data set begins with its kind.
 """
 MODELS = """\
 The layers of a model from input to output, numbered `layer_1`, `layer_2`, …. The task of the view

@@ -27,7 +27,7 @@ def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proj
     lay_out(root, folder)
     (folder / ".dvc" / "config.local").unlink()
     content = YAML(typ="safe").load((root / "params.yaml").read_text())
-    small = {**only(content, ["random-gru"]), "seeds": 2, "compiled_loops": False}
+    small = {**only(content, ["random-gru"]), "seeds": 1, "compiled_loops": False}
     write_params(small, folder / "params.yaml")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", str(folder / "src"))

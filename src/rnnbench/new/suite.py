@@ -15,7 +15,7 @@ from rnnbench.params import Params
 # One experiment for each: a plain recurrent layer and the two gated ones.
 RECURRENT_LAYERS = ("simple_rnn", "gru", "lstm")
 # A budget that small data and large ones share; a pass over the data is never less.
-TRAINING_STEPS = 1_500
+TRAINING_STEPS = 1_000
 FEWEST_EPOCHS = 3
 SMALL = 5_000  # training examples, up to which batches are small
 BATCH_SIZES = (32, 64)
@@ -117,7 +117,8 @@ class Suite:
             f"  {self.name}:\n"
             f"    title: {quoted(self.title)}\n"
             "    training:\n"
-            f"      epochs: {self.epochs}   # passes over the training split\n"
+            f"      epochs: {self.epochs}   # passes over the training split; fewer, where the"
+            " validation loss rises again\n"
             f"      batch_size: {self.batch_size}   # examples per step\n"
             "      optimizer: adam   # or rmsprop\n"
             "      learning_rate: 0.001   # try 0.003 and 0.0003, too\n"
