@@ -45,6 +45,22 @@ MEANINGS = {
     "route": "where the content comes from: [data](../data/README.md)",
     "generated_seed": "decides everything that is drawn",
     "generated_sequences": "number of sequences to draw, of 20 frames each",
+    "path": "the file or folder, from the repository's root or from that of the file system",
+    "text": "the column with the texts; absent with `label`: `path` is a folder with a folder for"
+    " each class",
+    "label": "the column with their classes",
+    "time": "the column with the times, dates or numbers",
+    "values": "the columns with the series",
+    "gaps": "where times or values are missing: an error, the last value before, or (times alone)"
+    " nothing",
+    "test_fraction": "share of the test split: of each class, or of the steps, the last ones",
+    "split_seed": "decides which texts are in the test split",
+    "repeated_texts": "texts that repeat another, or stand there with different labels",
+    "rare_classes": "classes with fewer than 10 texts",
+    "horizon": "steps to forecast",
+    "season": "steps after which the series repeat; 1: none",
+    "train_stride": "rows from one training or validation window to the next",
+    "test_stride": "rows from one test window to the next",
     "dataset": "the data set",
     "train_examples": "number of examples from the beginning of the training split",
     "test_examples": "number of examples from the beginning of the test split",
@@ -85,6 +101,10 @@ INTRODUCTION = """\
 another type is an error that names the key and what is accepted; `rnnbench check` reports all of
 them at once. How to change a value, and what runs again then: [change an experiment](change.md).
 """
+FILES = """\
+Files of your own, as `rnnbench new text` and `rnnbench new series` add them: [texts](own-texts.md),
+[series](own-series.md). The name of such a data set begins with its kind.
+"""
 MODELS = """\
 The layers of a model from input to output, numbered `layer_1`, `layer_2`, …. The task of the view
 adds the output layer. An option is Keras's argument of that name (`units` of an embedding:
@@ -116,6 +136,7 @@ NAMES = {
     "boolean": "`true` or `false`",
     "string": "text",
     "object": "mapping",
+    "array": "list of text",
 }
 LIMITS = {
     "exclusiveMinimum": ">",
@@ -132,8 +153,10 @@ def parameters_page() -> str:
         for name, field in Params.model_fields.items()
         if field.annotation in (int, float, bool)
     }
-    settings = {name: dataset.settings for name, dataset in sorted(DATASETS.items())}
-    views = {name: dataset.view for name, dataset in sorted(DATASETS.items())}
+    known = sorted(DATASETS.items())
+    settings = {name: one.settings for name, one in known if not one.of_file}
+    files = {f"{name}-NAME": one.settings for name, one in known if one.of_file}
+    views = {f"{name}-NAME" if one.of_file else name: one.view for name, one in known}
     parts = [
         f"# Parameters\n\n{WRITTEN}\n\n{INTRODUCTION}",
         f"## Of all experiments\n\n{_keys(scalars, 'all')}",
@@ -141,6 +164,8 @@ def parameters_page() -> str:
         f"## layer_table\n\n{_keys(LayerTable.model_fields, 'layer_table')}",
         "## datasets.NAME\n",
         *_shared_tables(settings, "datasets", "none"),
+        f"## files.NAME\n\n{FILES}",
+        *_shared_tables(files, "files", "none"),
         "## views.NAME\n",
         *_shared_tables(views, "views", "all"),
         f"## models.NAME\n\n{MODELS}",

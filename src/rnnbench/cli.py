@@ -212,6 +212,132 @@ def layers(sequence_length: int | None, features: int | None, units: int | None)
 
 
 @main.group()
+def new() -> None:
+    """Add data of your own to params.yaml, with a suite that compares layers on them."""
+
+
+@new.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--text", help="The column of a table with the texts.")
+@click.option("--label", help="The column with their classes.")
+@click.option("--name", help="Name of the suite and its view; by default that of the file.")
+@click.option(
+    "--test-fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of each class that is kept for the test split.",
+)
+@click.option(
+    "--validation-fraction",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of the training split that is held out for validation.",
+)
+@click.option(
+    "--rare-classes",
+    type=click.Choice(["refuse", "leave_out"]),
+    default="refuse",
+    show_default=True,
+    help="What happens to classes with fewer than 10 texts.",
+)
+@reports_errors
+def text(
+    path: Path,
+    text: str | None,
+    label: str | None,
+    name: str | None,
+    test_fraction: float,
+    validation_fraction: float,
+    rare_classes: str,
+) -> None:
+    """Compare layers on texts with classes.
+
+    PATH is a .csv, .tsv or .parquet file, of which --text and --label name the columns, or a folder
+    with a folder of text files for each class. The file stays where it is.
+    """
+    from rnnbench.data.datasets.texts import OwnTexts
+    from rnnbench.new.text import new_text
+    from rnnbench.params import validate
+    from rnnbench.tracking.store import repository_root
+
+    given = {"path": str(path), "text": text, "label": label}
+    split = {"test_fraction": test_fraction, "rare_classes": rare_classes}
+    settings = validate(OwnTexts, {**given, **split}, "the command line")
+    click.echo(new_text(repository_root(), path, name, settings, validation_fraction))
+
+
+@new.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--time", required=True, help="The column with the times: dates, or numbers.")
+@click.option(
+    "--value",
+    "values",
+    multiple=True,
+    required=True,
+    help="A column with a series of numbers; once for each series.",
+)
+@click.option(
+    "--horizon", type=click.IntRange(1), required=True, help="How many steps are to be forecast."
+)
+@click.option(
+    "--season",
+    type=click.IntRange(1),
+    help="Steps after which the series repeat, 1 for none; by default estimated.",
+)
+@click.option(
+    "--gaps",
+    type=click.Choice(["refuse", "fill", "ignore"]),
+    default="refuse",
+    show_default=True,
+    help="What happens where times or values are missing: an error, the value before, or (for"
+    " times alone) nothing.",
+)
+@click.option("--name", help="Name of the suite and its view; by default that of the file.")
+@click.option(
+    "--test-fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of the steps that is kept for the test split, the last ones.",
+)
+@click.option(
+    "--validation-fraction",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of the steps before them that is held out for validation, the last ones.",
+)
+@reports_errors
+def series(
+    path: Path,
+    time: str,
+    values: tuple[str, ...],
+    horizon: int,
+    season: int | None,
+    gaps: str,
+    name: str | None,
+    test_fraction: float,
+    validation_fraction: float,
+) -> None:
+    """Compare layers on forecasts of one or several series.
+
+    PATH is a .csv, .tsv or .parquet file with a row for each time. The file stays where it is.
+    """
+    from rnnbench.data.datasets.series import OwnSeries
+    from rnnbench.new.series import new_series
+    from rnnbench.params import validate
+    from rnnbench.tracking.store import repository_root
+
+    given = {"path": str(path), "time": time, "values": list(values)}
+    split = {"gaps": gaps, "test_fraction": test_fraction}
+    settings = validate(OwnSeries, {**given, **split}, "the command line")
+    root = repository_root()
+    click.echo(new_series(root, path, name, settings, horizon, season, validation_fraction))
+
+
+@main.group()
 def track() -> None:
     """Compare the tracking server with the files of the runs, which are the truth."""
 

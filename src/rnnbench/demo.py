@@ -78,7 +78,9 @@ def only(content: Mapping[str, Any], experiments: Collection[str]) -> dict[str, 
         section: _named({line[key] for line in lines.values()}, content[section])
         for section, key in (("views", "view"), ("models", "model"), ("suites", "suite"))
     }
-    return {**content, **sections, "experiments": lines}
+    datasets = {view["dataset"] for view in sections["views"].values()}
+    files = {"files": _named(datasets, content["files"])} if "files" in content else {}
+    return {**content, **files, **sections, "experiments": lines}
 
 
 def _named(names: Collection[str], entries: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ SUMMARY_FILE = "summary.json"
 FIGURE_FILE = "comparison.svg"
 CALIBRATION_FILE = "calibration.csv"
 CONFUSIONS_FILE = "confusions.csv"
+STEPS_FILE = "steps_ahead.csv"
 
 # layers
 LAYERS_FOLDER = "layers"  # of the comparisons

@@ -11,8 +11,10 @@ from rnnbench.data.arrays import read_array
 from rnnbench.data.digits import read_digits
 from rnnbench.data.images import images_in, read_frames
 from rnnbench.data.prepared import Array, Manifest, read_manifest
+from rnnbench.data.table_files import TABLE_SUFFIXES
 from rnnbench.data.text_encoder import TextEncoder
 from rnnbench.data.text_files import lines, read_texts
+from rnnbench.data.time_series import Scaling, read_series
 from rnnbench.errors import RnnbenchError
 from rnnbench.evaluation.trained import load_encoder, load_trained
 from rnnbench.layout import MODEL_FILE, RUNS_FOLDER, seed_folder
@@ -73,7 +75,8 @@ def predict(
         batches = iter(read)
     model, task = load_trained(run), TASKS[manifest.task]
     for given, examples in batches:
-        for shown, outputs in zip(given, model.predict_all(examples), strict=True):
+        stored = task.as_stored(examples, model)
+        for shown, outputs in zip(given, model.predict_all(stored), strict=True):
             yield task.answer(outputs, model, shown, next(output_names))
 
 
@@ -126,7 +129,9 @@ def _read(path: Path, manifest: Manifest) -> Iterator[tuple[list[str], Array]]:
     An image may have several pages, an array several sequences, and a folder several images.
     """
     wanted = manifest.input_shape
-    if manifest.splits["train"]["inputs"]["dtype"] != "uint8":
+    if path.suffix.lower() in TABLE_SUFFIXES and "series" in manifest.facts:
+        examples = _read_last_window(path, manifest)
+    elif manifest.splits["train"]["inputs"]["dtype"] != "uint8":
         examples = _read_numbers(path, wanted)
     elif len(wanted) != IMAGE_AXES:
         examples = read_frames(path, wanted[0])[np.newaxis]
@@ -137,6 +142,17 @@ def _read(path: Path, manifest: Manifest) -> Iterator[tuple[list[str], Array]]:
     else:
         examples = read_digits(path)
     yield [str(path)] * len(examples), examples
+
+
+def _read_last_window(path: Path, manifest: Manifest) -> Array:
+    """Read the last steps of the series in a table, shape (1, steps, series)."""
+    scaling, steps = Scaling.from_facts(manifest.facts), manifest.input_shape[0]
+    series = read_series(path, scaling.time, scaling.series, scaling.gaps)
+    if len(series.values) < steps:
+        raise RnnbenchError(
+            f"{path} has {len(series.values)} steps; the model reads the last {steps}"
+        )
+    return series.values[np.newaxis, -steps:]
 
 
 def _read_numbers(path: Path, wanted: tuple[int, ...]) -> Array:

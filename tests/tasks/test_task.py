@@ -27,12 +27,23 @@ from rnnbench.tasks.task import (
 from tests.tasks.manifests import make_manifest
 
 COPYING = {"copied_symbols": 4, "alphabet_size": 4, "delay": 2}
+SERIES = {
+    "series": ["a", "b"],
+    "time": "day",
+    "gaps": "refuse",
+    "horizon": 3,
+    "season": 1,
+    "means": [0.0, 0.0],
+    "standard_deviations": [1.0, 1.0],
+    "naive_errors": [1.0, 1.0],
+}
 VIEWS = {
     "classification": make_manifest("classification", (5, 2), (), classes=3),
     "sequence_labelling": make_manifest(
         "sequence_labelling", (10, 6), (10,), classes=6, facts=COPYING
     ),
     "regression": make_manifest("regression", (5, 2), (1,)),
+    "forecasting": make_manifest("forecasting", (5, 2), (6,), facts=SERIES),
     "video": make_manifest("video", (2, 16, 16, 1), (3, 16, 16, 1), dtype="uint8"),
 }
 EXAMPLES = 20

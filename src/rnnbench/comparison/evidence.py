@@ -1,6 +1,6 @@
 """The evidence behind a suite's scores: what its models get wrong, and how sure they are of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,13 @@ from rnnbench.comparison.evidence_figures import (
     draw_horizons,
     draw_lengths,
     draw_reliability,
+    draw_steps,
     write_animation,
 )
 from rnnbench.comparison.figures import draw_learning_curves
 from rnnbench.comparison.results import Result
 from rnnbench.figures import save_figure
-from rnnbench.layout import CALIBRATION_FILE, CONFUSIONS_FILE, MISTAKES_FILE
+from rnnbench.layout import CALIBRATION_FILE, CONFUSIONS_FILE, MISTAKES_FILE, STEPS_FILE
 from rnnbench.statistics import Array
 
 CURVES_FIGURE = "learning_curves.svg"
@@ -27,6 +28,7 @@ RELIABILITY_FIGURE = "reliability.svg"
 GRADIENTS_FIGURE = "gradients.svg"
 LENGTHS_FIGURE = "accuracy_by_length.svg"
 HORIZONS_FIGURE = "horizons.svg"
+STEPS_FIGURE = "steps_ahead.svg"
 FRAMES_FIGURE = "frames.png"  # after the experiment's name
 ANIMATION_FIGURE = "frames.gif"  # after the experiment's name
 
@@ -42,7 +44,8 @@ def write_evidence(results: Iterable[Result], curves: pd.DataFrame, folder: Path
     """Write tables and figures of what is known of the answers of a suite's models.
 
     Each kind is written where the evaluations hold it: learning curves, confusions, calibration,
-    accuracy by the length of a text, the worst mistakes, error by frames ahead and the frames.
+    accuracy by the length of a text, the worst mistakes, error by steps or frames ahead and the
+    frames.
 
     Parameters
     ----------
@@ -71,11 +74,35 @@ def write_evidence(results: Iterable[Result], curves: pd.DataFrame, folder: Path
     horizons = {one.name: one.details for one in evaluated if "frames_ahead" in one.details}
     if horizons:
         save_figure(draw_horizons(horizons), folder / HORIZONS_FIGURE)
+    steps = {one.name: one.details for one in evaluated if "steps_ahead" in one.details}
+    if steps:
+        save_figure(draw_steps(steps), folder / STEPS_FIGURE)
+        table = tabulate_steps(steps)
+        table.to_csv(folder / STEPS_FILE, index=False, float_format=DIGITS)
     for result in evaluated:
         shown = result.shown
         if shown:
             save_figure(draw_frames(shown), folder / f"{result.name}-{FRAMES_FIGURE}")
             write_animation(shown, folder / f"{result.name}-{ANIMATION_FIGURE}")
+
+
+def tabulate_steps(details: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the mean errors over seeds by steps ahead, one row per experiment, step and series.
+
+    Parameters
+    ----------
+    details : mapping of DataFrame
+        Of each experiment: see `rnnbench.tasks.forecasting.score_each_step`.
+    """
+    tables = [
+        table.drop(columns="seed")
+        .groupby(["steps_ahead", "series"], sort=False, as_index=False)
+        .mean()
+        .assign(experiment=name)
+        for name, table in details.items()
+    ]
+    joined = pd.concat(tables)
+    return joined[["experiment", *joined.columns.drop("experiment")]]
 
 
 def _joined(results: list[Result], kind: str) -> pd.DataFrame:

@@ -167,6 +167,30 @@ def draw_horizons(horizons: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+def draw_steps(details: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw the error by the number of steps ahead, beside the seasonal naive forecast.
+
+    Parameters
+    ----------
+    details : mapping of DataFrame
+        Of each experiment: see `rnnbench.tasks.forecasting.score_each_step`; means over seeds and
+        series are drawn. Experiments on the same view share the naive forecast.
+    """
+    figure, axis = plt.subplots(figsize=(FIGURE_WIDTH, 2.9), layout="constrained")
+    naive: dict[tuple[float, ...], pd.Series[float]] = {}
+    for (name, table), colour, marker in zip(details.items(), SERIES, MARKERS, strict=False):
+        means = table.groupby("steps_ahead")[["mase", "seasonal_naive_mase"]].mean()
+        axis.plot(means.index, means["mase"], f"{marker}-", color=colour, label=name)
+        naive.setdefault(tuple(means["seasonal_naive_mase"].round(6)), means["seasonal_naive_mase"])
+    for line in naive.values():
+        axis.plot(line.index, line, linestyle=DASHES[0], color=TEXT, label="seasonal naive")
+    axis.set(xlabel="steps ahead", ylabel="MASE")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(alpha=0.6)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
 def draw_frames(shown: Mapping[str, Pixels]) -> Figure:
     """Draw one sequence: rows for the frames seen, the frames predicted and the actual ones.
 

@@ -29,6 +29,7 @@ from rnnbench.comparison.evidence import (
     HORIZONS_FIGURE,
     LENGTHS_FIGURE,
     RELIABILITY_FIGURE,
+    STEPS_FIGURE,
 )
 from rnnbench.comparison.evidence_figures import FEWEST_ANSWERS
 from rnnbench.comparison.findings import Comparison, Finding, main_finding, read_comparisons
@@ -50,6 +51,7 @@ from rnnbench.layout import (
     REPORT_FOLDER,
     REPORT_MARKDOWN_FILE,
     REPRODUCTION_FILE,
+    STEPS_FILE,
     VERDICTS_FILE,
 )
 from rnnbench.params import Params
@@ -77,6 +79,15 @@ MISTAKE_COLUMNS = (
     Column("predicted", "predicted"),
     Column("probability", "probability", ".4f"),
     Column("text", "its last words, as the model reads them"),
+)
+STEPS_COLUMNS = (
+    Column("experiment", "experiment"),
+    Column("steps_ahead", "steps ahead", "d"),
+    Column("series", "series"),
+    Column("mae", "MAE", ".4g"),
+    Column("rmse", "RMSE", ".4g"),
+    Column("mase", "MASE", ".3f"),
+    Column("seasonal_naive_mase", "MASE, seasonal naive", ".3f"),
 )
 EXPERIMENT = Column("experiment", "experiment")
 # What a page shows of a suite's models besides their scores: title, what is to be seen, the figure
@@ -147,6 +158,15 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
         HORIZONS_FIGURE,
         "",
         (),
+    ),
+    (
+        "Error by steps ahead",
+        "Means over the test split and the seeds, in the figure over all series, too; MASE is the"
+        " mean absolute error in units of what repeating the season before is wrong by, one step"
+        " ahead, in training.",
+        STEPS_FIGURE,
+        STEPS_FILE,
+        STEPS_COLUMNS,
     ),
 )
 FRAMES_TEXT = "The first test sequence of the first seed: frames seen, predicted and actual."

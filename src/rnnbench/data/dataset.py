@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rnnbench.data.download import Source
 from rnnbench.data.prepared import Split
-from rnnbench.params import DatasetSettings, View
+from rnnbench.params import DatasetSettings, FileSettings, View
 from rnnbench.registry import Registry
 
 Settings = TypeVar("Settings", bound=DatasetSettings)
@@ -42,7 +42,8 @@ class Material:
     Attributes
     ----------
     splits : mapping
-        `train` and `test`, as the data set divides them.
+        `train` and `test`, as the data set divides them; and `validation` where the data set holds
+        that out itself, as one in the order of time does.
     class_names : tuple of str, default ()
         Empty where targets are not classes.
     vocabulary_size : int or None, default None
@@ -107,6 +108,16 @@ class Dataset(Generic[Settings, AnyView]):
     content: Mapping[str, str] | None = None
     markup: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def of_file(self) -> bool:
+        """Whether it is a kind of data set, read from a file of your own."""
+        return issubclass(self.settings, FileSettings)
+
+    @property
+    def fetch_stage(self) -> str:
+        """The stage of `dvc.yaml` that brings it here, without the name after `@`."""
+        return "fetch_file" if self.of_file else "fetch"
+
     def routes_for(self, settings: DatasetSettings) -> list[str]:
         """Return the routes that give the content which the settings ask for, theirs first."""
         chosen = getattr(settings, "route", next(iter(self.routes)))
@@ -114,4 +125,23 @@ class Dataset(Generic[Settings, AnyView]):
         return [chosen, *others] if self.content else [chosen]
 
 
-DATASETS: Registry[Dataset[Any, Any]] = Registry("data set", "rnnbench.data.datasets")
+class Datasets(Registry[Dataset[Any, Any]]):
+    """Data sets by name; one of a file of your own is called KIND-NAME, after the kind it is of.
+
+    What is known of a trained model is the name of its data set: with the kind in it, the model can
+    be used where no `params.yaml` is.
+    """
+
+    def __getitem__(self, name: str) -> Dataset[Any, Any]:
+        return super().__getitem__(self._registered(name))
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(self._registered(str(name)))
+
+    def _registered(self, name: str) -> str:
+        kind = name.partition("-")[0]
+        is_own = super().__contains__(kind) and super().__getitem__(kind).of_file
+        return kind if is_own else name
+
+
+DATASETS = Datasets("data set", "rnnbench.data.datasets")

@@ -34,7 +34,7 @@ def fetch(name: str, params: Params, raw_folder: Path = RAW_FOLDER) -> Path:
         If no route to this content is open: the reasons, where to place the files by hand, and how
         to ask for another route.
     """
-    settings = params.datasets[name]
+    settings = params.settings_of(name)
     raw = raw_folder / name
     with atomic_folder(raw) as folder:
         try:
@@ -105,7 +105,8 @@ def _take(
         "sources": {
             source.name: {"from": source.origin, "sha256": file_digest(files[source.name])}
             for source in sources
-        },
+        }
+        | facts.get("sources", {}),
         "licence": dataset.licence,
         "citation": dataset.citation,
         "files": content,

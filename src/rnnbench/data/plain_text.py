@@ -47,6 +47,8 @@ def plain_letters(text: str) -> str:
 
     ASCII without control characters stays the same.
     """
+    if text.isascii() and text.isprintable():
+        return text
     text = _WITHIN_A_WORD.sub("'", text.translate(_WINDOWS)).translate(_MARKS)
     text = unicodedata.normalize("NFKC", text)
     return "".join(" " if _is_space(letter) else letter for letter in text)

@@ -80,6 +80,8 @@ def prepare(
     )
     with atomic_folder(target / name) as folder:
         fitting = _hold_out(train, view.validation_fraction)
+        if "validation" in material.splits:
+            fitting = {"train": train, "validation": material.splits["validation"]}
         fit = _write(folder / FIT_FOLDER, fitting, fit_manifest)
         if material.words is not None:
             write_json(folder / FIT_FOLDER / VOCABULARY_FILE, material.words)
@@ -121,7 +123,7 @@ def _summary(manifest: Manifest) -> str:
 def _checked_origin(raw: Path) -> dict[str, Any]:
     """Return the origin of a data set whose content is what was fetched."""
     if not origin_path(raw).exists():
-        raise RnnbenchError(f"{raw} holds no data set; `dvc repro fetch@{raw.name}` fetches it")
+        raise RnnbenchError(f"{raw} holds no data set; `dvc repro {_stage(raw)}` fetches it")
     origin: dict[str, Any] = read_json(origin_path(raw))
     for name, expected in origin.pop("files").items():
         file = raw / name
@@ -130,9 +132,13 @@ def _checked_origin(raw: Path) -> dict[str, Any]:
             raise RnnbenchError(
                 f"{file} is corrupt: its sha256 hash is {actual}, recorded when it was fetched:"
                 f" {expected}; fetch it again with `dvc repro --force --single-item"
-                f" fetch@{raw.name}`"
+                f" {_stage(raw)}`"
             )
     return origin
+
+
+def _stage(raw: Path) -> str:
+    return f"{DATASETS[raw.name].fetch_stage}@{raw.name}"
 
 
 def _hold_out(split: Split, fraction: float) -> dict[str, Split]:

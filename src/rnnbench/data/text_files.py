@@ -4,6 +4,8 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from rnnbench.errors import RnnbenchError
@@ -62,7 +64,7 @@ def read_texts(path: Path) -> list[str]:
             f"{path} holds texts within {suffix[1:].upper()}; write them as plain text, one a line"
         )
     if suffix in DELIMITERS:
-        return _texts_of_table(decode(content), DELIMITERS[suffix], path)
+        return _texts_of_table(decode(content), path)
     return lines(content)
 
 
@@ -80,6 +82,8 @@ def decode(content: bytes) -> str:
     for encoding, zeros in (("utf-16-le", content[1:200:2]), ("utf-16-be", content[:200:2])):
         if len(content) > 1 and zeros.count(0) > len(zeros) / 2:  # letters of ASCII and a zero each
             return content.decode(encoding, errors="replace")
+    with suppress(UnicodeDecodeError):
+        return content.decode("utf-8")
     return "\n".join(map(_decode_line, content.split(b"\n")))
 
 
@@ -90,27 +94,61 @@ def _decode_line(line: bytes) -> str:
         return line.decode("cp1252", errors="replace")
 
 
-def _texts_of_table(content: str, delimiters: str, path: Path) -> list[str]:
-    header = content.split("\n", 1)[0]
-    delimiter = max(delimiters, key=header.count)  # spreadsheets of some countries write `;`
+def table_rows(content: str, path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Take a table apart.
+
+    Parameters
+    ----------
+    content : str
+        What the file holds.
+    path : Path
+        Its name says what may stand between cells; messages have it.
+
+    Returns
+    -------
+    header : list of str
+        The cells of the first line, none of an empty file.
+    rows : iterator of tuple
+        The number and the cells of each row that is not empty; the header is row 1.
+
+    Raises
+    ------
+    RnnbenchError
+        If quotation marks do not match, or a row has more or fewer cells than the header.
+    """
+    first = content.split("\n", 1)[0]
+    delimiter = max(DELIMITERS[path.suffix.lower()], key=first.count)  # some countries write `;`
     csv.field_size_limit(CELL_CHARACTERS)
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
-        rows = list(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True))
+        header = next(reader, [])
     except csv.Error as error:
         raise RnnbenchError(f"{path} is not a table: {error}") from error
-    names = [name.strip().lower() for name in rows[0]] if rows else []
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        try:
+            for number, row in enumerate(reader, start=2):
+                if row and len(row) != len(header):
+                    raise RnnbenchError(
+                        f"row {number} of {path} has {len(row)} cells instead of {len(header)};"
+                        f" write texts with {delimiter!r} in quotation marks"
+                    )
+                if row:
+                    yield number, row
+        except csv.Error as error:
+            raise RnnbenchError(f"{path} is not a table: {error}") from error
+
+    return header, rows()
+
+
+def _texts_of_table(content: str, path: Path) -> list[str]:
+    header, rows = table_rows(content, path)
+    names = [name.strip().lower() for name in header]
     if names.count(TEXT_COLUMN) != 1:
-        found = ", ".join(map(repr, rows[0])) if rows else "none"
+        found = ", ".join(map(repr, header)) or "none"
         raise RnnbenchError(
             f"{path} has the columns {found}; name the one with the texts {TEXT_COLUMN!r} in the"
             " first line, or give a .txt file with one text a line"
         )
     position = names.index(TEXT_COLUMN)
-    full = [(number, row) for number, row in enumerate(rows[1:], start=2) if row]
-    for number, row in full:
-        if len(row) != len(names):
-            raise RnnbenchError(
-                f"row {number} of {path} has {len(row)} cells instead of {len(names)}; write texts"
-                f" with {delimiter!r} in quotation marks"
-            )
-    return [row[position] for _, row in full]
+    return [row[position] for _, row in rows]

@@ -167,6 +167,12 @@ class Regression(Head):
         return keras.losses.MeanSquaredError()
 
 
+class Forecasting(Regression):
+    """The next steps of series, as numbers without a unit."""
+
+    name = "forecasting"
+
+
 class Video(Head):
     """Frames; the model's own last layer returns their pixels."""
 
@@ -190,5 +196,5 @@ def _is_binary(manifest: Manifest) -> bool:
 
 
 HEADS: Registry[Head] = Registry("task")
-for _head in (Classification(), SequenceLabelling(), Regression(), Video()):
+for _head in (Classification(), SequenceLabelling(), Regression(), Forecasting(), Video()):
     HEADS.add(_head.name, _head)

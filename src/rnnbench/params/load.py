@@ -15,6 +15,7 @@ from pydantic import (
     PlainValidator,
     PositiveFloat,
     PositiveInt,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -49,13 +50,27 @@ Part = TypeVar("Part", bound=Section)
 
 
 def _datasets(content: Any) -> dict[str, DatasetSettings]:
+    """Validate the parameters of what is downloaded or generated."""
+    return _settings(content, of_files=False)
+
+
+def _files(content: Any) -> dict[str, DatasetSettings]:
+    """Validate the parameters of what is read from files of your own."""
+    return _settings(content, of_files=True)
+
+
+def _settings(content: Any, of_files: bool) -> dict[str, DatasetSettings]:
     """Validate each data set's parameters by what its module accepts."""
     from rnnbench.data.dataset import DATASETS
 
     if not isinstance(content, Mapping):
         raise ValueError("a mapping of data sets is needed")
     for name in content:
+        TypeAdapter(Name).validate_python(name)
         _require_known("data set", name, DATASETS)
+        if DATASETS[name].of_file != of_files:
+            needed = "files" if DATASETS[name].of_file else "datasets"
+            raise ValueError(f"{name!r} stands in the section {needed}; move it there")
     faults: list[str] = []
     settings = {}
     for name, values in content.items():
@@ -83,6 +98,9 @@ class Params(Section):
         PlainValidator(_datasets),
         AfterValidator(Registry.named("data set")),
     ]
+    files: Annotated[
+        dict[str, DatasetSettings], PlainValidator(_files), AfterValidator(Registry.named("file"))
+    ] = Field(default={})
     views: Annotated[dict[Name, ViewField], AfterValidator(Registry.named("view"))]
     models: Annotated[dict[Name, Layers], AfterValidator(Registry.named("model"))]
     lines: Annotated[dict[Name, ExperimentLine], Field(min_length=1, alias="experiments")]
@@ -91,7 +109,7 @@ class Params(Section):
     @model_validator(mode="after")
     def _parts_fit_each_other(self) -> "Params":
         for name, view in self.views.items():
-            _require_known(f"views.{name}.dataset", view.dataset, self.datasets)
+            _require_known(f"views.{name}.dataset", view.dataset, [*self.datasets, *self.files])
         for name, line in self.lines.items():
             for key, known in (
                 ("suite", self.suites),
@@ -115,6 +133,10 @@ class Params(Section):
         found: Registry[Experiment] = Registry("experiment")
         found.update({name: self._experiment(name, line) for name, line in self.lines.items()})
         return found
+
+    def settings_of(self, dataset: str) -> DatasetSettings:
+        """Return the parameters of a data set, downloaded, generated or of a file of your own."""
+        return (self.files if dataset in self.files else self.datasets)[dataset]
 
     def experiment_names(self, suite: str) -> list[str]:
         """Return the experiments of a suite, in the order of the file."""

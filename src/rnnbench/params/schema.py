@@ -78,46 +78,57 @@ class DatasetSettings(Section):
     """The parameters of a data set."""
 
 
-def _layer_options() -> Mapping[str, type[Layer]]:
+class FileSettings(DatasetSettings):
+    """The parameters of a data set that is read from a file, or a folder, of your own."""
+
+    path: Annotated[str, Field(min_length=1)]
+
+
+def _layers() -> Mapping[str, Any]:
     from rnnbench.models.variant import VARIANTS
 
-    return {name: variant.options for name, variant in VARIANTS.items()}
+    return VARIANTS
 
 
-def _cell_options() -> Mapping[str, type[Layer]]:
+def _cells() -> Mapping[str, Any]:
     from rnnbench.models.variant import CELLS
 
-    return {name: cell.options for name, cell in CELLS.items()}
+    return CELLS
 
 
-def _view_options() -> Mapping[str, type[View]]:
+def _datasets() -> Mapping[str, Any]:
     from rnnbench.data.dataset import DATASETS
 
-    return {name: dataset.view for name, dataset in DATASETS.items()}
+    return DATASETS
 
 
 def _chosen_by(
-    key: str, options: Callable[[], Mapping[str, type[Section]]]
+    key: str, registry: Callable[[], Mapping[str, Any]], attribute: str
 ) -> Callable[[Any], Section]:
-    """Return a validator that takes the section's class from one of its keys."""
+    """Return a validator for which one of the section's keys names the member with its class."""
 
     def parse(content: Any) -> Section:
         if isinstance(content, Section):
             return content
-        known = options()
+        known = registry()
         if not isinstance(content, Mapping) or key not in content:
             raise ValueError(f"the key {key!r} is missing; {choices('', known)}")
         name = content[key]
         if name not in known:
             raise ValueError(f"{key} {name!r} does not exist; {choices(str(name), known)}")
-        return known[name].model_validate(content)
+        section: type[Section] = getattr(known[name], attribute)
+        return section.model_validate(content)
 
     return parse
 
 
-LayerField = Annotated[SerializeAsAny[Layer], PlainValidator(_chosen_by("type", _layer_options))]
-CellField = Annotated[SerializeAsAny[Layer], PlainValidator(_chosen_by("type", _cell_options))]
-ViewField = Annotated[SerializeAsAny[View], PlainValidator(_chosen_by("dataset", _view_options))]
+LayerField = Annotated[
+    SerializeAsAny[Layer], PlainValidator(_chosen_by("type", _layers, "options"))
+]
+CellField = Annotated[SerializeAsAny[Layer], PlainValidator(_chosen_by("type", _cells, "options"))]
+ViewField = Annotated[
+    SerializeAsAny[View], PlainValidator(_chosen_by("dataset", _datasets, "view"))
+]
 
 
 def numbered(kind: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -13,6 +13,7 @@ TABLES = ("compare", "layers", "report")
 # What stages of a kind take about, until one has run here.
 SECONDS_ELSEWHERE = {
     "fetch": 10.0,
+    "fetch_file": 10.0,
     "prepare": 10.0,
     "train": 40.0,
     "time": 15.0,

@@ -159,6 +159,22 @@ class Task(Head):
     def evaluate(self, model: TrainedModel, test: Split) -> Evaluation:
         """Score a model on the test split."""
 
+    def as_stored(self, values: Array, model: TrainedModel) -> Array:
+        """Return numbers that a person gives as a view stores them: as they are by default.
+
+        Parameters
+        ----------
+        values : ndarray
+            Of several examples.
+        model : TrainedModel
+            The model that is to take them.
+        """
+        return values
+
+    def as_given(self, inputs: Array, model: TrainedModel) -> Array:
+        """Return inputs as a view stores them as a person gives them: the opposite."""
+        return inputs
+
     def answer(self, outputs: Array, model: TrainedModel, given: str, target: Path) -> str:
         """Return the line that `rnnbench predict` prints for one example: numbers by default.
 

@@ -44,7 +44,7 @@ class ArrayModel(PythonModel):
             raise RnnbenchError("the request holds numbers that are not finite (NaN or infinity)")
         if self._model.manifest.splits["train"]["inputs"]["dtype"] == "uint8":
             return as_bytes(values, "the request")
-        return values
+        return TASKS[self._model.manifest.task].as_stored(values, self._model)
 
 
 set_model(ArrayModel())

@@ -91,8 +91,9 @@ def _text_example() -> dict[str, Any]:
 
 def _array_example(folder: Path) -> dict[str, Any]:
     model = load_trained(folder)
-    example = np.load(folder / INPUT_EXAMPLE_FILE, allow_pickle=False)
-    answers = TASKS[model.manifest.task].answers(model.predict(example), model)
+    task = TASKS[model.manifest.task]
+    inputs = np.load(folder / INPUT_EXAMPLE_FILE, allow_pickle=False)
+    answers, example = task.answers(model.predict(inputs), model), task.as_given(inputs, model)
     return {"input_example": example, "signature": infer_signature(example, answers)}
 
 

@@ -1,0 +1,1 @@
+"""`rnnbench new`: entries of `params.yaml` for data of your own."""
