@@ -102,7 +102,7 @@ another type is an error that names the key and what is accepted; `rnnbench chec
 them at once. How to change a value, and what runs again then: [change an experiment](change.md).
 """
 FILES = """\
-Files of your own, as `rnnbench new text` and `rnnbench new series` add them: [texts](own-texts.md),
+Files of your own, as the commands `new text` and `new series` add them: [texts](own-texts.md),
 [series](own-series.md). The name of such a data set begins with its kind.
 """
 MODELS = """\

@@ -19,6 +19,8 @@ TRAINING_STEPS = 1_000
 FEWEST_EPOCHS = 3
 SMALL = 5_000  # training examples, up to which batches are small
 BATCH_SIZES = (32, 64)
+LARGE = 100_000  # training examples, from which on it is said how to take fewer
+MOST_MINUTES = 90  # of which people do not make hours
 # On two cores, of a batch of 64 and 64 units with compiled loops: for each step of a sequence, and
 # for each weight, of which an embedding has most.
 MILLISECONDS_PER_STEP = 0.1
@@ -134,18 +136,27 @@ class Suite:
             "Compare, and write the report (other suites stay as they are):\n"
             f"  dvc repro --single-item members compare@{self.name} report\n"
             f"That trains {len(self.members)} networks with {seeds} seeds each, about"
-            f" {self._minutes(seeds):.0f} minutes on two cores; `dvc repro` alone runs all"
-            " suites.\n"
+            f" {_duration(self._minutes(seeds))} on two cores; `dvc repro` alone runs all suites.\n"
+            f"{self._advice()}"
             f"Then: comparisons/{self.name}/table.md, report/index.html, and\n"
             f"  rnnbench predict {list(self.members)[-1]} {self.predict_from}\n"
             f"  rnnbench register {list(self.members)[-1]}"
         )
+
+    def _advice(self) -> str:
+        if self.train_examples <= LARGE:
+            return ""
+        return f"views.{self.name}.train_examples in params.yaml takes fewer than all of them.\n"
 
     def _minutes(self, seeds: int) -> float:
         steps = self.epochs * math.ceil(self.train_examples / self.batch_size)
         step = self.sequence_length * MILLISECONDS_PER_STEP + self.weights * MILLISECONDS_PER_WEIGHT
         training = len(self.members) * seeds * steps * step / 1000
         return max(1.0, (training + len(self.members) * SECONDS_PER_EXPERIMENT) / 60)
+
+
+def _duration(minutes: float) -> str:
+    return f"{minutes:.0f} minutes" if minutes <= MOST_MINUTES else f"{minutes / 60:.0f} hours"
 
 
 def quoted(value: str) -> str:
