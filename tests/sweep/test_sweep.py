@@ -17,6 +17,7 @@ from rnnbench.sweep.sweep import plan
 from tests.conftest import ROOT
 from tests.sweep.clone import RATE, environment, make_clone, run, sweep, trainings
 
+ENDS = ["difference_lower", "difference_upper"]
 LSTM, GRU = "adding-20-lstm", "adding-20-gru"
 
 
@@ -71,7 +72,7 @@ def test_combinations_are_experiments_of_dvc_and_the_same_sweep_goes_on(clone: P
     assert found.loc["lr-3", "score"] == pytest.approx(0.151)
     assert found.loc["lr-1", "difference"] == pytest.approx(-0.1)
     assert found.loc["lr-1", "verdict"] == "better"
-    lower, upper = found[["difference_lower", "difference_upper"]].loc["lr-1"]
+    lower, upper = found.loc[["lr-1"], ENDS].to_numpy(dtype=float)[0]
     assert lower < -0.1 < upper
     small, large = sorted(found["p_value"].dropna())
     assert found["p_holm"].dropna().max() == pytest.approx(max(2 * small, large))
