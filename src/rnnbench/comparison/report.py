@@ -131,8 +131,8 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
         " of its word: the mean norm over 64 test examples, as a share of the sum over all steps."
         " On the dashed line every step would have the same share; shares below 1e-8 are drawn"
         " there. Of a bidirectional layer the first steps are as near to its answer as the last"
-        " ones. A small share says that small changes of that input hardly change the loss, not that"
-        " the input was never used.",
+        " ones. A small share says that small changes of that input hardly change the loss, not"
+        " that the input was never used.",
         GRADIENTS_FIGURE,
         "",
         (),
