@@ -47,7 +47,7 @@ def qrnn(x: Array, kernel: Array, bias: Array) -> Recurrence:
 
 def lru_block(x: Array, *weights: Array) -> Recurrence:
     gain, bias, nu, theta, gamma, kernel, output_kernel, skip, gate_kernel, gate_bias = weights
-    u = reference.normalised(x, gain, bias, 1e-5)
+    u = reference.normalised(x, 1e-5, gain, bias)
     real, imaginary = np.split(u @ kernel, 2, axis=-1)
     factor = np.exp(-np.exp(nu) + 1j * np.exp(theta))
     c_real, minus_c_imaginary = np.split(output_kernel, 2)
@@ -55,7 +55,8 @@ def lru_block(x: Array, *weights: Array) -> Recurrence:
     def outputs(states: Array) -> Array:
         y = (states @ (c_real - 1j * minus_c_imaginary)).real + skip * u
         a, b = np.split(reference.gelu(y) @ gate_kernel + gate_bias, 2, axis=-1)
-        return x + a * sigmoid(b)
+        added: Array = x + a * sigmoid(b)
+        return added
 
     driven = np.exp(gamma) * (real + 1j * imaginary)
     return np.broadcast_to(factor, driven.shape), driven, outputs

@@ -61,7 +61,7 @@ def test_each_step_of_a_sequence_takes_every_kernel_once(
     ],
 )
 def test_a_cell_of_this_project_is_counted_as_those_of_keras(name: str, of_a_step: int) -> None:
-    layer = build_layer(VARIANTS[name].options(units=4, type=name))
+    layer = build_layer(VARIANTS[name].options.model_validate({"units": 4}))
     assert count((STEPS, FEATURES), layer) == STEPS * of_a_step
 
 

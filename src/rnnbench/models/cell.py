@@ -101,7 +101,7 @@ def gelu(values: Any) -> Any:
     return values * (0.5 + 0.5 * ops.erf(values * math.sqrt(0.5)))
 
 
-def normalised(values: Any, gain: Any, bias: Any, epsilon: float) -> Any:
+def normalised(values: Any, epsilon: float, gain: Any, bias: Any) -> Any:
     """Return values with mean 0 and variance 1 over the last axis, times a gain, plus a bias."""
     centred = values - ops.mean(values, axis=-1, keepdims=True)
     variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)

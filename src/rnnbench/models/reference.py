@@ -95,7 +95,7 @@ def gelu(values: Array) -> Array:
     return activated
 
 
-def normalised(values: Array, gain: Array, bias: Array, epsilon: float) -> Array:
+def normalised(values: Array, epsilon: float, gain: Array, bias: Array) -> Array:
     """Return values with mean 0 and variance 1 over the last axis, times a gain, plus a bias."""
     mean = values.mean(axis=-1, keepdims=True)
     variance = values.var(axis=-1, keepdims=True)

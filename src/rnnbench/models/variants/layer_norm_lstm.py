@@ -64,12 +64,12 @@ def define_cell() -> Any:
 
         def call(self, inputs: Any, states: Any) -> Any:
             h, c = states
-            read = normalised_in_keras(ops.matmul(inputs, self.kernel), *self.of_inputs, EPSILON)
+            read = normalised_in_keras(ops.matmul(inputs, self.kernel), EPSILON, *self.of_inputs)
             recurrent = ops.matmul(h, self.recurrent_kernel)
-            recurrent = normalised_in_keras(recurrent, *self.of_recurrent, EPSILON)
+            recurrent = normalised_in_keras(recurrent, EPSILON, *self.of_recurrent)
             i, f, candidate, o = ops.split(ops.add(read + recurrent, self.bias), 4, axis=-1)
             c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(candidate)
-            h = ops.sigmoid(o) * ops.tanh(normalised_in_keras(c, *self.of_state, EPSILON))
+            h = ops.sigmoid(o) * ops.tanh(normalised_in_keras(c, EPSILON, *self.of_state))
             return h, [h, c]
 
     return LayerNormLSTMCell
@@ -82,11 +82,11 @@ def layer_norm_lstm(inputs: Array, weights: Any, mask: Array | None = None) -> F
 
     def step(x: Array, states: States) -> States:
         h, c = states
-        read = normalised(x @ kernel, *of_inputs, EPSILON)
-        recurrent = normalised(h @ recurrent_kernel, *of_recurrent, EPSILON)
+        read = normalised(x @ kernel, EPSILON, *of_inputs)
+        recurrent = normalised(h @ recurrent_kernel, EPSILON, *of_recurrent)
         i, f, candidate, o = np.split(read + recurrent + bias, 4, axis=-1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(candidate)
-        h = sigmoid(o) * np.tanh(normalised(c, *of_state, EPSILON))
+        h = sigmoid(o) * np.tanh(normalised(c, EPSILON, *of_state))
         return h, c
 
     units = len(recurrent_kernel)

@@ -106,7 +106,7 @@ def define_block() -> Any:
             self.gate_bias = self.add_weight((2 * width,), "zeros", name="gate_bias")
 
         def call(self, inputs: Any, states: Any) -> Any:
-            u = normalised_in_keras(inputs, self.norm_gain, self.norm_bias, EPSILON)
+            u = normalised_in_keras(inputs, EPSILON, self.norm_gain, self.norm_bias)
             states = self.recur(ops.matmul(u, self.input_kernel), *states[1:])
             seen = ops.matmul(ops.concatenate(states, axis=-1), self.output_kernel)
             y = gelu_in_keras(seen + ops.multiply(u, self.skip))
@@ -146,7 +146,7 @@ def lru_block(inputs: Array, weights: Any, mask: Array | None = None) -> Forward
     decay = np.exp(-np.exp(nu) + 1j * np.exp(theta))
 
     def step(x: Array, states: States) -> States:
-        u = normalised(x, gain, bias, EPSILON)
+        u = normalised(x, EPSILON, gain, bias)
         real, imaginary = np.split(u @ kernel, 2, axis=-1)
         s = decay * (states[1] + 1j * states[2]) + np.exp(gamma) * (real + 1j * imaginary)
         y = gelu(np.concatenate([s.real, s.imag], axis=-1) @ output_kernel + skip * u)
