@@ -133,7 +133,7 @@ def test_an_experiment_may_have_another_number_of_seeds(changed: Callable[..., P
             ("models", "text-lstm"),
             "layer_2",
             {"type": "dense", "units": 4},
-            ["imdb-lstm", "'text-lstm'", "no recurrent layer; add one of", "gru, lstm"],
+            ["imdb-lstm", "'text-lstm'", "no recurrent layer; add one of", "gru, ind_rnn, janet"],
         ),
         (
             ("models", "gru"),
