@@ -94,10 +94,10 @@ def sweep(
 ) -> None:
     """Try values of parameters: each combination becomes an experiment of DVC.
 
-    KEY is a key of params.yaml as the option -S of `dvc exp run` takes it, with a + in front if the
-    file lacks it. All combinations of the values are trained, each in a copy of the repository, and
-    compared by their scores on the validation split; the tables are in sweeps/NAME/. The same
-    command goes on where an earlier one stopped: see docs/sweeps.md.
+    KEY is a key of params.yaml, written as for the option -S of `dvc exp run`: with a + in front
+    if the file lacks it. All combinations of the values are trained, each in a copy of the
+    repository, and compared by their scores on the validation split; the tables are in
+    sweeps/NAME/. The same command goes on where an earlier one stopped: see docs/sweeps.md.
     """
     from rnnbench.repro.cluster.place import Cluster
     from rnnbench.repro.reproduce import default_jobs
