@@ -27,7 +27,9 @@ APPLY = {
     "video": ["copy_last_frame", "mean_frame", "perfect_frames"],
     "numbers": [],
     "sums": [],
+    "series": ["linear", "seasonal_naive"],
 }
+SCORES = {"video": "mse_per_pixel", "series": "mase"}
 CLASSIFIERS = [(kind, name) for kind in ("text", "images") for name in APPLY[kind]]
 
 
@@ -154,7 +156,7 @@ def test_the_files_hold_the_scores_and_those_of_each_example(
         of_examples = dict(predictions)
     # A bound has no examples: it is not compared.
     assert sorted(of_examples) == [name for name in APPLY[kind] if name != "perfect_frames"]
-    score = "mse_per_pixel" if kind == "video" else "accuracy"
+    score = SCORES.get(kind, "accuracy")
     _, test = read_view(prepared, kind)
     for name, values in of_examples.items():
         assert values.shape == (len(test),)

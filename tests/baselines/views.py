@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,14 +55,32 @@ def draw_sums(generator: np.random.Generator, size: int) -> Split:
     return Split(numbers, numbers[:, :2, 0].sum(axis=1, keepdims=True))
 
 
+def draw_series(generator: np.random.Generator, size: int) -> Split:
+    """Two series with a season of two steps, and noise; three steps are asked for."""
+    season = np.tile([[1.0, -1.0], [-1.0, 1.0]], (4, 1))
+    steps = season + 0.1 * generator.normal(size=(size, 8, 2))
+    return Split(steps[:, :5].astype(np.float32), steps[:, 5:].reshape(size, 6).astype(np.float32))
+
+
 DRAWS: dict[str, Draw] = {
     "text": draw_text,
     "images": draw_images,
     "video": draw_video,
     "numbers": draw_numbers,
     "sums": draw_sums,
+    "series": draw_series,
 }
-TASK_NAMES = {"video": "video", "sums": "regression"}
+TASK_NAMES = {"video": "video", "sums": "regression", "series": "forecasting"}
+SERIES: dict[str, Any] = {
+    "series": ["a", "b"],
+    "time": "day",
+    "gaps": "refuse",
+    "horizon": 3,
+    "season": 2,
+    "means": [100.0, 0.0],
+    "standard_deviations": [10.0, 2.0],
+    "naive_errors": [5.0, 0.5],
+}
 
 
 def write_view(prepared: Path, kind: str) -> None:
@@ -84,5 +103,6 @@ def write_view(prepared: Path, kind: str) -> None:
             view=kind,
             vocabulary_size=WORDS if kind == "text" else None,
             splits={name: facts},
+            facts=SERIES if kind == "series" else {},
         )
         write_manifest(folder, manifest)

@@ -1,7 +1,5 @@
 """Forecasts: errors in the units of the series, MASE, and what is known of each step ahead."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -9,19 +7,10 @@ from rnnbench.baselines.baseline import BASELINES
 from rnnbench.data.prepared import Split, TrainingData
 from rnnbench.tasks.forecasting import mae, mase, repeat_season, rmse
 from rnnbench.tasks.task import TASKS, TrainedModel
+from tests.baselines.views import SERIES
 from tests.tasks.manifests import make_manifest
 
-FACTS: dict[str, Any] = {
-    "series": ["a", "b"],
-    "time": "day",
-    "gaps": "refuse",
-    "horizon": 3,
-    "season": 2,
-    "means": [100.0, 0.0],
-    "standard_deviations": [10.0, 2.0],
-    "naive_errors": [5.0, 0.5],
-}
-MANIFEST = make_manifest("forecasting", (4, 2), (6,), facts=FACTS)
+MANIFEST = make_manifest("forecasting", (4, 2), (6,), facts=SERIES)
 
 
 def test_errors_are_what_they_are_by_hand() -> None:
@@ -67,11 +56,6 @@ def test_the_linear_baseline_finds_a_linear_rule() -> None:
     data = TrainingData(Split(inputs[:300], targets[:300]), None, MANIFEST, None)
     predicted = BASELINES["linear"].fit(data)(inputs[300:])
     assert np.abs(predicted - targets[300:]).max() < 0.05
-
-
-def test_baselines_of_forecasts_apply_to_forecasts_alone() -> None:
-    names = [name for name, one in BASELINES.items() if one.applies_to(MANIFEST)]
-    assert names == ["seasonal_naive", "linear"]
 
 
 def test_what_a_person_gives_is_scaled_and_answers_are_in_the_units_of_the_series() -> None:

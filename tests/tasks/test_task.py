@@ -24,15 +24,12 @@ from rnnbench.tasks.task import (
     count_pairs,
     sum_pairs,
 )
+from tests.baselines.views import SERIES
 from tests.tasks.manifests import make_manifest
 
 COPYING = {"copied_symbols": 4, "alphabet_size": 4, "delay": 2}
-SERIES = {
-    "series": ["a", "b"],
-    "time": "day",
-    "gaps": "refuse",
-    "horizon": 3,
-    "season": 1,
+UNSCALED = {
+    **SERIES,
     "means": [0.0, 0.0],
     "standard_deviations": [1.0, 1.0],
     "naive_errors": [1.0, 1.0],
@@ -43,7 +40,7 @@ VIEWS = {
         "sequence_labelling", (10, 6), (10,), classes=6, facts=COPYING
     ),
     "regression": make_manifest("regression", (5, 2), (1,)),
-    "forecasting": make_manifest("forecasting", (5, 2), (6,), facts=SERIES),
+    "forecasting": make_manifest("forecasting", (5, 2), (6,), facts=UNSCALED),
     "video": make_manifest("video", (2, 16, 16, 1), (3, 16, 16, 1), dtype="uint8"),
 }
 EXAMPLES = 20
