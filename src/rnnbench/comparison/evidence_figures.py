@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from rnnbench.comparison.figures import FIGURE_WIDTH, draw_grid
 from rnnbench.data.images import write_frames
@@ -22,7 +22,7 @@ ON_DARK, ON_LIGHT = "#fdfdfd", "#000000"  # no colours of a page, which its read
 RARE_VISIBLE = 0.4  # power of the scale of colours where there are more classes
 FEWEST_ANSWERS = 10  # of a point in a diagram of reliability
 MARGIN = 0.03  # of a diagram of reliability, below its lowest point
-MOST_LAGS = 26  # of a line
+MOST_LAGS = 21  # of a line
 SMALLEST_SHARE = 1e-8  # that is told from none
 FRAME_GAP = 2  # pixels
 HORIZONS = {"mse_per_pixel": "mean squared error per pixel", "ssim": "SSIM"}
@@ -111,6 +111,9 @@ def draw_gradients(gradients: pd.DataFrame) -> Figure:
         axis.fill_between(drawn.index, drawn["min"], drawn["max"], alpha=0.2, linewidth=0)
         axis.axhline(1 / len(shares), linestyle="--", color=TEXT, linewidth=0.8)
         axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(numticks=5))
+        axis.yaxis.set_major_formatter("{x:.0e}")
+        axis.minorticks_off()
     figure.supxlabel("steps before the last one (bands: lowest to highest seed)", fontsize=9)
     figure.supylabel("share of the gradient", fontsize=9)
     return figure
