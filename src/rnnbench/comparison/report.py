@@ -162,9 +162,9 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
     ),
     (
         "Error by steps ahead",
-        "Means over the test split and the seeds, in the figure over all series, too; MASE is the"
-        " mean absolute error in units of what repeating the season before is wrong by, one step"
-        " ahead, in training.",
+        "Means over the test split and the seeds, in the figure over all series, too. MASE is the"
+        " mean absolute error divided by that of repeating the value one season before in the"
+        " training part.",
         STEPS_FIGURE,
         STEPS_FILE,
         STEPS_COLUMNS,

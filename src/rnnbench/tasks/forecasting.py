@@ -3,7 +3,7 @@
 Errors are in the units of the series. MASE divides them by the mean absolute error that repeating
 the value one season before has in the training part (Hyndman & Koehler 2006, "Another look at
 measures of forecast accuracy", International Journal of Forecasting 22): it has no unit, so that
-several series can be averaged. Below 1 a forecast is better than that one is one step ahead.
+several series can be averaged. Below 1, errors are smaller than those of that repetition were.
 """
 
 from functools import partial
