@@ -271,7 +271,7 @@ def test_a_layer_that_takes_sequences_alone_makes_the_one_before_it_return_them(
         ("imdb-lstm", [LSTM, WORDS], "the model has layer_2"),
         ("imdb-lstm", [WORDS, WORDS, LSTM], "the model has layer_1, layer_2"),
         ("mnist-gru", [WORDS, LSTM], "layer_1 is an embedding, .* numbers: remove layer_1"),
-        ("mnist-gru", [{"type": "dense", "units": 3}], "no recurrent layer; add .*, gru, lstm,"),
+        ("mnist-gru", [{"type": "dense", "units": 3}], "no recurrent layer; add .*, gru, ind_rnn,"),
         (
             "mnist-gru",
             [{"type": "conv_lstm_2d", "filters": 1, "kernel_size": 3}],
