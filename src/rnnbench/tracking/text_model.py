@@ -1,5 +1,6 @@
 """The source that MLflow keeps with a model of text and runs when it is loaded."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from rnnbench.models.backend import import_keras
 
-import_keras()  # before the imports below: a user's keras.json may name another back end
+if "keras" not in sys.modules:  # a user's keras.json may name another back end
+    import_keras()
 
-from rnnbench.evaluation.trained import load_encoder, load_trained  # noqa: E402
-from rnnbench.tasks.task import TASKS  # noqa: E402
+from rnnbench.evaluation.trained import load_encoder, load_trained
+from rnnbench.tasks.task import TASKS
 
 
 class TextModel(PythonModel):
