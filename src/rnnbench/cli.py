@@ -8,6 +8,7 @@ import click
 
 from rnnbench.errors import reports_errors
 from rnnbench.params import load_params
+from rnnbench.repro.cluster.options import takes_cluster
 from rnnbench.sweep.command import sweep
 
 WORSE = 3  # the exit code of `rnnbench review --fail-if-worse` where a score is worse
@@ -46,29 +47,7 @@ def check() -> None:
     show_default=True,
     help="Whether the stages `time` run, each with nothing beside it.",
 )
-@click.option(
-    "--cluster",
-    metavar="ADDRESS",
-    help="Train and evaluate on a Ray cluster: `auto` on a machine of it, else ray://HEAD:10001.",
-)
-@click.option(
-    "--exchange",
-    help="With --cluster: the DVC remote, or the folder, that this machine and all nodes reach; by"
-    " default DVC's default remote.",
-)
-@click.option(
-    "--cores",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="With --cluster: cores that Ray keeps for each experiment.",
-)
-@click.option(
-    "--gpu-share",
-    type=click.FloatRange(0, 1),
-    help="With --cluster: share of a GPU for each experiment; by default as many share one as"
-    " its memory has room for.",
-)
+@takes_cluster
 @reports_errors
 def repro(
     stages: tuple[str, ...],

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from rnnbench.errors import RnnbenchError, reports_errors
+from rnnbench.repro.cluster.options import takes_cluster
 
 
 @click.command()
@@ -54,28 +55,7 @@ from rnnbench.errors import RnnbenchError, reports_errors
     type=click.IntRange(min=1),
     help="How many experiments run side by side; by default one per core, at most four.",
 )
-@click.option(
-    "--cluster",
-    metavar="ADDRESS",
-    help="Train on a Ray cluster: `auto` on a machine of it, else ray://HEAD:10001.",
-)
-@click.option(
-    "--exchange",
-    help="With --cluster: the DVC remote, or the folder, that all machines reach; by default DVC's"
-    " default remote.",
-)
-@click.option(
-    "--cores",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="With --cluster: cores that Ray keeps for each experiment.",
-)
-@click.option(
-    "--gpu-share",
-    type=click.FloatRange(0, 1),
-    help="With --cluster: share of a GPU for each experiment.",
-)
+@takes_cluster
 @reports_errors
 def sweep(
     assignments: tuple[str, ...],
