@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnbench.data.text_files import DELIMITERS, SIGNATURES, decode, table_rows
+from rnnbench.data.text_files import DELIMITERS, decode, require_plain, table_rows
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import file_digest, text_digest
 
@@ -70,9 +70,7 @@ def _parquet_columns(path: Path, names: Sequence[str]) -> pd.DataFrame:
 
 def _text_columns(path: Path, names: Sequence[str]) -> pd.DataFrame:
     content = path.read_bytes()
-    for signature, kind in SIGNATURES.items():
-        if content.startswith(signature):
-            raise RnnbenchError(f"{path} is {kind}; save it as CSV")
+    require_plain(content, path, "save it as CSV")
     header, rows = table_rows(decode(content), path)
     header = [name.strip() for name in header]
     _require_columns(path, header, names)

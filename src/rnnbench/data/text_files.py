@@ -55,9 +55,7 @@ def read_texts(path: Path) -> list[str]:
     except OSError as error:
         reason = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
         raise RnnbenchError(f"{path} {reason}; give a file with one text a line") from error
-    for signature, kind in SIGNATURES.items():
-        if content.startswith(signature):
-            raise RnnbenchError(f"{path} is {kind}; save it as plain text, one text a line")
+    require_plain(content, path, "save it as plain text, one text a line")
     suffix = path.suffix.lower()
     if suffix in MARKUP_SUFFIXES:
         raise RnnbenchError(
@@ -72,6 +70,23 @@ def lines(content: bytes) -> list[str]:
     """Return the lines of a text file, with the line ends of any system; none if it is empty."""
     text = re.sub("\r\n?", "\n", decode(content)).removesuffix("\n")
     return text.split("\n") if text or content.strip(b"\xef\xbb\xbf") else []
+
+
+def require_plain(content: bytes, path: Path, advice: str) -> None:
+    """Refuse what another program's file begins with.
+
+    Parameters
+    ----------
+    content : bytes
+        What the file holds.
+    path : Path
+        Its name, for the message.
+    advice : str
+        What to do instead, for the message.
+    """
+    for signature, kind in SIGNATURES.items():
+        if content.startswith(signature):
+            raise RnnbenchError(f"{path} is {kind}; {advice}")
 
 
 def decode(content: bytes) -> str:

@@ -13,7 +13,7 @@ from rnnbench.data.prepared import Array, Split, read_manifest, read_split
 from rnnbench.evaluation.figures import draw_confusion_matrix, draw_learning_curves
 from rnnbench.evaluation.gradients import share_gradient_by_lag
 from rnnbench.evaluation.texts import find_worst_mistakes, score_each_length
-from rnnbench.evaluation.trained import load_trained
+from rnnbench.evaluation.trained import as_trained, load_network
 from rnnbench.figures import save_figure
 from rnnbench.files import atomic_folder, read_json, write_json, write_table
 from rnnbench.layout import (
@@ -26,7 +26,6 @@ from rnnbench.layout import (
     LENGTHS_FILE,
     METRICS_FILE,
     MISTAKES_FILE,
-    MODEL_FILE,
     ORIGIN_FILE,
     PREDICTIONS_FOLDER,
     PREPARED_FOLDER,
@@ -38,7 +37,6 @@ from rnnbench.layout import (
     TIMING_FILE,
     VOCABULARY_FILE,
 )
-from rnnbench.models.saved import load_model
 from rnnbench.runs import Records, read_records
 from rnnbench.statistics import estimate_score
 from rnnbench.tasks.task import SCORE_ARRAY, TASKS, Evaluation, NotFiniteError, Task, sum_pairs
@@ -84,8 +82,7 @@ def evaluate_experiment(
     test = read_split(prepared / view / TEST_FOLDER, "test")
     task = TASKS[read_manifest(prepared / view / TEST_FOLDER).task]
     evaluations, diverged = _evaluate_runs(task, runs / experiment, records, test)
-    scores = _scores(task, prepared / view, runs / experiment, records, evaluations)
-    scores["diverged"] = diverged
+    scores = _scores(task, prepared / view, runs / experiment, records, evaluations, diverged)
     metrics = {}
     if evaluations:
         means = pd.DataFrame(scores["runs"]).T.mean()
@@ -95,11 +92,6 @@ def evaluate_experiment(
     folder = results / experiment
     with atomic_folder(folder / EVALUATION_FOLDER) as target:
         write_json(target / SCORES_FILE, scores)
-        gradients = [
-            _gradients(runs / experiment / name, records[name], test) for name in evaluations
-        ]
-        if gradients:
-            write_table(target / GRADIENTS_FILE, pd.concat(gradients))
         _write_evaluations(target, runs / experiment, records, evaluations)
         predictions = {name: one.predictions for name, one in evaluations.items()}
         write_texts(target, runs / experiment, predictions, test)
@@ -128,20 +120,22 @@ def _evaluate_runs(
 
 
 def _evaluate(task: Task, run: Path, test: Split) -> Evaluation:
-    evaluation = task.evaluate(load_trained(run), test)
+    network = load_network(run)
+    model = as_trained(network, run)
+    evaluation = task.evaluate(model, test)
+    evaluation.gradients = share_gradient_by_lag(network, test, model.manifest, model.from_logits)
     shown = "  ".join(f"{name} {value:.4f}" for name, value in evaluation.metrics.items())
     print(f"{run.parent.name}: {run.name}, test {shown}", flush=True)
     return evaluation
 
 
-def _gradients(run: Path, record: Mapping[str, Any], test: Split) -> pd.DataFrame:
-    model, manifest = load_model(run / MODEL_FILE), read_manifest(run)
-    logits = record["parameters"]["training"]["from_logits"]
-    return share_gradient_by_lag(model, test, manifest, logits).assign(run=run.name)
-
-
 def _scores(
-    task: Task, view: Path, runs: Path, records: Records, evaluations: Evaluations
+    task: Task,
+    view: Path,
+    runs: Path,
+    records: Records,
+    evaluations: Evaluations,
+    diverged: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return all metrics of each run, and what a reader must know about them."""
     name, first = next(iter(records.items()))
@@ -165,6 +159,7 @@ def _scores(
             | {f"{task.baseline_name}_{key}": value for key, value in evaluation.baseline.items()}
             for name, evaluation in evaluations.items()
         },
+        "diverged": dict(diverged),
     }
 
 
@@ -188,6 +183,9 @@ def _write_evaluations(
     write_table(
         folder / DETAILS_FILE, pd.concat(details) if details else pd.DataFrame(columns=["seed"])
     )
+    gradients = [run.gradients.assign(run=name) for name, run in evaluations.items()]
+    if gradients:
+        write_table(folder / GRADIENTS_FILE, pd.concat(gradients))
     (folder / PREDICTIONS_FOLDER).mkdir()
     for name, evaluation in evaluations.items():
         np.savez_compressed(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from rnnbench.data.dataset import DATASETS
@@ -25,10 +26,24 @@ def load_trained(folder: Path) -> TrainedModel:
     RnnbenchError
         If the file of the model is not the one that training wrote, or cannot be loaded.
     """
-    record = read_json(folder / RECORD_FILE)
-    _require_trained(folder / MODEL_FILE, record)
-    model = load_model(folder / MODEL_FILE)
-    training = record["parameters"]["training"]
+    return as_trained(load_network(folder), folder)
+
+
+def load_network(folder: Path) -> keras.Model:
+    """Load the Keras model of a run; what its outputs mean, `as_trained` adds.
+
+    Raises
+    ------
+    RnnbenchError
+        If the file of the model is not the one that training wrote, or cannot be loaded.
+    """
+    _require_trained(folder / MODEL_FILE, read_json(folder / RECORD_FILE))
+    return load_model(folder / MODEL_FILE)
+
+
+def as_trained(model: keras.Model, folder: Path) -> TrainedModel:
+    """Return a run's model with what its outputs mean."""
+    training = read_json(folder / RECORD_FILE)["parameters"]["training"]
 
     def predict(inputs: Array) -> Array:
         outputs: Array = model.predict_on_batch(scaled(np.asarray(inputs)))

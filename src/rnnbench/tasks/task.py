@@ -114,6 +114,8 @@ class Evaluation:
         Figures by name, each a function of its title.
     shown : dict of ndarray
         Arrays of one test example, for pages that show it.
+    gradients : DataFrame
+        Which share of the gradient each step gets; see `rnnbench.evaluation.gradients`.
     """
 
     metrics: dict[str, float]
@@ -125,6 +127,7 @@ class Evaluation:
     predictions: dict[str, Array] = field(default_factory=dict)
     drawings: "dict[str, Callable[[str], Figure]]" = field(default_factory=dict)
     shown: dict[str, Array] = field(default_factory=dict)
+    gradients: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 class Task(Head):

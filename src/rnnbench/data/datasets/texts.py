@@ -22,7 +22,7 @@ from rnnbench.data.plain_text import plain_letters, without_html
 from rnnbench.data.ragged import Ragged
 from rnnbench.data.table_files import describe_file, read_columns
 from rnnbench.data.text import Texts, TextView, save_texts, text_material
-from rnnbench.data.text_files import SIGNATURES, decode
+from rnnbench.data.text_files import decode, require_plain
 from rnnbench.data.tokens import UNRANKED, save_word_index, tokenize
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import read_json, write_json
@@ -241,9 +241,7 @@ def _visible(folder: Path) -> Iterator[Path]:
 
 def _read_file(path: Path) -> str:
     content = path.read_bytes()
-    for signature, kind in SIGNATURES.items():
-        if content.startswith(signature):
-            raise RnnbenchError(f"{path} is {kind}; save it as plain text")
+    require_plain(content, path, "save it as plain text")
     return decode(content)
 
 
