@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
@@ -77,8 +78,9 @@ def a_saved_model_predicts_the_same(variant: Variant, form: Form) -> None:
     model, inputs = make(variant, form), inputs_of(variant)
     with tempfile.TemporaryDirectory() as folder:
         save_model(model, Path(folder) / "model.keras")
-        keras.saving.get_custom_objects().clear()  # as in a process that has built nothing yet
-        loaded = load_model(Path(folder) / "model.keras")
+        # as in a process that has built nothing yet; other tests need what was registered
+        with mock.patch.dict(keras.saving.get_custom_objects(), clear=True):
+            loaded = load_model(Path(folder) / "model.keras")
     np.testing.assert_array_equal(loaded.predict_on_batch(inputs), model.predict_on_batch(inputs))
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
@@ -52,8 +53,8 @@ def test_without_chrono_steps_an_lstm_begins_as_keras_s() -> None:
 def test_a_saved_lstm_with_chrono_biases_is_loaded(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((4, 3)), built(type="lstm", chrono_steps=STEPS)])
     save_model(model, tmp_path / "model.keras")
-    keras.saving.get_custom_objects().clear()
-    loaded = load_model(tmp_path / "model.keras")
+    with mock.patch.dict(keras.saving.get_custom_objects(), clear=True):
+        loaded = load_model(tmp_path / "model.keras")
     assert loaded.layers[0].bias_initializer.steps == STEPS
     for one, other in zip(loaded.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
