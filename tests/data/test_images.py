@@ -90,18 +90,18 @@ def test_frames_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mixed" / "frames.mp4").write_bytes(b"\0")
     for name, words in (
         ("few.npy", "has 3 frames; the model takes 10"),
-        ("small.npy", r"shape \(12, 32, 64\); frames of 64 x 64"),
+        ("small.npy", r"shape \(12, 32, 64\); expected frames of 64 x 64"),
         ("negative.npy", "pixels from -1 to 254; bytes"),
         ("broken.npy", "not finite"),
-        ("words.npy", "holds <U6; numbers are wanted"),
+        ("words.npy", "holds <U6, expected numbers"),
         ("none.npy", "is empty"),
-        ("complex.npy", "holds complex128; numbers are wanted"),
+        ("complex.npy", "holds complex128, expected numbers"),
         ("objects.npy", "Python objects are never unpickled"),
         ("two.npz", r"holds 2 arrays \(a, b\); save the one"),
         ("cut.npy", "not a .npy file of numbers"),
         ("pickle.npz", "Python objects are never unpickled"),
         ("missing.npy", "does not exist"),
-        ("wide.gif", "has 64 x 32 pixels; frames of 64 x 64"),
+        ("wide.gif", "has 64 x 32 pixels; expected frames of 64 x 64"),
         ("empty", "holds no images"),
         ("mixed", "frames.mp4 is not an image, and every file of the folder is read"),
     ):

@@ -1,9 +1,8 @@
-"""One class per step, as the copying problem asks for it (Arjovsky, Shah & Bengio 2016).
+"""One class per step, as in the copying problem (Arjovsky, Shah & Bengio 2016).
 
-Steps before the last `copied_symbols` ask for a blank, which is easy; accuracies are those of the
-last steps, the loss is that of every step. A model without memory knows when to answer but not
-what: its cross-entropy is copied_symbols * log(alphabet_size) / steps, its symbols are right by
-chance.
+Targets before the last `copied_symbols` steps are blank, which is easy: accuracies are of the last
+steps, the loss is of every step. A model without memory can only guess the symbols: its
+cross-entropy is copied_symbols * log(alphabet_size) / steps.
 """
 
 import math
