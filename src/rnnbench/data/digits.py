@@ -23,7 +23,7 @@ GROUND_PIXELS = 48  # longest side at which the background is estimated
 CLOSE_ENOUGH = 2
 GROUND_SHARE = 0.6  # side of the background's median filter, as a share of the longest side
 DARKEST_PAPER = 16.0  # on a darker background, noise would look like ink
-# Ink differs from the background by more than this share of its shade, and this multiple of noise.
+# Ink differs from the background by more than this share of the range, and this multiple of noise.
 FAINTEST_INK = 0.08
 NOISE_FACTOR = 6.0
 # Threshold of strokes as a share of the strongest ink; below it are blurred edges and paper.
@@ -109,7 +109,7 @@ def _ink(shades: Bytes) -> Shares | None:
     is_dark = (difference**3).sum() < 0
     room = np.maximum(ground if is_dark else BYTE_MAXIMUM - ground, DARKEST_PAPER)
     ink = np.clip((-difference if is_dark else difference) / room, 0.0, 1.0)
-    noise = np.median(np.abs(np.diff(small)) / room[:, 1:])  # few neighbours differ by ink
+    noise = np.median(np.abs(np.diff(small)) / room[:, 1:])  # most neighbours are both paper
     return ink if ink.max() > max(FAINTEST_INK, NOISE_FACTOR * noise) else None
 
 

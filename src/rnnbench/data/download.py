@@ -145,7 +145,7 @@ def keras_file(name: str, digest: Digest) -> RemoteFile:
 def cache_folder() -> Path:
     """Return the folder that keeps downloads between runs and clones.
 
-    `RNNBENCH_CACHE` names another folder than the default, `~/.cache/rnnbench`.
+    It is `RNNBENCH_CACHE` or, by default, `rnnbench` in `XDG_CACHE_HOME` or `~/.cache`.
 
     Raises
     ------

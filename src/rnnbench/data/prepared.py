@@ -37,7 +37,7 @@ class Split:
         return len(self.inputs)
 
     def part(self, begin: int, end: int | None) -> "Split":
-        """Return the examples `begin:end`; with `end` None, those up to the last one."""
+        """Return the examples `begin:end`, or all from `begin` on if `end` is None."""
         return Split(self.inputs[begin:end], self.targets[begin:end])
 
 

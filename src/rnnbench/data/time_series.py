@@ -321,7 +321,7 @@ def _without_gaps(numbers: pd.DataFrame, rows: "pd.Index[Any]", gaps: Gaps, path
 
 
 def _grid(times: "pd.Index[Any]") -> _Grid | None:
-    """Find the regular distance of rows; None if less than half of them have the same distance."""
+    """Find the regular distance of rows; None if fewer than half of them have it."""
     if len(times) < 3:  # noqa: PLR2004
         return _Grid(times, np.arange(len(times)), "row")
     if isinstance(times, pd.DatetimeIndex):

@@ -105,7 +105,7 @@ def new_series(
         sequence_length=cut.length,
         train_examples=cut.train,
         most_epochs=MOST_EPOCHS,
-        predict_from=f"{path}   # what follows its last rows",
+        predict_from=f"{path}   # forecasts the steps after its last rows",
     )
     require_free(read_yaml(params_file), suite.names(dataset))
     stored = settings.model_copy(update={"path": stored_path(path, root)})

@@ -37,7 +37,7 @@ def loss(probabilities: Probabilities, labels: task.Integers) -> float:
 
 @METRICS.add
 def macro_f1(probabilities: Probabilities, labels: task.Integers) -> float:
-    """Return the mean F1 over all classes, even absent ones; a class never predicted counts 0."""
+    """Return the mean F1 over all classes, even absent ones; F1 is 0 without a true positive."""
     from sklearn.metrics import f1_score
 
     classes = np.arange(probabilities.shape[1])

@@ -62,7 +62,7 @@ class SequenceLabelling(heads.SequenceLabelling, task.Task):
     length = "delay"
 
     def evaluate(self, model: task.TrainedModel, test: Split) -> task.Evaluation:
-        """Score the model beside one without memory."""
+        """Score the model beside the best model without memory."""
         names, asked = model.manifest.class_names, model.manifest.facts["copied_symbols"]
         labels = np.asarray(test.targets, dtype=np.int64)
         outputs = np.asarray(model.predict_all(test.inputs), dtype=np.float64)

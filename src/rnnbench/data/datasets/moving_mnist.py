@@ -50,7 +50,7 @@ class MovingMnistSettings(DatasetSettings):
 
 
 class FramesView(View):
-    """Frame sequences cut into frames to see and frames to predict."""
+    """Frame sequences cut into input frames and target frames."""
 
     input_frames: PositiveInt
     target_frames: PositiveInt

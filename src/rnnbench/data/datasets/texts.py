@@ -92,7 +92,7 @@ class Corpus:
 
 
 def read_corpus(settings: OwnTexts) -> Corpus:
-    """Read the texts of a file and leave out those that are unfit for training or evaluation.
+    """Read the texts of a file and leave out those that no model can be trained or evaluated on.
 
     These are texts without a word or without a label; repetitions of a text, and texts that occur
     with different labels, unless the settings keep them; and classes with fewer than 10 texts, if
