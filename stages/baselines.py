@@ -1,4 +1,4 @@
-"""Stage `baselines@VIEW`: score what a recurrent network has to beat."""
+"""Stage `baselines@VIEW`: score the baselines of a view."""
 
 import click
 import own_source  # noqa: F401
@@ -11,7 +11,7 @@ from rnnbench.models.backend import import_keras
 @click.argument("view")
 @reports_errors
 def main(view: str) -> None:
-    """Fit the baselines of a view and score them on its test split into results/baselines/."""
+    """Fit the baselines of a view and write their test scores to results/baselines/."""
     import_keras()
     from rnnbench.baselines.scores import score_baselines
 

@@ -13,7 +13,7 @@ from rnnbench.params import load_params
 @click.argument("suite")
 @reports_errors
 def main(suite: str) -> None:
-    """Compare the experiments of `suite` into comparisons/."""
+    """Compare the experiments of `suite` and write the tables to comparisons/."""
     params = load_params()
     compare(suite, params.suites[suite], load_literature().suite(suite), params.margin)
 

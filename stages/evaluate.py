@@ -12,7 +12,7 @@ from rnnbench.models.backend import import_keras
 @click.argument("view")
 @reports_errors
 def main(experiment: str, view: str) -> None:
-    """Evaluate the runs of an experiment on the test split of its view into results/."""
+    """Evaluate the runs of an experiment on its test split and write the scores to results/."""
     import_keras()
     from rnnbench.evaluation.experiment import evaluate_experiment
 

@@ -1,4 +1,4 @@
-"""Stage `fetch@DATASET`: bring a data set onto this machine."""
+"""Stage `fetch@DATASET`: fetch a data set."""
 
 import click
 import own_source  # noqa: F401

@@ -11,7 +11,7 @@ from rnnbench.params import load_params
 @click.command()
 @reports_errors
 def main() -> None:
-    """Write the table of layers into comparisons/layers/."""
+    """Write the table of layers to comparisons/layers/."""
     import_keras()
     from rnnbench.models.layer_table import write_layer_table
 

@@ -1,6 +1,6 @@
 """Stage `time@EXPERIMENT`: time one experiment's training steps.
 
-The script is not called `time.py`, which is the name of a module of Python's own.
+The script is not called `time.py`, which would hide a module of the standard library.
 """
 
 import click
@@ -15,7 +15,7 @@ from rnnbench.timing.experiment import time_experiment
 @click.argument("view")
 @reports_errors
 def main(experiment: str, view: str) -> None:
-    """Time the training steps of an experiment, on its own view, into results/."""
+    """Time the training steps of an experiment on its view and write the times to results/."""
     time_experiment(experiment, view)
 
 

@@ -1,4 +1,4 @@
-"""Stage `members`: note which experiments each suite has."""
+"""Stage `members`: list the experiments of each suite."""
 
 import click
 import own_source  # noqa: F401
@@ -11,7 +11,7 @@ from rnnbench.params import load_params
 @click.command()
 @reports_errors
 def main() -> None:
-    """Write the experiments of each suite into results/members/."""
+    """Write the experiments of each suite to results/members/."""
     write_members(load_params())
 
 

@@ -1,7 +1,7 @@
-"""Importing this lets a stage run the package of its own copy of the repository.
+"""Import this module to run a stage with the package of its own copy of the repository.
 
-DVC runs queued and temporary experiments in copies; the installed package is that of the
-workspace, whose code is another.
+DVC runs queued and temporary experiments in copies of the repository, but the installed package is
+that of the workspace, whose code may differ.
 """
 
 import sys

@@ -12,7 +12,7 @@ from rnnbench.params import load_params
 @click.argument("view")
 @reports_errors
 def main(view: str) -> None:
-    """Prepare `view` into data/prepared/."""
+    """Prepare `view` in data/prepared/."""
     prepare(view, load_params())
 
 

@@ -1,4 +1,4 @@
-"""Stage `train@EXPERIMENT`: train one experiment, a run for each seed."""
+"""Stage `train@EXPERIMENT`: train one experiment, one run per seed."""
 
 import click
 import own_source  # noqa: F401
@@ -12,7 +12,7 @@ from rnnbench.params import load_params
 @click.argument("experiment")
 @reports_errors
 def main(experiment: str) -> None:
-    """Train `experiment` into runs/ and results/."""
+    """Train `experiment` and write its runs to runs/ and its results to results/."""
     params = load_params()
     import_keras()
     from rnnbench.models.fast import share_cores

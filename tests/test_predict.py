@@ -141,16 +141,16 @@ def test_a_file_of_texts_is_read_whatever_saved_it(name: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("reviews.csv", b"review,sentiment\nfine,1\n", "'review', 'sentiment'; name the one with"),
+        ("reviews.csv", b"review,sentiment\nfine,1\n", "'sentiment'; name the column with"),
         ("cut.csv", b"text,label\nfine, really fine,1\n", "row 2 of"),
         ("open.csv", b'text\n"fine\n', "is not a table"),
         ("empty.csv", b"", "has the columns none"),
         ("reviews.pdf", b"%PDF-1.7", "is a PDF; save it as plain text"),
         ("reviews.txt", b"PK\x03\x04", "as office programs write them"),
         ("reviews.rtf", b"{\\rtf1\\ansi fine}", "rich text"),
-        ("reviews.json", b'["fine"]', "texts within JSON; write them as plain text"),
+        ("reviews.json", b'["fine"]', "is a JSON file; write its texts as plain text"),
         ("empty.txt", b"\xef\xbb\xbf", "there is no text"),
-        (".", None, "cannot be read; give a file with one text a line"),
+        (".", None, "cannot be read; give a file with one text per line"),
     ],
 )
 def test_files_that_hold_texts_in_another_way_are_refused(
@@ -253,7 +253,7 @@ def test_sequences_of_numbers_are_read_from_an_array(
     [
         (np.ones((0, 20, 2)), "is empty: its shape is (0, 20, 2)"),
         (np.array(1.0), "has the shape (); sequences of (20, 2) are needed"),
-        (np.full((20, 2), "0.5"), "holds <U3; numbers are wanted"),
+        (np.full((20, 2), "0.5"), "holds <U3, expected numbers"),
         (np.full((20, 2), np.nan), "not finite"),
         (np.full((20, 2), 1e300), "numbers above 3.4e+38"),
     ],

@@ -54,7 +54,7 @@ def test_images_of_mnist_s_size_are_taken_as_they_are(tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", STROKE / 255.0)
     np.testing.assert_array_equal(read_digits(tmp_path / "three.npy"), [STROKE] * 3)
     np.testing.assert_array_equal(read_digits(tmp_path / "one.npy"), [STROKE])
-    with pytest.raises(RnnbenchError, match=r"shape \(20, 28\); digits of 28 x 28"):
+    with pytest.raises(RnnbenchError, match=r"shape \(20, 28\); expected digits of 28 x 28"):
         np.save(tmp_path / "cut.npy", STROKE[:20])
         read_digits(tmp_path / "cut.npy")
 
@@ -227,13 +227,13 @@ def test_what_is_no_digit_is_refused(tmp_path: Path) -> None:
         ("text.png", "is not an image; accepted are .png"),
         ("empty.png", "an empty file"),
         ("cut.jpg", "is damaged or was cut off"),
-        ("phone.heic", "is a HEIC photograph, which is not read; save or send it as JPEG"),
+        ("phone.heic", "is a HEIC photograph, which is not supported; save or send it as JPEG"),
         ("drawing.eps", "is not an image"),
         ("bomb.png", "more than 89 million pixels"),
         ("larger bomb.png", "more than 89 million pixels"),
         ("bomb.tif", "more than 89 million pixels"),
         ("plain.png", "one plain colour"),
-        ("paper.png", "nothing stands out"),
+        ("paper.png", "no digit was found"),
         ("clear.png", "one plain colour"),
         ("missing.png", "does not exist"),
         ("folder.png", "a folder"),

@@ -70,7 +70,7 @@ def test_what_no_model_can_be_judged_on_is_left_out_and_counted(tmp_path: Path) 
     corpus = read_corpus(settings)
     assert len(corpus.labels) == 40
     assert corpus.describe() == (
-        "of 45 texts left out: 1 without a word, 1 without a label, 1 repeating another, 2 with"
+        "left out of 45 texts: 1 without a word, 1 without a label, 1 repeating another, 2 with"
         " different labels in different rows"
     )
     kept = read_corpus(settings.model_copy(update={"repeated_texts": "keep"}))
@@ -86,9 +86,9 @@ def test_the_encoding_of_a_spreadsheet_is_recognised(encoding: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("a b", "x")] * 2 + [(f"text {n}", "x") for n in range(20)], "one class alone, 'x'"),
+        ([("a b", "x")] * 2 + [(f"text {n}", "x") for n in range(20)], "only one class, 'x'"),
         ([*reviews(), ("one", "rare"), ("two", "rare")], r"fewer than 10 texts: 'rare' \(2\)"),
-        ([(str(n), "ab"[n % 2]) for n in range(40)], "'review' .* holds numbers alone"),
+        ([(str(n), "ab"[n % 2]) for n in range(40)], "'review' .* holds only numbers"),
         ([(f"text {n}", str(n // 10)) for n in range(1010)], "101 different labels in 1,010 texts"),
         ([("", ""), ("...", "x")], "no text with a label"),
     ],
@@ -116,9 +116,9 @@ def test_a_file_that_is_no_table_of_these_texts_is_refused_in_words(tmp_path: Pa
     assert "row 42 of" in refused(settings)
     assert "has 3 cells instead of 2" in refused(settings)
     assert "does not exist" in refused(settings.model_copy(update={"path": "no.csv"}))
-    assert "is no table: .csv" in refused(settings.model_copy(update={"path": "some.xlsx"}))
+    assert "a table; accepted are .csv" in refused(settings.model_copy(update={"path": "a.xlsx"}))
     (tmp_path / "empty").mkdir()
-    assert "a folder for each class" in refused(OwnTexts(path=str(tmp_path / "empty")))
+    assert "one folder per class" in refused(OwnTexts(path=str(tmp_path / "empty")))
     mixed = pd.DataFrame({"review": ["a", b"b"], "stars": ["x", "y"]})
     mixed.to_pickle(tmp_path / "table.pickle")
     (tmp_path / "table.pickle").rename(tmp_path / "table.parquet")
@@ -127,7 +127,7 @@ def test_a_file_that_is_no_table_of_these_texts_is_refused_in_words(tmp_path: Pa
     pd.DataFrame({"review": [1, 2], "stars": ["x", "y"]}).to_parquet(tmp_path / "numbers.parquet")
     numbers = settings.model_copy(update={"path": str(tmp_path / "numbers.parquet")})
     assert "row 1 of" in refused(numbers)
-    assert "where texts are wanted" in refused(numbers)
+    assert "expected text (" in refused(numbers)
 
 
 def test_every_stretch_of_the_order_has_the_shares_of_the_classes() -> None:
@@ -177,5 +177,5 @@ def test_columns_are_named_together_or_not_at_all() -> None:
 
 
 def test_the_kind_and_the_section_of_a_data_set_must_fit(changed: Callable[..., Params]) -> None:
-    with pytest.raises(RnnbenchError, match="'texts-a' stands in the section files"):
+    with pytest.raises(RnnbenchError, match="'texts-a' belongs in the section files"):
         changed("datasets", **{"texts-a": {"path": "a.csv"}})

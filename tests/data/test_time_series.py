@@ -62,7 +62,7 @@ DAYS = list(pd.date_range("2020-01-01", periods=10).strftime("%Y-%m-%d"))
         ([*DAYS[:5], *DAYS[7:]], range(8), "every day, but 2 of 10 times are missing, 2020-01-06"),
         ([*DAYS[:9], "2020-01-09 12:00"], range(10), "1 are between two steps, 2020-01-09 12:00"),
         (["2020-01-01", "2020-01-02", "2020-01-05", "2020-02-01"], range(4), "no regular distance"),
-        (DAYS, [*range(8), "many", 3], "'many' in row 10, where a number is wanted"),
+        (DAYS, [*range(8), "many", 3], "'many' in row 10, expected a number"),
         (DAYS, ["1,5"] * 10, "'1,5' in row 2"),
         (DAYS, [0, 1, "", *range(7)], r"no value in 1 rows, first in row 4 \(2020-01-03\)"),
         (DAYS, [""] * 10, "'value' .* has no number"),

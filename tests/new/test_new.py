@@ -93,7 +93,7 @@ def test_what_a_view_of_texts_needs_is_taken_from_the_file(project: Path) -> Non
 
 def test_a_view_of_series_has_a_season_and_test_windows_that_do_not_overlap(project: Path) -> None:
     answer = run(*SERIES)
-    assert "730 steps of 1 series, a row every day" in answer.output
+    assert "730 steps of 1 series, one row every day" in answer.output
     assert "estimated as 7 steps" in answer.output
     view = content(project)["views"]["traffic"]
     assert (view["season"], view["horizon"], view["sequence_length"]) == (7, 7, 14)
@@ -113,13 +113,13 @@ def test_a_file_elsewhere_has_its_whole_path(project: Path, tmp_path_factory: An
     ("command", "message"),
     [
         ((*TEXT, "--name", "imdb"), "params.yaml has suites.imdb already; choose another name"),
-        ((*TEXT, "--name", "My Reviews"), "'My Reviews' is no name for a suite"),
+        ((*TEXT, "--name", "My Reviews"), "'My Reviews' is not a valid name for a suite"),
         ((*TEXT[:3], "--text", "body", "--label", "stars"), "has no column 'body'; it has: 'the"),
         ((*TEXT[:3], "--text", "the text"), "give both, or neither for a folder"),
         ((*SERIES, "--value", "bikes"), "has no column 'bikes'"),
         ((*SERIES, "--value", "cars"), "a column is named twice"),
         ((*SERIES[:-1], "500"), "too few for windows of 131 steps with 500 to forecast"),
-        ((*SERIES[:3], "--time", "cars", "--value", "day", "--horizon", "7"), "a number is wanted"),
+        ((*SERIES[:3], "--time", "cars", "--value", "day", "--horizon", "7"), "expected a number"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_words_and_changes_nothing(

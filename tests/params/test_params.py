@@ -238,9 +238,9 @@ BILLION_LAUGHS = b"a: &a [ha, ha]\n" + b"".join(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (BILLION_LAUGHS, r"params\.yaml, line 2: the alias \*a is not accepted, .* has a name"),
+        (BILLION_LAUGHS, r"params\.yaml, line 2: the alias \*a is not accepted, .* share a name"),
         (b"a: &a {x: 1}\nb: {<<: *a, y: 2}\n", r"line 2: the alias \*a is not accepted"),
-        (b"[" * 100_000, "line 1: more than 50 levels within each other are not accepted"),
+        (b"[" * 100_000, "line 1: more than 50 nested levels are not accepted"),
         (b"a: !!python/object/apply:os.system [exit]", "is not valid YAML.*python/object"),
         (b"a: 1\na: 2\n", 'duplicate key "a"'),
         (b"a: \xff", "is not valid YAML in UTF-8"),

@@ -1,1 +1,1 @@
-"""What a recurrent network has to beat, one module for each kind of baseline."""
+"""Baselines that a recurrent network has to beat, one module for each kind."""

@@ -1,7 +1,7 @@
-"""Bags of words: which words a text has, in any order, with logistic regression.
+"""Bags of words: logistic regression on the words of a text, without their order.
 
-A text is what a network reads of it: the ids of the view without the padding. The start mark and
-the unknown word stay, as words like others.
+The words are those that a network reads: the ids of the view without padding. The start mark and
+the unknown word count as words.
 """
 
 from functools import partial
@@ -14,11 +14,10 @@ from rnnbench.baselines.classes import for_all_classes, has_classes
 from rnnbench.data.encoding import PADDING_ID
 from rnnbench.data.prepared import Array, Manifest, TrainingData
 
-# Options of scikit-learn's vectorizers: a token is an id, and one in a single text says nothing.
+# Options of scikit-learn's vectorizers: tokens are ids, and those of a single text are left out.
 COUNTING: dict[str, Any] = {"token_pattern": r"\S+", "min_df": 2}
 PAIRS = 2
-# Inverse strength of the penalty. Among 1 and 10, 10 is the better one on the validation splits of
-# IMDB and Reuters.
+# Inverse strength of the penalty; 10 is better than 1 on the validation splits of IMDB and Reuters.
 INVERSE_PENALTY = 10.0
 
 
@@ -40,7 +39,7 @@ def fit(data: TrainingData, longest: int) -> Predict:
     data : TrainingData
         Rows of token ids and their classes.
     longest : int
-        1 to count words, 2 to count pairs of neighbouring words, too.
+        1 to count words, 2 to count pairs of neighbouring words as well.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

@@ -1,7 +1,7 @@
-"""A baseline: a simple predictor, fitted on the training split and scored as a model is.
+"""A baseline: a simple predictor, fitted on the training split and scored like a model.
 
-A module of this package defines baselines and adds them to `BASELINES`, each with the views that
-it applies to. Nothing else in the project asks which baselines a view has.
+Each module of this package adds its baselines to `BASELINES`, with a function that tells to which
+views they apply. No other code depends on which baselines there are.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,16 @@ class Baseline:
     Attributes
     ----------
     title : str
-        What tables and figures call it.
+        Its name in tables and figures.
     applies_to : callable
         Takes the manifest of a view's training data and returns whether the baseline is defined
         for such data.
     fit : callable
-        Takes the training data and returns what predicts: a function of inputs as they are
-        stored, which returns what the view's task expects of a model, probabilities for example.
+        Takes the training data and returns the predictor: a function of inputs as they are stored,
+        whose outputs are those that the view's task expects of a model, such as probabilities.
     is_bound : bool, default False
-        Whether it is given the targets in place of the inputs. It is then no predictor: its loss
-        is the lowest that any can have, and nothing else of it is reported.
+        Whether the function takes the targets in place of the inputs. Its loss is then the lowest
+        that a predictor can have, and only the loss is reported.
     """
 
     title: str

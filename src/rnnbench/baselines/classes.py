@@ -1,4 +1,4 @@
-"""What the baselines that tell classes apart share."""
+"""Shared code of baselines for classification."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rnnbench.tasks.classification import Classification, Probabilities
 
 
 def has_classes(manifest: Manifest) -> bool:
-    """Return whether examples have one class each, and those for training at least two."""
+    """Return whether a view is for classification, with at least two classes in training."""
     if manifest.task != Classification.name:
         return False
     return int(np.count_nonzero(manifest.splits["train"]["class_counts"])) > 1
@@ -19,16 +19,16 @@ def has_classes(manifest: Manifest) -> bool:
 def for_all_classes(
     values: npt.NDArray[np.floating[Any]], fitted: npt.NDArray[np.integer[Any]], manifest: Manifest
 ) -> Probabilities:
-    """Give classes that have no training example the probability 0.
+    """Add columns of 0 for classes without training examples.
 
     Parameters
     ----------
     values : ndarray, shape (examples, fitted classes)
         Probabilities of the classes that have training examples.
     fitted : ndarray of int, shape (fitted classes,)
-        Which classes these are.
+        Labels of these classes.
     manifest : Manifest
-        Says which classes there are.
+        Has the names of all classes.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Forecasts without a recurrent layer: the season before, and linear regression on the window."""
+"""Forecasts without a recurrent layer: seasonal naive, and linear regression on the window."""
 
 import numpy as np
 
@@ -10,12 +10,12 @@ PENALTY = 1.0  # scikit-learn's default
 
 
 def is_forecasting(manifest: Manifest) -> bool:
-    """Return whether a view asks for the next steps of series."""
+    """Return whether a view is for forecasting."""
     return manifest.task == forecasting.Forecasting.name
 
 
 def repeat_season(data: TrainingData) -> Predict:
-    """Predict each value by that of one season before."""
+    """Predict each value by the value one season before."""
     horizon, season = (data.manifest.facts[name] for name in ("horizon", "season"))
 
     def predict(inputs: Array) -> Array:
@@ -41,7 +41,7 @@ def _flat(inputs: Array) -> Array:
     return np.asarray(inputs).reshape(len(inputs), -1)
 
 
-# Under the name that it has as the task's own baseline.
+# It has the name of the task's own baseline.
 BASELINES.add(
     forecasting.Forecasting.baseline_name,
     Baseline("seasonal naive forecast", is_forecasting, repeat_season),

@@ -1,4 +1,4 @@
-"""Frames without movement, and the bound that a perfect prediction sets."""
+"""Predictions without movement, and the loss of a perfect prediction as a bound."""
 
 import numpy as np
 
@@ -9,18 +9,18 @@ from rnnbench.tasks import video
 
 
 def is_video(manifest: Manifest) -> bool:
-    """Return whether a view asks for the frames that follow."""
+    """Return whether a view is for video prediction."""
     return manifest.task == video.Video.name
 
 
 def copy_last_frame(data: TrainingData) -> Predict:
-    """Predict the last frame seen, again and again."""
+    """Predict the last input frame for every target frame."""
     frames = data.manifest.target_shape[0]
     return lambda inputs: video.copy_last_frame(scaled(inputs), frames)
 
 
 def repeat_mean_frame(data: TrainingData) -> Predict:
-    """Predict the mean over all target frames of the training split, again and again."""
+    """Predict the mean of the training split's target frames for every target frame."""
     frame = data.train.targets.mean(axis=(0, 1)) / BYTE_MAXIMUM
     shape = data.manifest.target_shape
 
@@ -31,11 +31,11 @@ def repeat_mean_frame(data: TrainingData) -> Predict:
 
 
 def repeat_targets(_: TrainingData) -> Predict:
-    """Predict what is given: a loss above 0 remains, since grey pixels are neither 0 nor 1."""
+    """Predict the given targets; the loss is above 0, since grey pixels are neither 0 nor 1."""
     return scaled
 
 
-# Under the name that it has as the task's own baseline.
+# It has the name of the task's own baseline.
 BASELINES.add(video.Video.baseline_name, Baseline("last frame copied", is_video, copy_last_frame))
 BASELINES.add("mean_frame", Baseline("mean training frame", is_video, repeat_mean_frame))
 BASELINES.add(

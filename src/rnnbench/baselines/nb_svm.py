@@ -1,8 +1,8 @@
-"""NB-SVM: a linear classifier of words and pairs weighted by what naive Bayes makes of them.
+"""NB-SVM: a linear classifier of words and pairs, weighted by naive Bayes log-count ratios.
 
 Source: Wang & Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic
-Classification", ACL 2012. The loss is logistic here, which gives probabilities, and on the
-validation split of IMDB it is right more often than the squared hinge loss with the paper's
+Classification", ACL 2012. In contrast to the paper, the loss is logistic: it gives probabilities,
+and a higher accuracy on the validation split of IMDB than the squared hinge loss with the paper's
 interpolation.
 """
 
@@ -24,7 +24,7 @@ Weights = npt.NDArray[np.float64]  # of shape (tokens,)
 
 
 def fit(data: TrainingData) -> Predict:
-    """Fit one class against the rest, each with weights of its own."""
+    """Fit one classifier per class against the rest, each with its own weights."""
     from scipy.special import expit
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -43,14 +43,14 @@ def fit(data: TrainingData) -> Predict:
 
 
 def log_count_ratios(occurs: Any, is_member: npt.NDArray[np.bool_]) -> Weights:
-    """Return by how much each token speaks for the class (the paper's r).
+    """Return the log-count ratio of each token for the class (the paper's r).
 
     Parameters
     ----------
     occurs : sparse matrix of 0 and 1, shape (texts, tokens)
-        Which text has which token.
+        1 where a text has a token.
     is_member : ndarray of bool, shape (texts,)
-        Which texts are of the class.
+        Which texts belong to the class.
     """
     inside, outside = (
         SMOOTHING + np.asarray(occurs[texts].sum(axis=0)).ravel()

@@ -1,4 +1,4 @@
-"""Images read at once: logistic regression on all pixels."""
+"""Logistic regression on all pixels of an image."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from rnnbench.baselines.classes import for_all_classes, has_classes
 from rnnbench.data.prepared import Array, Manifest, TrainingData
 from rnnbench.models.inputs import scaled
 
-ITERATIONS = 1000  # more than are needed; scikit-learn's default ends too early
+ITERATIONS = 1000  # more than needed; scikit-learn's default stops too early
 IMAGE_DIMENSIONS = 2  # steps, features
 
 
 def is_image(manifest: Manifest) -> bool:
-    """Return whether a view has rows of pixels, which are stored as bytes, and classes."""
+    """Return whether a view is for classification of rows of pixels, which are stored as bytes."""
     are_bytes = manifest.splits["train"]["inputs"]["dtype"] == "uint8"
     return are_bytes and len(manifest.input_shape) == IMAGE_DIMENSIONS and has_classes(manifest)
 

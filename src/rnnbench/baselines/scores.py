@@ -33,15 +33,14 @@ def score_baselines(
     view : str
         A view of `params.yaml`.
     prepared, results : Path
-        Where views are, and where results go.
+        Folders of the views and of the results.
 
     Returns
     -------
     dict
-        By the name of the baseline its `title`, `metrics` and `fit_processor_seconds`; empty where
-        none applies. `scores.json` in the view's folder of results holds the same,
-        `predictions.npz` the task's score of each test example by the name of the baseline, except
-        for bounds.
+        `title`, `metrics` and `fit_processor_seconds` by the name of the baseline; empty if none
+        applies. They are also in `scores.json` of the view's folder of results, whose
+        `predictions.npz` has the task's score of each test example by baseline, except for bounds.
 
     Raises
     ------
@@ -75,9 +74,9 @@ def score_baselines(
 
 def _evaluate(baseline: Baseline, data: TrainingData, test: Split) -> tuple[Evaluation, float]:
     """Return the evaluation on the test split, and the processor time of fitting, in seconds."""
-    began = process_time()
+    start = process_time()
     predict = baseline.fit(data)
-    seconds = process_time() - began
+    seconds = process_time() - start
     model = TrainedModel(predict, data.manifest, from_logits=False, batch_size=EXAMPLES_AT_A_TIME)
     examples = Split(test.targets, test.targets) if baseline.is_bound else test
     return TASKS[data.manifest.task].evaluate(model, examples), seconds

@@ -1,4 +1,4 @@
-"""Arrays of people's files, and pixels of whatever depth as bytes: nothing is ever unpickled."""
+"""Reading arrays of numbers from users' files, never unpickling; converting pixels to bytes."""
 
 import zipfile
 from pathlib import Path
@@ -10,12 +10,12 @@ import numpy.typing as npt
 from rnnbench.errors import RnnbenchError
 
 ARRAY_SUFFIXES = (".npy", ".npz")
-# What an archive may unpack to; 100,000 sequences of ten frames are less.
+# The most that an archive may unpack to; 100,000 sequences of ten frames take less.
 MOST_BYTES = 4 * 2**30
-NUMBER_KINDS = "biuf"  # of NumPy's dtypes: booleans, integers, floating-point numbers
+NUMBER_KINDS = "biuf"  # kinds of NumPy dtypes: booleans, integers, floating-point numbers
 BYTE_MAXIMUM = 255
 MAXIMUM_IN_16_BITS = 65_535
-SHADES_IN_16_BITS = 257  # to one in 8 bits
+SHADES_IN_16_BITS = 257  # for each shade in 8 bits
 
 Bytes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[Any]
@@ -37,8 +37,8 @@ def read_array(path: Path) -> Numbers:
     Raises
     ------
     RnnbenchError
-        If there is no such file, or it holds anything else: text, Python objects, no numbers,
-        numbers that are not finite, several arrays, more than it could with its size.
+        If the file does not exist, is truncated, unpacks to more than 4 GiB, or holds anything
+        else: text, Python objects, no numbers, numbers that are not finite, several arrays.
     """
     try:
         array = _load(path)
@@ -52,7 +52,7 @@ def read_array(path: Path) -> Numbers:
             f"{path} is not a .npy file of numbers{objects}; write one with numpy.save"
         ) from error
     if array.dtype.kind not in NUMBER_KINDS:
-        raise RnnbenchError(f"{path} holds {array.dtype}; numbers are wanted")
+        raise RnnbenchError(f"{path} holds {array.dtype}, expected numbers")
     if array.size == 0:
         raise RnnbenchError(f"{path} is empty: its shape is {array.shape}")
     if not np.isfinite(array).all():
@@ -69,20 +69,20 @@ def as_bytes(values: Numbers, name: object) -> Bytes:
         Shades from 0 to 255 or, where none is above 1, from 0 to 1. Integers above 255 have 16
         bits: 65535 is white.
     name : object
-        What they are from, for messages.
+        Name of the source, for messages.
 
     Raises
     ------
     RnnbenchError
-        If they are neither.
+        If the values are in none of these ranges.
     """
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if low >= 0 and BYTE_MAXIMUM < high <= MAXIMUM_IN_16_BITS and values.dtype.kind in "iu":
         return (values // SHADES_IN_16_BITS).astype(np.uint8)
-    if not 0 <= low <= high <= BYTE_MAXIMUM:  # false of NaN, too
+    if not 0 <= low <= high <= BYTE_MAXIMUM:  # also false for NaN
         raise RnnbenchError(
-            f"{name} holds pixels from {low + 0.0:g} to {high + 0.0:g}; bytes (0 to 255) or shades"
-            " from 0 to 1 are wanted"
+            f"{name} holds pixels from {low + 0.0:g} to {high + 0.0:g}; expected bytes (0 to 255)"
+            " or shades from 0 to 1"
         )
     shades = values * float(BYTE_MAXIMUM) if high <= 1 else values
     return np.round(shades).astype(np.uint8)
@@ -93,7 +93,7 @@ def _names_objects(error: BaseException) -> bool:
 
 
 def _load(path: Path) -> Numbers:
-    # Mapped, so that a header that promises more than the file holds allocates nothing.
+    # Memory-mapped, so that a header with a false shape cannot allocate memory.
     loaded = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(loaded, np.lib.npyio.NpzFile):
         return np.asarray(loaded)
@@ -101,8 +101,8 @@ def _load(path: Path) -> Numbers:
         if len(archive.files) != 1:
             names = ", ".join(archive.files) or "none"
             raise RnnbenchError(
-                f"{path} holds {len(archive.files)} arrays ({names}); save the one to predict from"
-                " by itself"
+                f"{path} holds {len(archive.files)} arrays ({names}); save the array to predict"
+                " from in a file of its own"
             )
         with zipfile.ZipFile(path) as members:
             size = sum(member.file_size for member in members.infolist())

@@ -1,4 +1,4 @@
-"""What a data set is; each module of `rnnbench.data.datasets` registers one here."""
+"""The definition of a data set; each module of `rnnbench.data.datasets` registers one here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,16 +19,16 @@ AnyView = TypeVar("AnyView", bound=View)
 
 @dataclass(frozen=True)
 class Route(Generic[Settings]):
-    """One way to the content of a data set.
+    """One way to obtain the content of a data set.
 
     Attributes
     ----------
     convert : callable
-        Takes the route's files by name, their hashes checked, the folder to write the content to
-        and the data set's settings. Returns facts for the record of the origin: `counts`, the
-        number of examples of each split, and `seed` where one decides the content.
+        Takes the route's verified files by name, the folder to write the content to and the data
+        set's settings. Returns facts for the origin record, such as `counts`, the number of
+        examples of each split, and `seed` for generated content.
     sources : tuple of Source, default ()
-        The files that it needs.
+        The files that the route needs.
     """
 
     convert: Callable[[Mapping[str, Path], Path, Settings], dict[str, Any]]
@@ -42,18 +42,18 @@ class Material:
     Attributes
     ----------
     splits : mapping
-        `train` and `test`, as the data set divides them; and `validation` where the data set holds
-        that out itself, as one in the order of time does.
+        `train` and `test`, as the data set divides them, and `validation` if the data set holds it
+        out itself, as time series do.
     class_names : tuple of str, default ()
-        Empty where targets are not classes.
+        Empty if targets are not classes.
     vocabulary_size : int or None, default None
-        The number of token ids; None where inputs are numbers.
+        The number of token ids; None if inputs are numbers.
     words : list of str or None, default None
         The words that have an id of their own, the most frequent first.
     lengths : mapping, default {}
-        For each split the lengths of its sequences before padding and truncation.
+        For each split, the lengths of its sequences before padding and truncation.
     facts : mapping, default {}
-        What else the task needs to know.
+        Further facts that the task needs.
     """
 
     splits: Mapping[str, Split]
@@ -73,27 +73,27 @@ class Dataset(Generic[Settings, AnyView]):
     task : str
         The kind of task, a name in `rnnbench.tasks`.
     settings : type of DatasetSettings
-        What `datasets.NAME` in `params.yaml` accepts. Its field `route` names one of the routes;
-        a data set with one route needs none.
+        Class of the data set's section in `params.yaml`. Its field `route` names one of the routes;
+        a data set with a single route needs no such field.
     view : type of View
-        What a view of the data set accepts.
+        Class of the data set's views in `params.yaml`.
     licence, citation : str
-        To state where the data are used or shown.
+        To be stated where the data are used or shown.
     limits : str
         What a reader must know before using a model that was trained on the data.
     routes : mapping
-        Ways to the content by name: "upstream" for the canonical files, "registry" for published
-        packages, "generated" for what is drawn by a seed.
+        Routes by name: "upstream" for the canonical files, "registry" for published packages,
+        "generated" for content drawn by a seed, "file" for a user's own file.
     prepare : callable
-        Takes a view and the folder with the content.
+        Takes a view and the folder with the content, and returns the `Material`.
     counts : mapping or None, default None
-        The number of examples of each split; None where the route decides it.
+        The number of examples of each split; None if the route decides it.
     content : mapping or None, default None
-        SHA-256 of each content file, if every route gives the same ones. One route may then stand
-        in for another.
+        SHA-256 of each content file, if it is the same by every route. Each route may then replace
+        the others.
     markup : mapping, default {}
-        What its texts have in place of a character, `&lt;` for `<` for example; a text to predict
-        from gets the same.
+        Replacements for characters in the data set's texts, such as `&lt;` for `<`; texts to
+        predict from get the same replacements.
     """
 
     task: str
@@ -110,26 +110,26 @@ class Dataset(Generic[Settings, AnyView]):
 
     @property
     def of_file(self) -> bool:
-        """Whether it is a kind of data set, read from a file of your own."""
+        """Whether the data set is read from a user's own file."""
         return issubclass(self.settings, FileSettings)
 
     @property
     def fetch_stage(self) -> str:
-        """The stage of `dvc.yaml` that brings it here, without the name after `@`."""
+        """The `dvc.yaml` stage that fetches the data set, without the name after `@`."""
         return "fetch_file" if self.of_file else "fetch"
 
     def routes_for(self, settings: DatasetSettings) -> list[str]:
-        """Return the routes that give the content which the settings ask for, theirs first."""
+        """Return the routes to the content that the settings name, the chosen route first."""
         chosen = getattr(settings, "route", next(iter(self.routes)))
         others = [name for name in self.routes if name != chosen]
         return [chosen, *others] if self.content else [chosen]
 
 
 class Datasets(Registry[Dataset[Any, Any]]):
-    """Data sets by name; one of a file of your own is called KIND-NAME, after the kind it is of.
+    """Data sets by name; a data set from a user's own file is called KIND-NAME.
 
-    What is known of a trained model is the name of its data set: with the kind in it, the model can
-    be used where no `params.yaml` is.
+    A trained model records only the name of its data set. Since the name contains the kind, the
+    model can be used without `params.yaml`.
     """
 
     def __getitem__(self, name: str) -> Dataset[Any, Any]:

@@ -1,4 +1,4 @@
-"""Images of digits, as cameras, scanners and drawing programs make them, in MNIST's form."""
+"""Converting photographs, scans and drawings of digits to MNIST's format."""
 
 from pathlib import Path
 from typing import Any
@@ -10,41 +10,41 @@ from scipy import ndimage
 
 from rnnbench.data.arrays import ARRAY_SUFFIXES, BYTE_MAXIMUM, Bytes, as_bytes, read_array
 from rnnbench.data.datasets.moving_mnist import DIGIT_PIXELS
-from rnnbench.data.pictures import edges, on_a_ground, on_dark, read_pages
+from rnnbench.data.pictures import edges, on_background, on_dark, read_pages
 from rnnbench.errors import RnnbenchError
 
-# MNIST's digits fill a box of 20 pixels and lie with their centre of mass in the middle of 28.
+# MNIST's digits fill a box of 20 pixels, with their centre of mass in the middle of 28 pixels.
 INK_PIXELS = 20
 DIGIT = (DIGIT_PIXELS, DIGIT_PIXELS)
-READ_PIXELS = 1024  # the longest side of a photograph in which a digit is looked for
-SEARCHED_PIXELS = 96  # and at which its strokes are told from the ground
-GROUND_PIXELS = 48  # and at which the ground is estimated
-# A digit smaller than the image divided by this is looked at again, closer.
+READ_PIXELS = 1024  # longest side at which photographs are read
+SEARCHED_PIXELS = 96  # longest side at which strokes are separated from the background
+GROUND_PIXELS = 48  # longest side at which the background is estimated
+# The image is cropped and searched again if the digit is smaller than the image divided by this.
 CLOSE_ENOUGH = 2
-GROUND_SHARE = 0.6  # of the image's longest side: the neighbourhood whose median is the ground
-DARKEST_PAPER = 16.0  # a shade; darker ground would make noise look like ink
-# Ink takes away more than this share of the light, and more than this times the paper's noise.
+GROUND_SHARE = 0.6  # side of the background's median filter, as a share of the longest side
+DARKEST_PAPER = 16.0  # on a darker background, noise would look like ink
+# Ink differs from the background by more than this share of the range, and this multiple of noise.
 FAINTEST_INK = 0.08
 NOISE_FACTOR = 6.0
-# Of the strongest ink, what counts as a stroke; below it are blurred edges and paper.
+# Threshold of strokes as a share of the strongest ink; below it are blurred edges and paper.
 STROKE = 0.4
-WHITE_PERCENTILE = 60  # of the strokes' pixels
-# Of the largest stroke's area, what belongs to the digit too: a bar that stands apart, no speck.
+WHITE_PERCENTILE = 60  # of the strokes' pixels; this shade becomes white
+# As a share of the largest stroke's area: larger strokes belong to the digit, others are specks.
 SMALLEST_PART = 0.1
 
 Shares = npt.NDArray[np.floating[Any]]
 
 
 def read_digits(path: Path) -> Bytes:
-    """Read images of digits, one on each page, as MNIST has them: light on dark, 28 x 28.
+    """Read images of digits, one per page, in MNIST's format: light on dark, 28 x 28 pixels.
 
     Parameters
     ----------
     path : Path
-        A photograph, drawing or scan; or an array of shape (28, 28) or (digits, 28, 28). Images of
-        28 x 28 pixels are taken as they are, light on dark or dark on light. Of others the ink is
-        what stands out from the ground around it, which may be shaded; it is scaled to 20 pixels
-        and centred, as MNIST's was (LeCun et al. 1998).
+        A photograph, drawing or scan; or an array of shape (28, 28) or (digits, 28, 28), light on
+        dark. Images of 28 x 28 pixels are only inverted if they are dark on light. In other images
+        the digit is separated from the background, which may be shaded, scaled to 20 pixels and
+        centred, as in MNIST (LeCun et al. 1998).
 
     Returns
     -------
@@ -53,12 +53,12 @@ def read_digits(path: Path) -> Bytes:
     Raises
     ------
     RnnbenchError
-        If it cannot be read, or nothing stands out.
+        If the file cannot be read, or no digit is found in it.
     """
     if path.suffix.lower() in ARRAY_SUFFIXES:
         return _digits_of_array(path)
     pages = read_pages(path, longest_side=READ_PIXELS)
-    return np.stack([_digit(on_a_ground([page])[0], path) for page in pages])
+    return np.stack([_digit(on_background([page])[0], path) for page in pages])
 
 
 def _digits_of_array(path: Path) -> Bytes:
@@ -66,14 +66,14 @@ def _digits_of_array(path: Path) -> Bytes:
     digits = digits[np.newaxis] if digits.shape == DIGIT else digits
     if digits.shape[1:] != DIGIT:
         raise RnnbenchError(
-            f"{path} has the shape {digits.shape}; digits of {DIGIT_PIXELS} x {DIGIT_PIXELS} pixels"
-            " are wanted"
+            f"{path} has the shape {digits.shape}; expected digits of {DIGIT_PIXELS} x"
+            f" {DIGIT_PIXELS} pixels"
         )
     return digits
 
 
 def _digit(shades: Bytes, path: Path) -> Bytes:
-    """Find the digit on a page and return it as MNIST has them."""
+    """Find the digit on a page and return it in MNIST's format."""
     if shades.shape == DIGIT:
         return on_dark(shades)
     part = shades
@@ -81,8 +81,8 @@ def _digit(shades: Bytes, path: Path) -> Bytes:
         ink = _ink(part)
         if ink is None:
             raise RnnbenchError(
-                f"nothing stands out in {path}, which looks like one plain colour; an image of a"
-                " digit is wanted"
+                f"no digit was found in {path}, which looks like one plain colour; give an image of"
+                " a digit"
             )
         strokes = _strokes(ink)
         box = _box(strokes & (ink > ink[strokes].max() / 2))
@@ -93,11 +93,11 @@ def _digit(shades: Bytes, path: Path) -> Bytes:
 
 
 def _ink(shades: Bytes) -> Shares | None:
-    """Return how much each pixel stands out from the ground around it, from 0 to 1.
+    """Return by how much each pixel differs from its background, from 0 to 1; None if none does.
 
-    The ground is the median of a wide neighbourhood, of which ink covers less than half: it follows
-    shadows. Ink darkens paper to a share of its light, in the shadow as outside. None if nothing
-    stands out.
+    The background is the median of a wide neighbourhood, of which ink covers less than half, so
+    that it follows shadows. Differences are relative, as ink darkens paper by the same share in a
+    shadow and outside.
     """
     small = _shrunk(shades, SEARCHED_PIXELS)
     smaller = _shrunk(shades, GROUND_PIXELS)
@@ -109,7 +109,7 @@ def _ink(shades: Bytes) -> Shares | None:
     is_dark = (difference**3).sum() < 0
     room = np.maximum(ground if is_dark else BYTE_MAXIMUM - ground, DARKEST_PAPER)
     ink = np.clip((-difference if is_dark else difference) / room, 0.0, 1.0)
-    noise = np.median(np.abs(np.diff(small)) / room[:, 1:])  # of most pixels, neither is ink
+    noise = np.median(np.abs(np.diff(small)) / room[:, 1:])  # most neighbours are both paper
     return ink if ink.max() > max(FAINTEST_INK, NOISE_FACTOR * noise) else None
 
 
@@ -128,14 +128,14 @@ def _resized(
 
 
 def _strokes(ink: Shares) -> npt.NDArray[np.bool_]:
-    """Return where the digit is: strong ink that hangs together, without specks and page edges."""
+    """Return the mask of the digit: connected strong ink, without specks and page edges."""
     labels, count = ndimage.label(ink > STROKE * ink.max(), structure=np.ones((3, 3)))
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     at_edge = np.isin(np.arange(1, count + 1), edges(labels))
     inside = np.where(at_edge, 0, areas)
     areas = inside if inside.max() > SMALLEST_PART * areas.max() else areas
-    kept = np.flatnonzero(areas > SMALLEST_PART * areas.max()) + 1
-    return np.isin(labels, kept)
+    parts = np.flatnonzero(areas > SMALLEST_PART * areas.max()) + 1
+    return np.isin(labels, parts)
 
 
 def _box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -144,7 +144,7 @@ def _box(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def _closer(shades: Bytes, box: tuple[slice, slice], searched: tuple[int, ...]) -> Bytes | None:
-    """Return the part around a small digit in full resolution; None where it is large enough."""
+    """Crop the image around a small digit in full resolution; None if the digit is large enough."""
     longest = max(side.stop - side.start for side in box)
     scale = max(shades.shape) / max(searched)
     if scale <= 1 or longest * CLOSE_ENOUGH >= max(searched):
@@ -158,7 +158,7 @@ def _closer(shades: Bytes, box: tuple[slice, slice], searched: tuple[int, ...]) 
 
 
 def _scaled(ink: Shares) -> Bytes:
-    """Scale ink to 20 pixels on the longer side; most of a stroke is white, as in MNIST."""
+    """Scale ink to 20 pixels on the longer side, with mostly white strokes, as in MNIST."""
     scale = INK_PIXELS / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     pixels = _resized(ink.astype(np.float32), (height, width), Image.Resampling.LANCZOS)
@@ -168,7 +168,7 @@ def _scaled(ink: Shares) -> Bytes:
 
 
 def _centred(ink: Bytes) -> Bytes:
-    """Put ink into 28 x 28 pixels, its centre of mass in the middle."""
+    """Place ink in 28 x 28 pixels with its centre of mass in the middle."""
     weights = ink.astype(np.float64)
     middle = (DIGIT_PIXELS - 1) / 2
     image = np.zeros(DIGIT, dtype=np.uint8)

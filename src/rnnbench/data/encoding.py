@@ -1,4 +1,4 @@
-"""From word ranks to padded rows of ids, in Keras's order.
+"""Converting word ranks to padded rows of ids, as Keras does.
 
 Ids: 0 padding, 1 start, 2 unknown, and a word of rank r (1 is the most frequent) has r + 3.
 Source: the documentation of `keras.datasets.imdb`, `keras.datasets.reuters` and
@@ -27,7 +27,7 @@ def known_words(vocabulary_size: int) -> int:
 
 
 def encode(ranks: Ragged, vocabulary_size: int) -> Ragged:
-    """Turn ranks into ids: a start mark, the offset of 3, rare words as unknown.
+    """Convert ranks to ids, with a start mark, the offset of 3, and rare words as unknown.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def encode(ranks: Ragged, vocabulary_size: int) -> Ragged:
 def pad(
     sequences: Ragged, sequence_length: int, padding: Side, truncation: Side
 ) -> npt.NDArray[np.int32]:
-    """Bring sequences to one length, as `keras.utils.pad_sequences` does.
+    """Pad and truncate sequences to one length, as `keras.utils.pad_sequences` does.
 
     Parameters
     ----------
@@ -69,18 +69,18 @@ def pad(
     rows = np.full((len(sequences), sequence_length), PADDING_ID, dtype=np.int32)
     for index, row in enumerate(rows):
         sequence = sequences[index]
-        kept = sequence[-sequence_length:] if truncation == "pre" else sequence[:sequence_length]
-        if len(kept) == 0:
+        part = sequence[-sequence_length:] if truncation == "pre" else sequence[:sequence_length]
+        if len(part) == 0:
             continue
         if padding == "pre":
-            row[-len(kept) :] = kept
+            row[-len(part) :] = part
         else:
-            row[: len(kept)] = kept
+            row[: len(part)] = part
     return rows
 
 
 def shuffled(count: int, generator: np.random.RandomState) -> npt.NDArray[np.intp]:
-    """Return the order in which Keras's loaders put `count` examples."""
+    """Return the order of `count` examples after the shuffle of Keras's loaders."""
     indices = np.arange(count)
     generator.shuffle(indices)
     return indices

@@ -1,4 +1,4 @@
-"""Bringing a data set onto this machine, and recording where it came from."""
+"""Fetching data sets and recording their origin."""
 
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,17 @@ from rnnbench.params import DatasetSettings, Download, Params
 
 
 def fetch(name: str, params: Params, raw_folder: Path = RAW_FOLDER) -> Path:
-    """Bring a data set onto this machine by the route that its parameters name.
+    """Fetch a data set by the route that its parameters name.
 
     Parameters
     ----------
     name : str
         A data set of `params.yaml`.
     params : Params
-        Its settings, and how files are downloaded.
+        Has the settings of the data set and of downloads.
     raw_folder : Path, default data/raw
-        Its folder NAME gets the content, as a whole or not at all; `NAME.origin.json` beside it
-        gets the route, the sources and the hashes of the content.
+        The content is written to its folder NAME, completely or not at all; `NAME.origin.json`
+        beside it records the route, the sources and the hashes of the content.
 
     Returns
     -------
@@ -31,8 +31,8 @@ def fetch(name: str, params: Params, raw_folder: Path = RAW_FOLDER) -> Path:
     Raises
     ------
     FetchError
-        If no route to this content is open: the reasons, where to place the files by hand, and how
-        to ask for another route.
+        If no route to this content works. The message has the reasons, where to place the files by
+        hand, and how to choose another route.
     """
     settings = params.settings_of(name)
     raw = raw_folder / name
@@ -41,7 +41,7 @@ def fetch(name: str, params: Params, raw_folder: Path = RAW_FOLDER) -> Path:
             origin = _take_first_open_route(name, settings, params.download, folder)
         except FetchError as error:
             raise FetchError(f"{error}\n{_advice(name, settings)}") from error
-        # The old record does not describe the content that is about to take its place.
+        # The old record does not describe the new content.
         origin_path(raw).unlink(missing_ok=True)
     write_json(origin_path(raw), origin)
     print(f"{name}: {origin['route']} route, {origin.get('counts', 'a seed')}", flush=True)
@@ -49,14 +49,14 @@ def fetch(name: str, params: Params, raw_folder: Path = RAW_FOLDER) -> Path:
 
 
 def origin_path(raw: Path) -> Path:
-    """Return where the origin of a data set is recorded: beside the folder with its content."""
+    """Return the path of a data set's origin record, beside the folder with its content."""
     return raw.with_name(f"{raw.name}.{ORIGIN_FILE}")
 
 
 class ContentFile(Source):
     """A file of another data set, all of whose routes give the same content.
 
-    Its origin is DATASET/FILE; the other data set is fetched with its default settings.
+    `origin` is DATASET/FILE; the other data set is fetched with its default settings.
     """
 
     def obtain(self, partial: Path, settings: Download) -> None:
@@ -121,7 +121,7 @@ def _advice(name: str, settings: DatasetSettings) -> str:
     ]
     dataset = DATASETS[name]
     lines += [
-        f"Or take the {route} route, which gives other content:"
+        f"Or choose the {route} route, which gives other content:"
         f" `dvc exp run -S datasets.{name}.route={route}`, or change it in params.yaml."
         for route in dataset.routes
         if route not in dataset.routes_for(settings)

@@ -1,4 +1,4 @@
-"""Animations, folders of images and arrays as the frames that models take, and the way back."""
+"""Reading frames from animations, folders of images and arrays, and writing predicted frames."""
 
 import re
 from pathlib import Path
@@ -10,14 +10,14 @@ from PIL import GifImagePlugin, Image
 
 from rnnbench.data.arrays import ARRAY_SUFFIXES, Bytes, as_bytes, read_array
 from rnnbench.data.datasets.moving_mnist import FRAME_PIXELS
-from rnnbench.data.pictures import IMAGE_SUFFIXES, on_a_ground, on_dark, read_pages
+from rnnbench.data.pictures import IMAGE_SUFFIXES, on_background, on_dark, read_pages
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import atomic_file
 
 FRAME = (FRAME_PIXELS, FRAME_PIXELS)
 FRAME_MILLISECONDS = 200
 WRITTEN_SUFFIXES = (".npy", ".gif", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-# What file managers leave in folders of images.
+# Files that file managers leave in folders of images.
 LEFT_BY_PROGRAMS = ("thumbs.db", "desktop.ini")
 
 
@@ -27,11 +27,11 @@ def read_frames(path: Path, count: int) -> Bytes:
     Parameters
     ----------
     path : Path
-        An array of shape (frames, 64, 64) or (frames, 64, 64, 1), as it is; an animated image; or a
-        folder of images, in the order of their names and the numbers in these. Frames of images
-        with a light ground are inverted.
+        An array of shape (frames, 64, 64) or (frames, 64, 64, 1), light on dark; an animated image;
+        or a folder of images, in natural order of their names. Frames of images with a light
+        background are inverted.
     count : int
-        How many frames the model takes.
+        Number of frames that the model takes.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def read_frames(path: Path, count: int) -> Bytes:
     Raises
     ------
     RnnbenchError
-        If there are fewer frames, or they have another shape.
+        If the file cannot be read, has fewer frames, or frames of another shape.
     """
     is_array = path.suffix.lower() in ARRAY_SUFFIXES
     frames = as_bytes(read_array(path), path) if is_array else _frames_of_images(path)
@@ -48,8 +48,8 @@ def read_frames(path: Path, count: int) -> Bytes:
         frames = frames[..., 0]
     if frames.shape[1:] != FRAME:
         raise RnnbenchError(
-            f"{path} has the shape {frames.shape}; frames of {FRAME_PIXELS} x {FRAME_PIXELS}"
-            " pixels are wanted"
+            f"{path} has the shape {frames.shape}; expected frames of {FRAME_PIXELS} x"
+            f" {FRAME_PIXELS} pixels"
         )
     if len(frames) < count:
         raise RnnbenchError(f"{path} has {len(frames)} frames; the model takes {count}")
@@ -57,12 +57,12 @@ def read_frames(path: Path, count: int) -> Bytes:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Return the images of a folder in the order of their names, numbers in these by their size.
+    """Return the images of a folder in natural order of their names: `frame-2` before `frame-10`.
 
     Raises
     ------
     RnnbenchError
-        If there is none, or a file that is not one.
+        If the folder has no images, or a file that is not an image.
     """
     files = [file for file in folder.iterdir() if not _is_left_by_a_program(file.name)]
     for file in files:
@@ -74,16 +74,16 @@ def images_in(folder: Path) -> list[Path]:
             )
     if not files:
         raise RnnbenchError(f"{folder} holds no images")
-    return sorted(files, key=lambda file: _counted(file.name))
+    return sorted(files, key=lambda file: _natural_key(file.name))
 
 
 def require_writable_as(path: Path) -> None:
-    """Refuse a name under which no frames can be written.
+    """Raise an error if frames cannot be written to a file of this name.
 
     Raises
     ------
     RnnbenchError
-        If it does not end in one of `WRITTEN_SUFFIXES`.
+        If the name does not end in one of `WRITTEN_SUFFIXES`.
     """
     if path.suffix.lower() not in WRITTEN_SUFFIXES:
         accepted = ", ".join(WRITTEN_SUFFIXES)
@@ -96,15 +96,15 @@ def write_frames(frames: npt.NDArray[np.floating[Any]], path: Path) -> None:
     Parameters
     ----------
     frames : ndarray
-        What a model predicted.
+        Frames that a model predicted.
     path : Path
-        `.npy` for an array, `.gif` for an animation, another image format for a strip. It is
-        written as a whole or not at all.
+        `.npy` for an array, `.gif` for an animation, another image format for a strip of frames.
+        The file is written completely or not at all.
 
     Raises
     ------
     RnnbenchError
-        If the name ends in nothing of that kind.
+        If the name does not end in one of `WRITTEN_SUFFIXES`.
     """
     require_writable_as(path)
     kind = path.suffix.lower()
@@ -120,12 +120,12 @@ def write_frames(frames: npt.NDArray[np.floating[Any]], path: Path) -> None:
 
 
 def _animation(pixels: Bytes) -> bytes:
-    """Return a GIF of every frame.
+    """Return a GIF with every frame.
 
-    Pillow's own writer leaves out a frame that equals the one before, and shows that one longer.
+    Pillow's own writer drops a frame that equals its predecessor, which it shows longer instead.
     """
     images = [Image.fromarray(frame) for frame in pixels]
-    # The header describes a copy, as making it may change the image.
+    # `getheader` may change the image, so that it gets a copy.
     header, _ = GifImagePlugin.getheader(images[0].copy(), info={"loop": 0})
     frames = [GifImagePlugin.getdata(image, duration=FRAME_MILLISECONDS) for image in images]
     return b"".join([*header, *(block for blocks in frames for block in blocks), b";"])
@@ -134,14 +134,14 @@ def _animation(pixels: Bytes) -> bytes:
 def _frames_of_images(path: Path) -> Bytes:
     files = images_in(path) if path.is_dir() else [path]
     pages = [page for file in files for page in read_pages(file, size=FRAME)]
-    return on_dark(np.stack(on_a_ground(pages)))
+    return on_dark(np.stack(on_background(pages)))
 
 
 def _is_left_by_a_program(name: str) -> bool:
     return name.startswith(".") or name.lower() in LEFT_BY_PROGRAMS
 
 
-def _counted(name: str) -> list[tuple[int, str]]:
-    """Return what sorts `frame-2` before `frame-10`."""
+def _natural_key(name: str) -> list[tuple[int, str]]:
+    """Return a sort key by which `frame-2` comes before `frame-10`."""
     parts = re.findall(r"\d+|\D+", name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -1,8 +1,8 @@
-"""Image files as a person sees them: upright, on a ground that shows the ink, in shades of grey.
+"""Reading image files as a viewer shows them: upright, on a visible background, in greyscale.
 
-Cameras turn pictures by a mark in the file (EXIF), drawing programs leave the ground transparent,
-scanners write 16 bits and several pages. Whatever Pillow raises of a damaged or hostile file
-becomes a sentence.
+Cameras store the orientation as EXIF data, drawing programs leave the background transparent,
+scanners write 16 bits and several pages. Every exception that Pillow raises for a damaged or
+malicious file becomes an `RnnbenchError`.
 """
 
 import warnings
@@ -18,19 +18,19 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from rnnbench.data.arrays import Bytes, as_bytes
 from rnnbench.errors import RnnbenchError
 
-# No other is opened: Pillow knows formats that start programs (EPS) or are hardly ever tested. The
-# MPO files of phones come with JPEG.
+# Other formats of Pillow are not opened: some start programs (EPS) or are hardly tested. JPEG
+# includes the MPO files of phones.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "PPM")
 IMAGE_SUFFIXES = (
     ".png", ".apng", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif",
     ".pgm", ".ppm", ".pbm",
 )  # fmt: skip
-# Pixels of all pages of a file together. Pillow warns from this size on, as a small file can
-# unpack to any size (a decompression bomb).
+# Limit for all pages of a file together. Pillow warns above this size, as a small file can unpack
+# to any size (a decompression bomb).
 MOST_PIXELS = 89_478_485
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 MIDDLE_GREY = 127
-# Ink covers less of its bounding box than a sheet of paper of its own, and has one shade.
+# A cut-out sheet of paper covers more of its bounding box than ink does, and has more contrast.
 SHEET_SHARE = 0.75
 SHEET_CONTRAST = 60
 
@@ -44,7 +44,7 @@ class Page:
     shades : ndarray of uint8, shape (rows, columns)
         0 is black.
     alpha : ndarray of uint8, shape (rows, columns), or None
-        0 where the page is transparent; None where it is nowhere.
+        0 where the page is transparent; None if nothing is.
     """
 
     shades: Bytes
@@ -54,21 +54,21 @@ class Page:
 def read_pages(
     path: Path, size: tuple[int, int] | None = None, longest_side: int | None = None
 ) -> list[Page]:
-    """Read every page of a document, frame of an animation, or the one image there is.
+    """Read every page of a document, every frame of an animation, or a single image.
 
     Parameters
     ----------
     path : Path
         An image file.
-    size : (int, int) or None
-        The only size to accept, columns and rows; checked before anything is unpacked.
-    longest_side : int or None
-        Larger images may be read in a lower resolution, not below this one.
+    size : (int, int) or None, default None
+        The only accepted size, columns and rows, checked before the image is decoded.
+    longest_side : int or None, default None
+        Larger images may be read at a lower resolution that is not below this one.
 
     Raises
     ------
     RnnbenchError
-        If it is not such an image, is damaged, or unpacks to more than `MOST_PIXELS`.
+        If the file is not an accepted image, is damaged, or has more than `MOST_PIXELS` pixels.
     """
     pages, pixels = [], 0
     with _opened(path) as image:
@@ -76,8 +76,8 @@ def read_pages(
             image.seek(number)
             if size is not None and image.size != size:
                 raise RnnbenchError(
-                    f"{path} has {image.width} x {image.height} pixels; frames of"
-                    f" {size[0]} x {size[1]} are wanted"
+                    f"{path} has {image.width} x {image.height} pixels; expected frames of"
+                    f" {size[0]} x {size[1]}"
                 )
             pixels += image.width * image.height
             if pixels > MOST_PIXELS:
@@ -88,11 +88,11 @@ def read_pages(
     return pages
 
 
-def on_a_ground(pages: Sequence[Page]) -> list[Bytes]:
-    """Put what is transparent on the ground on which the rest is seen, one ground for all pages.
+def on_background(pages: Sequence[Page]) -> list[Bytes]:
+    """Replace transparency by a background that shows the ink, the same for all pages.
 
-    It is black behind light ink and white behind dark ink; around a sheet of paper that was cut
-    out, it is the shade of the paper.
+    The background is black behind light ink and white behind dark ink; around a cut-out sheet of
+    paper, it has the shade of the paper.
     """
     if all(page.alpha is None for page in pages):
         return [page.shades for page in pages]
@@ -113,7 +113,7 @@ def edges(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def on_dark(pixels: Bytes) -> Bytes:
-    """Return light ink on a dark ground, shape (..., rows, columns); the edges are the ground."""
+    """Return light ink on a dark background, shape (..., rows, columns), judged by the edges."""
     ground = edges(np.moveaxis(pixels, (-2, -1), (0, 1)))
     return 255 - pixels if np.median(ground) > MIDDLE_GREY else pixels
 
@@ -122,10 +122,10 @@ def on_dark(pixels: Bytes) -> Bytes:
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # those of damaged files end in an error or in nothing
+            warnings.simplefilter("ignore")  # damaged files raise errors where it matters
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # As a stream: of a path, Pillow 13 maps some TIFF files into memory, and those that are
-            # to be turned come out in stripes.
+            # Opened as a stream: from a path, Pillow 13 memory-maps some TIFF files, and those that
+            # are to be rotated come out in stripes.
             with path.open("rb") as stream, Image.open(stream, formats=FORMATS) as image:
                 yield image
     except RnnbenchError:
@@ -138,7 +138,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise RnnbenchError(_why_not_an_image(path)) from error
     except PermissionError as error:
         raise RnnbenchError(f"{path} may not be read: change its permissions") from error
-    except Exception as error:  # of damaged files Pillow raises nearly anything
+    except Exception as error:  # Pillow raises nearly any exception for damaged files
         raise RnnbenchError(
             f"{path} is damaged or was cut off ({error}); save or copy it again"
         ) from error
@@ -159,15 +159,15 @@ def _why_not_an_image(path: Path) -> str:
     if not head:
         return f"{path} is not an image but an empty file; accepted are {accepted}"
     if head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS:
-        return f"{path} is a HEIC photograph, which is not read; save or send it as JPEG"
+        return f"{path} is a HEIC photograph, which is not supported; save or send it as JPEG"
     return f"{path} is not an image; accepted are {accepted}"
 
 
 def _shown_frames(image: Image.Image) -> range:
     """Return the numbers of the frames that a viewer shows."""
-    if image.format == "MPO":  # a photograph; what follows is a preview or a depth map
+    if image.format == "MPO":  # previews or depth maps follow the photograph
         return range(1)
-    # An animated PNG may begin with an image for programs that know no animations.
+    # An animated PNG may begin with an image for programs without support for animations.
     first = 1 if image.info.get("default_image") else 0
     return range(first, getattr(image, "n_frames", 1))
 
@@ -189,7 +189,7 @@ def _read_page(image: Image.Image, path: Path, longest_side: int | None) -> Page
 
 
 def _reduced(image: Image.Image, longest_side: int | None) -> Image.Image:
-    """Return an image in a lower resolution whose longest side is not below the one given."""
+    """Reduce an image by a whole factor, such that its longest side is not below `longest_side`."""
     factor = max(image.size) // longest_side if longest_side else 1
     return image.reduce(factor) if factor > 1 else image
 

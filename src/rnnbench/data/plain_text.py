@@ -1,7 +1,7 @@
-"""Text as editors, browsers and spreadsheets write it, brought to what the data sets' texts have.
+"""Normalising text from editors, browsers and spreadsheets to the form of the data sets' texts.
 
-Their words have straight apostrophes and plain letters: with a curly one, a word would be
-another, which no model knows.
+The data sets have straight apostrophes and plain letters. A word with a curly apostrophe would
+differ from the same word in the vocabulary, and no model would know it.
 """
 
 import html
@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
-# In lower case alone: `<A>` is a company in a newswire. `<br>` stays, as reviews have it.
+# Only in lower case: `<A>` is a company in a newswire. `<br>` is part of IMDB's reviews.
 _TAG = re.compile(
     r"</?(?:a|abbr|article|b|big|blockquote|body|center|cite|code|div|em|font|h[1-6]|hr|html|i|img"
     r"|li|ol|p|pre|q|s|section|small|span|strong|sub|sup|table|tbody|td|th|tr|tt|u|ul)"
@@ -20,7 +20,7 @@ _WITHIN_A_WORD = re.compile(rf"(?<=\w)[{_APOSTROPHES}](?=\w)")
 _QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u2033\u301d\u301e\uff02"
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
-# Windows's own letters and marks, where a text was taken for ISO 8859-1.
+# Letters and marks of Windows-1252 in a text that was decoded as ISO 8859-1.
 _WINDOWS = {code: bytes([code]).decode("cp1252", errors="replace") for code in range(0x80, 0xA0)}
 _MARKS = str.maketrans(
     dict.fromkeys(_APOSTROPHES, " ")
@@ -37,15 +37,15 @@ def without_html(text: str) -> str:
 
 
 def plain_letters(text: str) -> str:
-    """Return a text with the letters and marks of plain text.
+    """Replace typographic letters, marks and spaces by plain ones.
 
-    - Apostrophes within a word become straight, other single quotation marks a space; double ones
-      and dashes become those of ASCII.
-    - Every space, line end and control character becomes a space; marks that are not seen, such as
-      soft hyphens, vanish.
+    - Apostrophes within a word become straight, and other single quotation marks become a space;
+      double quotation marks and dashes become those of ASCII.
+    - Every space, line end and control character becomes a space; invisible marks, such as soft
+      hyphens, are removed.
     - Letters are composed, and ligatures and wide letters become plain ones (Unicode's NFKC).
 
-    ASCII without control characters stays the same.
+    ASCII text without control characters is returned unchanged.
     """
     if text.isascii() and text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""Making views: a data set limited, split and written for training."""
+"""Preparing views: limiting, splitting and writing data sets for training."""
 
 import hashlib
 import math
@@ -40,9 +40,9 @@ def prepare(
     params : Params
         The parameters.
     raw_folder : Path, default data/raw
-        Where data sets are.
+        Folder of the raw data sets.
     target : Path, default data/prepared
-        Its folder NAME gets `fit/`, and `test/` with the record of the data's origin.
+        `fit/`, and `test/` with the data's origin record, are written to its folder NAME.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def prepare(
     material = dataset.prepare(view, raw)
     train = material.splits["train"].part(0, view.train_examples)
     test = material.splits["test"].part(0, view.test_examples)
-    # Of the test split the manifest beside the training data says nothing: it makes no model.
+    # The training manifest omits the size of the test split, on which no model depends.
     parameters = view.model_dump(exclude_none=True, exclude={"test_examples"})
     fit_manifest = Manifest(
         view=name,
@@ -92,7 +92,7 @@ def prepare(
 
 
 def count_duplicates(train: Split, test: Split) -> int:
-    """Count test examples whose inputs stand, byte for byte, in the training split."""
+    """Count test examples whose inputs occur, byte for byte, in the training split."""
     seen = {_fingerprint(row) for row in train.inputs}
     return sum(_fingerprint(row) in seen for row in test.inputs)
 
@@ -102,7 +102,7 @@ def _fingerprint(row: Array) -> bytes:
 
 
 def _write(folder: Path, splits: Mapping[str, Split], manifest: Manifest) -> Manifest:
-    """Write splits and their manifest, and return it with what it says of them."""
+    """Write splits and their manifest, and return the manifest with their facts."""
     folder.mkdir()
     written = {}
     for name, split in splits.items():
@@ -121,7 +121,7 @@ def _summary(manifest: Manifest) -> str:
 
 
 def _checked_origin(raw: Path) -> dict[str, Any]:
-    """Return the origin of a data set whose content is what was fetched."""
+    """Return the origin of a data set after checking that its content is unchanged."""
     if not origin_path(raw).exists():
         raise RnnbenchError(f"{raw} holds no data set; `dvc repro {_stage(raw)}` fetches it")
     origin: dict[str, Any] = read_json(origin_path(raw))
@@ -145,8 +145,8 @@ def _hold_out(split: Split, fraction: float) -> dict[str, Split]:
     """Take the last part for validation, as `fit(validation_split=...)` does."""
     if fraction == 0.0:
         return {"train": split}
-    kept = math.floor(len(split) * (1.0 - fraction))
-    return {"train": split.part(0, kept), "validation": split.part(kept, None)}
+    boundary = math.floor(len(split) * (1.0 - fraction))
+    return {"train": split.part(0, boundary), "validation": split.part(boundary, None)}
 
 
 def _test_facts(material: Material, train: Split, test: Split) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _test_facts(material: Material, train: Split, test: Split) -> dict[str, Any]
 
 
 def _length_facts(lengths: npt.NDArray[np.int64], sequence_length: int) -> dict[str, Any]:
-    """Describe tokens per sequence before truncation, start mark included."""
+    """Describe the tokens per sequence before truncation, including the start mark."""
     quantiles = {f"{share:g}": float(np.quantile(lengths, share)) for share in QUANTILES}
     return {
         "quantiles": quantiles,

@@ -1,7 +1,7 @@
 """Views on disk: plain arrays that can be memory-mapped, each folder with its manifest.
 
-`fit/` holds what training may see (`train` and, where there is one, `validation`), `test/` what
-evaluation alone opens. In each: `SPLIT_inputs.npy`, `SPLIT_targets.npy`, `manifest.json`.
+`fit/` holds the splits for training, `train` and, if there is one, `validation`; only evaluation
+opens `test/`. Each folder has `SPLIT_inputs.npy`, `SPLIT_targets.npy` and `manifest.json`.
 """
 
 from dataclasses import asdict, dataclass
@@ -27,7 +27,7 @@ class Split:
     inputs : ndarray, shape (examples, ...)
         Token ids (int32), rows of pixels or frames (uint8), sequences of numbers (float32).
     targets : ndarray, shape (examples, ...)
-        Class labels (uint8, one an example; int32, one a step), frames (uint8), numbers (float32).
+        Class labels (uint8 per example, int32 per step), frames (uint8), numbers (float32).
     """
 
     inputs: Array
@@ -37,13 +37,13 @@ class Split:
         return len(self.inputs)
 
     def part(self, begin: int, end: int | None) -> "Split":
-        """Return the examples from `begin` to before `end`, or to the last one."""
+        """Return the examples `begin:end`, or all from `begin` on if `end` is None."""
         return Split(self.inputs[begin:end], self.targets[begin:end])
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a folder of a view says about its splits.
+    """Description of the splits in a folder of a view.
 
     Attributes
     ----------
@@ -52,16 +52,16 @@ class Manifest:
     task : str
         The kind of task, a name in `rnnbench.tasks`.
     parameters : dict
-        The view's parameters, Keras's defaults included; those that mean "all" are left out.
+        The view's parameters, including Keras's defaults; limits that are not set are left out.
     class_names : list of str
-        In the order of the labels; empty where targets are numbers.
+        In the order of the labels; empty if targets are numbers.
     vocabulary_size : int or None
-        The number of token ids; None where inputs are numbers.
+        The number of token ids; None if inputs are numbers.
     splits : dict
-        For each split `examples`, for its `inputs` and `targets` the `shape`, `dtype` and `sha256`,
-        and where targets are classes `class_counts`.
+        For each split, `examples`, the `shape`, `dtype` and `sha256` of its `inputs` and `targets`
+        and, if targets are classes, `class_counts`.
     facts : dict
-        What else the task or a reader needs to know.
+        Further facts for the task or for readers.
     """
 
     view: str
@@ -90,18 +90,18 @@ class Manifest:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What training may see of a view.
+    """The data of a view that training may read.
 
     Attributes
     ----------
     train : Split
-        To learn from.
+        Examples to train on.
     validation : Split or None
-        Held out of it, if the view asks for that.
+        Examples held out for validation; None if the view holds out none.
     manifest : Manifest
-        What the view says of them.
+        Description of both splits.
     words : list of str or None
-        Of text: those that have an id of their own, the most frequent first.
+        Words with an id of their own, the most frequent first; None if inputs are not text.
     """
 
     train: Split
@@ -111,7 +111,7 @@ class TrainingData:
 
 
 def write_split(folder: Path, name: str, split: Split) -> dict[str, Any]:
-    """Write a split's arrays and return what a manifest says of it.
+    """Write a split's arrays and return its description for the manifest.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def read_split(folder: Path, name: str) -> Split:
 
 
 def read_training_data(folder: Path) -> TrainingData:
-    """Map what training may see into memory; `folder` is a view's `fit/`.
+    """Map the training data of a view into memory; `folder` is the view's `fit/`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What synthetic data sets share: a seed is their content, and a view draws examples from it."""
+"""Shared code of synthetic data sets: their content is a seed, by which a view draws examples."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,13 +18,13 @@ SEED_FILE = "seed.json"
 
 
 class GeneratedSettings(DatasetSettings):
-    """The seed that decides every example."""
+    """Settings of a generated data set: the seed of every example."""
 
     generated_seed: Annotated[int, Field(ge=0)]
 
 
 class GeneratedView(View):
-    """There are as many examples as are asked for."""
+    """A view of generated examples, whose numbers are required."""
 
     train_examples: PositiveInt
     test_examples: PositiveInt
@@ -33,7 +33,7 @@ class GeneratedView(View):
 def save_seed(
     _files: Mapping[str, Path], folder: Path, settings: GeneratedSettings
 ) -> dict[str, Any]:
-    """Write the seed, all of the content."""
+    """Write the seed, which is the complete content."""
     seed = {"seed": settings.generated_seed}
     write_json(folder / SEED_FILE, seed)
     return seed
@@ -48,7 +48,8 @@ def draw_splits(
 ) -> dict[str, Split]:
     """Draw `train` and `test` by the data set's seed.
 
-    Each has a generator of its own: more training examples leave the test split as it is.
+    Each split has its own generator, so that the test split does not depend on the number of
+    training examples.
     """
     seed = read_json(raw / SEED_FILE)["seed"]
     counts = {"train": view.train_examples, "test": view.test_examples}

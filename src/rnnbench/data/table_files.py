@@ -1,4 +1,4 @@
-"""Columns of people's tables: CSV and TSV as spreadsheets save them, and Parquet."""
+"""Reading columns of tables: CSV and TSV as spreadsheets save them, and Parquet."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,22 +23,21 @@ def read_columns(path: Path, names: Sequence[str]) -> pd.DataFrame:
         A `.csv`, `.tsv` or `.parquet` file. Text in UTF-8, UTF-16 and UTF-32 is recognised; a line
         that is none of them is read as Windows-1252.
     names : sequence of str
-        The columns, each once.
+        Names of the columns, without repetition.
 
     Returns
     -------
     DataFrame
-        These columns, each row under its number: in a text file the header is row 1, in Parquet
-        the first row of the data is. Cells of a text file are `str`, those of Parquet what the
-        file has.
+        These columns, indexed by row number: row 1 is the header of a text file, and the first row
+        of data in Parquet. Cells of a text file are `str`, those of Parquet keep their type.
 
     Raises
     ------
     RnnbenchError
-        If there is no such file, it is no table, or it lacks a column or has it twice.
+        If the file does not exist, is not a table, or lacks a column or has it twice.
     """
     if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise RnnbenchError(f"{path} is no table: {', '.join(TABLE_SUFFIXES)} files are read")
+        raise RnnbenchError(f"{path} is not a table; accepted are {', '.join(TABLE_SUFFIXES)}")
     if not path.is_file():
         raise RnnbenchError(f"{path} does not exist; give the path of a table")
     try:
@@ -50,12 +49,12 @@ def read_columns(path: Path, names: Sequence[str]) -> pd.DataFrame:
 
 
 def describe_file(path: Path) -> dict[str, dict[str, str]]:
-    """Return what the record of an origin says of a file, or of a folder of files, by its name."""
+    """Return the entry of a file, or of a folder of files, in an origin record, by its name."""
     if path.is_file():
         digest = file_digest(path)
     else:
-        files = sorted(one for one in path.rglob("*") if one.is_file())
-        digest = text_digest("".join(f"{one.relative_to(path)}{file_digest(one)}" for one in files))
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        digest = text_digest("".join(f"{f.relative_to(path)}{file_digest(f)}" for f in files))
     return {path.name: {"from": str(path), "sha256": digest}}
 
 

@@ -1,4 +1,4 @@
-"""What data sets of texts share: parameters, files, and how a view is made of them."""
+"""Shared code of text data sets: parameters, files and the preparation of views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from rnnbench.params import DatasetSettings, View
 
 
 class TextSettings(DatasetSettings):
-    """The routes to IMDB rank some words differently, so the choice decides the content."""
+    """The route to the texts; it has no default, as IMDB's routes rank some words differently."""
 
     route: Literal["upstream", "registry"]
 
@@ -66,7 +66,7 @@ class Texts:
 
 
 def save_texts(folder: Path, name: str, ranks: Ragged, labels: Sequence[int]) -> int:
-    """Write texts as `NAME_tokens.npy`, `NAME_offsets.npy`, `NAME_labels.npy`; return how many."""
+    """Write `NAME_tokens.npy`, `NAME_offsets.npy`, `NAME_labels.npy`; return the number."""
     ranks.save(folder, name)
     np.save(folder / f"{name}_labels.npy", np.asarray(labels, dtype=np.uint8))
     return len(ranks)

@@ -1,4 +1,4 @@
-"""From raw text to the ids that a model was trained on."""
+"""Encoding raw text as the ids that a model was trained on."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -12,18 +12,18 @@ from rnnbench.data.tokens import tokenize
 
 
 class TextEncoder:
-    """Encode text as the training data were: same tokens, same ids, same padding.
+    """Encode text like the training data: same tokens, same ids, same padding.
 
     Parameters
     ----------
     words : sequence of str
-        Those that have an id, the most frequent first: see `vocabulary.json` of a view.
+        Words that have an id, the most frequent first, from a view's `vocabulary.json`.
     sequence_length : int
         Length of every row.
     padding, truncation : {"pre", "post"}
         Where zeros are added to short texts, and where long ones lose words.
-    markup : mapping, default {}
-        What the data set's texts have in place of a character: see `Dataset`.
+    markup : mapping or None, default None
+        Replacements for characters in the data set's texts, see `Dataset`.
     """
 
     def __init__(
@@ -46,14 +46,13 @@ class TextEncoder:
         Parameters
         ----------
         texts : sequence of str
-            Any text. A word that is known stays as it is written, as in training; another is
-            looked up again as `plain_letters` writes it, and if that is not known either, it has
-            the id 2 (unknown).
+            Any text. A word that is not in the vocabulary is looked up again after
+            `plain_letters`; if it is still not found, it has the id 2 (unknown).
 
         Returns
         -------
         ndarray of int32, shape (len(texts), sequence_length)
-            A text begins with the start mark, id 1; an empty text is nothing else.
+            Each text begins with the start mark, id 1; an empty text has no other id.
         """
         encoded = [[START_ID, *map(self._id, self._tokens(text))] for text in texts]
         rows = Ragged.from_sequences(encoded)

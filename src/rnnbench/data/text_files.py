@@ -1,4 +1,4 @@
-"""Files of texts, as editors and spreadsheets save them: one text a line, or a table."""
+"""Reading texts from files of editors and spreadsheets: one text per line, or a table."""
 
 import codecs
 import csv
@@ -12,7 +12,7 @@ from rnnbench.errors import RnnbenchError
 
 TEXT_COLUMN = "text"
 DELIMITERS = {".csv": ",;\t", ".tsv": "\t"}
-# Begin with a byte order mark, the longer ones first: that of UTF-32 begins as UTF-16's does.
+# Byte order marks; UTF-32 precedes UTF-16, since its little-endian mark begins with UTF-16's.
 MARKED = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -20,7 +20,7 @@ MARKED = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# What other programs' files begin with.
+# First bytes of files that are not plain text.
 SIGNATURES = {
     b"%PDF": "a PDF",
     b"PK\x03\x04": "an archive, as office programs write them",
@@ -41,25 +41,25 @@ def read_texts(path: Path) -> list[str]:
     Parameters
     ----------
     path : Path
-        Plain text with one text a line, an empty line an empty text; or a table (`.csv`, `.tsv`)
-        with a column `text`. UTF-8, UTF-16 and UTF-32 are recognised; a line that is none of them
-        is read as Windows-1252, which contains Latin-1.
+        Plain text with one text per line, where an empty line is an empty text; or a table
+        (`.csv`, `.tsv`) with a column `text`. UTF-8, UTF-16 and UTF-32 are recognised; a line in
+        none of them is read as Windows-1252, which contains Latin-1.
 
     Raises
     ------
     RnnbenchError
-        If there is no such file, or it is something else.
+        If the file does not exist or has another format.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         reason = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
-        raise RnnbenchError(f"{path} {reason}; give a file with one text a line") from error
-    require_plain(content, path, "save it as plain text, one text a line")
+        raise RnnbenchError(f"{path} {reason}; give a file with one text per line") from error
+    require_plain(content, path, "save it as plain text, one text per line")
     suffix = path.suffix.lower()
     if suffix in MARKUP_SUFFIXES:
         raise RnnbenchError(
-            f"{path} holds texts within {suffix[1:].upper()}; write them as plain text, one a line"
+            f"{path} is a {suffix[1:].upper()} file; write its texts as plain text, one per line"
         )
     if suffix in DELIMITERS:
         return _texts_of_table(decode(content), path)
@@ -73,16 +73,21 @@ def lines(content: bytes) -> list[str]:
 
 
 def require_plain(content: bytes, path: Path, advice: str) -> None:
-    """Refuse what another program's file begins with.
+    """Refuse content that begins like a file of another program.
 
     Parameters
     ----------
     content : bytes
-        What the file holds.
+        Content of the file.
     path : Path
-        Its name, for the message.
+        Path of the file, for the message.
     advice : str
         What to do instead, for the message.
+
+    Raises
+    ------
+    RnnbenchError
+        If the content begins with one of `SIGNATURES`.
     """
     for signature, kind in SIGNATURES.items():
         if content.startswith(signature):
@@ -90,12 +95,12 @@ def require_plain(content: bytes, path: Path, advice: str) -> None:
 
 
 def decode(content: bytes) -> str:
-    """Return the text of a file, whatever wrote it."""
+    """Decode UTF-8, UTF-16, UTF-32 or, line by line, Windows-1252."""
     for mark, encoding in MARKED.items():
         if content.startswith(mark):
             return content.decode(encoding, errors="replace")
     for encoding, zeros in (("utf-16-le", content[1:200:2]), ("utf-16-be", content[:200:2])):
-        if len(content) > 1 and zeros.count(0) > len(zeros) / 2:  # letters of ASCII and a zero each
+        if len(content) > 1 and zeros.count(0) > len(zeros) / 2:  # ASCII, each letter with a zero
             return content.decode(encoding, errors="replace")
     with suppress(UnicodeDecodeError):
         return content.decode("utf-8")
@@ -110,19 +115,19 @@ def _decode_line(line: bytes) -> str:
 
 
 def table_rows(content: str, path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Take a table apart.
+    """Split a table into its header and rows.
 
     Parameters
     ----------
     content : str
-        What the file holds.
+        Text of the file.
     path : Path
-        Its name says what may stand between cells; messages have it.
+        Path of the file, for messages; its suffix decides which delimiters are possible.
 
     Returns
     -------
     header : list of str
-        The cells of the first line, none of an empty file.
+        The cells of the first line; none if the file is empty.
     rows : iterator of tuple
         The number and the cells of each row that is not empty; the header is row 1.
 
@@ -132,7 +137,7 @@ def table_rows(content: str, path: Path) -> tuple[list[str], Iterator[tuple[int,
         If quotation marks do not match, or a row has more or fewer cells than the header.
     """
     first = content.split("\n", 1)[0]
-    delimiter = max(DELIMITERS[path.suffix.lower()], key=first.count)  # some countries write `;`
+    delimiter = max(DELIMITERS[path.suffix.lower()], key=first.count)  # some spreadsheets write `;`
     csv.field_size_limit(CELL_CHARACTERS)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -162,8 +167,8 @@ def _texts_of_table(content: str, path: Path) -> list[str]:
     if names.count(TEXT_COLUMN) != 1:
         found = ", ".join(map(repr, header)) or "none"
         raise RnnbenchError(
-            f"{path} has the columns {found}; name the one with the texts {TEXT_COLUMN!r} in the"
-            " first line, or give a .txt file with one text a line"
+            f"{path} has the columns {found}; name the column with the texts {TEXT_COLUMN!r} in"
+            " the first line, or give a .txt file with one text per line"
         )
     position = names.index(TEXT_COLUMN)
     return [row[position] for _, row in rows]

@@ -1,4 +1,4 @@
-"""Reading series of numbers in the order of time, and cutting windows out of them."""
+"""Reading time series, and cutting windows out of them."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,31 +17,31 @@ from rnnbench.errors import RnnbenchError
 Gaps = Literal["refuse", "fill", "ignore"]
 Values = npt.NDArray[np.float64]  # of shape (rows, series)
 
-NAMED = 3  # times that a message lists
+NAMED = 3  # number of times that a message lists
 SATURDAY = 5
-FREQUENT = 0.5  # share of the distances that is a regular one
-TOLERANCE = 1e-6  # of a step: 0.1 is no binary number
+FREQUENT = 0.5  # least share of distances that equal the regular one
+TOLERANCE = 1e-6  # in steps; distances such as 0.1 are not exact in binary
 MOST_BYTES = 2 * 2**30  # of the windows of a split
 ADVICE = (
-    "`--gaps fill` (gaps: fill) repeats the last value before a gap, `--gaps ignore` takes the rows"
-    " as the steps, however far apart they are"
+    "`--gaps fill` (gaps: fill) repeats the last value before a gap, `--gaps ignore` counts each"
+    " row as one step, whatever its distance"
 )
 
 
 @dataclass(frozen=True)
 class Series:
-    """Series of numbers with common times.
+    """Time series with common times.
 
     Attributes
     ----------
     times : Index
-        Of each row, ascending: dates or numbers.
+        Time of each row, ascending: dates or numbers.
     values : ndarray of float64, shape (rows, series)
-        One column for each series.
+        One column per series.
     step : str
-        The distance of two rows, in words.
+        The distance between two rows, in words.
     filled : int
-        How many rows or values were filled.
+        Number of rows that were missing or lacked a value, and were filled.
     """
 
     times: "pd.Index[Any]"
@@ -52,7 +52,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Scaling:
-    """What a view knows of its series, for its models: all of it from the training part.
+    """Names and scales of a view's series; scales are measured on the training part alone.
 
     Attributes
     ----------
@@ -61,11 +61,11 @@ class Scaling:
     time : str
         Name of the column with the times.
     gaps : str
-        How gaps are treated, see `read_series`.
+        Treatment of gaps, see `read_series`.
     horizon, season : int
         Steps to forecast, and steps after which the series are expected to repeat.
     means, standard_deviations : list of float
-        Of each series.
+        Mean and standard deviation of each series.
     naive_errors : list of float
         Mean absolute error of each series against its value one season before, the unit of MASE.
     """
@@ -81,15 +81,15 @@ class Scaling:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "Scaling":
-        """Return what a manifest says."""
+        """Return the scaling from the facts of a manifest."""
         return cls(**{name: facts[name] for name in cls.__dataclass_fields__})
 
     def facts(self) -> dict[str, Any]:
-        """Return it as a manifest holds it."""
+        """Return the scaling as facts of a manifest."""
         return asdict(self)
 
     def scaled(self, values: Array) -> Array:
-        """Return values as models take them, shape (..., series)."""
+        """Return standardised values, shape (..., series), the inputs of models."""
         scaled: Array = (values - np.array(self.means)) / np.array(self.standard_deviations)
         return scaled.astype(np.float32)
 
@@ -116,14 +116,14 @@ def read_series(path: Path, time: str, columns: Sequence[str], gaps: Gaps) -> Se
     columns : sequence of str
         The columns with the numbers.
     gaps : {"refuse", "fill", "ignore"}
-        What happens where times or values are missing: an error, the last value before the gap, or
-        (for missing times alone) nothing.
+        How missing times and values are treated: as an error, by repeating the last value before
+        the gap, or, for missing times alone, by ignoring them.
 
     Raises
     ------
     RnnbenchError
-        If the file cannot be read, times are no times, ambiguous, repeated or with gaps, or values
-        are missing or no numbers.
+        If the file cannot be read, times are invalid, ambiguous, repeated or have gaps, or values
+        are missing or not numbers.
     """
     table = read_columns(path, [time, *columns])
     if table.empty:
@@ -144,16 +144,16 @@ def read_series(path: Path, time: str, columns: Sequence[str], gaps: Gaps) -> Se
 def windows(
     values: Values, scaling: Scaling, length: int, begin: int, end: int, stride: int
 ) -> Split:
-    """Cut windows whose targets lie within some rows; what they see may lie before.
+    """Cut windows whose targets lie within a range of rows; their inputs may precede the range.
 
     Parameters
     ----------
     values : ndarray, shape (rows, series)
         All rows.
     scaling : Scaling
-        Says how many steps follow, and the scale.
+        Horizon and scale of the series.
     length : int
-        Rows that an example sees.
+        Input rows of an example.
     begin, end : int
         The first row of the targets, and the row after the last one.
     stride : int
@@ -163,7 +163,12 @@ def windows(
     -------
     Split
         Inputs: float32, shape (examples, length, series). Targets: float32, shape (examples,
-        horizon * series), all series of a step beside each other.
+        horizon * series), with all series of a step next to each other.
+
+    Raises
+    ------
+    RnnbenchError
+        If the windows take more than 2 GiB.
     """
     origins = np.arange(max(begin, length), end - scaling.horizon + 1, stride)
     cells = len(origins) * (length + scaling.horizon) * values.shape[1]
@@ -179,21 +184,21 @@ def windows(
 
 
 def _numbers(cells: "pd.Series[Any]", name: str, path: Path) -> "pd.Series[float]":
-    """Return cells as numbers, those without anything as not a number."""
+    """Convert cells to numbers, empty cells to NaN."""
     empty = cells.isna() | (cells.astype(str).str.strip() == "")
     numbers = pd.to_numeric(cells.where(~empty), errors="coerce").astype(np.float64)
     strange = cells[~empty & ~np.isfinite(numbers)]
     if len(strange):
         raise RnnbenchError(
             f"the column {name!r} of {path} has {strange.iloc[0]!r} in row {strange.index[0]},"
-            f" where a number is wanted ({len(strange):,} cells are none); write numbers such as"
+            f" expected a number ({len(strange):,} cells are not numbers); write numbers such as"
             " 1234.5, and leave cells without a value empty"
         )
     return numbers
 
 
 def _times(cells: "pd.Series[Any]", name: str, path: Path) -> "pd.Series[Any]":
-    """Return cells as numbers where all are, else as dates."""
+    """Convert cells to numbers if all are numbers, otherwise to dates."""
     if pd.api.types.is_datetime64_any_dtype(cells):
         return _plain_dates(cells)
     numbers = pd.to_numeric(cells, errors="coerce")
@@ -204,9 +209,9 @@ def _times(cells: "pd.Series[Any]", name: str, path: Path) -> "pd.Series[Any]":
     except (ValueError, TypeError):
         pass
     readings = [_dates(cells, day_first) for day_first in (False, True)]
-    found = [one for one in readings if one is not None]
+    found = [reading for reading in readings if reading is not None]
     if not found:
-        row = _odd_one(cells, numbers)
+        row = _first_odd_cell(cells, numbers)
         raise RnnbenchError(
             f"the column {name!r} of {path} has {row} where the other rows have times of another"
             " form; write all as numbers, or all as dates such as 2020-01-31 or 2020-01-31 13:00"
@@ -220,8 +225,8 @@ def _times(cells: "pd.Series[Any]", name: str, path: Path) -> "pd.Series[Any]":
     return found[0]
 
 
-def _odd_one(cells: "pd.Series[Any]", numbers: "pd.Series[Any]") -> str:
-    """Return the first cell that is unlike most: no date among dates, or a date among numbers."""
+def _first_odd_cell(cells: "pd.Series[Any]", numbers: "pd.Series[Any]") -> str:
+    """Describe the first cell unlike most others: no date among dates, or a date among numbers."""
     dates = pd.to_datetime(cells.astype(str), errors="coerce", utc=True, format="mixed")
     unlike = numbers.isna() if numbers.notna().mean() > 0.5 else dates.isna() | numbers.notna()  # noqa: PLR2004
     odd = cells[unlike] if unlike.any() else cells
@@ -231,14 +236,14 @@ def _odd_one(cells: "pd.Series[Any]", numbers: "pd.Series[Any]") -> str:
 def _dates(cells: "pd.Series[Any]", day_first: bool) -> "pd.Series[Any] | None":
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a form that pandas does not know by itself
+            warnings.simplefilter("ignore")  # about formats that pandas cannot infer
             return _plain_dates(pd.to_datetime(cells, dayfirst=day_first))
     except (ValueError, TypeError):
         return None
 
 
 def _plain_dates(dates: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return dates in universal time where they have a zone, without it."""
+    """Convert dates with a time zone to UTC without a zone."""
     if getattr(dates.dt, "tz", None) is not None:
         dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
     return dates
@@ -262,16 +267,16 @@ def _require_once(times: "pd.Series[Any]", name: str, path: Path) -> None:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Every time from the first to the last one at a regular distance.
+    """Times at a regular distance, from the first to the last time of the rows.
 
     Attributes
     ----------
     times : Index
-        The times.
+        All times.
     places : ndarray of int, shape (rows,)
-        Where in them each row stands; -1 between two.
+        Position of each row in `times`; -1 if it lies between two times.
     step : str
-        Their distance, in words.
+        Distance between two times, in words.
     """
 
     times: "pd.Index[Any]"
@@ -280,14 +285,14 @@ class _Grid:
 
 
 def _without_gaps(numbers: pd.DataFrame, rows: "pd.Index[Any]", gaps: Gaps, path: Path) -> Series:
-    """Return series at every step of their times."""
+    """Return series at every step, with gaps refused, filled or ignored."""
     lacking = numbers.isna().any(axis=1).to_numpy()
     count = int(lacking.sum())
     if count and gaps != "fill":
         raise RnnbenchError(
             f"{path} has no value in {count:,} rows, first in row {rows[lacking][0]}"
-            f" ({shown_time(numbers.index[lacking][0])}); write them, or `--gaps fill` (gaps: fill)"
-            " repeats the last value before"
+            f" ({shown_time(numbers.index[lacking][0])}); add the values, or repeat the last"
+            " value before with `--gaps fill` (gaps: fill)"
         )
     if gaps == "ignore":
         return Series(numbers.index, numbers.to_numpy(), "row", 0)
@@ -316,7 +321,7 @@ def _without_gaps(numbers: pd.DataFrame, rows: "pd.Index[Any]", gaps: Gaps, path
 
 
 def _grid(times: "pd.Index[Any]") -> _Grid | None:
-    """Find the distance of most rows; None if there is none that half of them have."""
+    """Find the regular distance of rows; None if fewer than half of them have it."""
     if len(times) < 3:  # noqa: PLR2004
         return _Grid(times, np.arange(len(times)), "row")
     if isinstance(times, pd.DatetimeIndex):
@@ -343,7 +348,7 @@ def _grid(times: "pd.Index[Any]") -> _Grid | None:
 
 
 def _months(times: pd.DatetimeIndex) -> _Grid | None:
-    """Find a distance of months, quarters or years: days of the same number, or last ones."""
+    """Find a distance in months, for times on the same day of the month or on its last day."""
     last = bool(times.is_month_end.all())
     if not (last or times.day.nunique() == 1) or (times - times.normalize()).nunique() > 1:
         return None
@@ -375,7 +380,7 @@ def _count(count: int, unit: str) -> str:
 
 
 def shown_time(time: Any) -> str:
-    """Return a time for people: a date without its hour where that is midnight, or a number."""
+    """Format a time for messages: a number, or a date without the time of day if it is midnight."""
     if isinstance(time, pd.Timestamp):
         return str(time.date()) if time == time.normalize() else str(time)
     return f"{time:g}"

@@ -1,4 +1,4 @@
-"""From text to word ranks, as Keras's data sets were made.
+"""Converting text to word ranks, as in Keras's data sets.
 
 Source: the documentation of `keras.datasets.imdb` and of Keras's text preprocessing.
 """
@@ -11,14 +11,14 @@ from pathlib import Path
 from rnnbench.data.ragged import Ragged
 
 _FILTERED = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
-UNRANKED = 2**30  # beyond any vocabulary
+UNRANKED = 2**30  # larger than any vocabulary
 _TO_SPACES = str.maketrans(_FILTERED, " " * len(_FILTERED))
 
 
 def tokenize(text: str) -> list[str]:
     """Split text as Keras's text preprocessing does.
 
-    Lower case; punctuation, tabs and line ends become spaces; split at spaces.
+    Letters become lower case, punctuation, tabs and line ends become spaces; spaces separate words.
     """
     return [token for token in text.lower().translate(_TO_SPACES).split(" ") if token]
 
@@ -26,15 +26,15 @@ def tokenize(text: str) -> list[str]:
 def rank_words(
     texts: Iterable[list[str]], order: Callable[[Iterable[str]], Iterable[str]] = list
 ) -> dict[str, int]:
-    """Rank words by how often they occur, 1 the most frequent.
+    """Rank words by their count; the most frequent word has rank 1.
 
     Parameters
     ----------
     texts : iterable of list of str
         The tokens of each text.
     order : callable, default list
-        Orders words that occur equally often; it takes all words in order of appearance, which
-        is the default order.
+        Decides the order of words with the same count: takes all words in order of appearance and
+        returns them reordered. By default they stay in order of appearance.
     """
     counts: Counter[str] = Counter()
     for tokens in texts:
@@ -46,8 +46,8 @@ def rank_words(
 def to_ranks(texts: Iterable[list[str]], ranks: dict[str, int]) -> Ragged:
     """Replace words by their ranks.
 
-    A word without one, which no training text has, gets `UNRANKED`: every view makes it the
-    unknown word, as it becomes where a model is used. Keras's files leave such words out.
+    A word that occurs in no training text has no rank and gets `UNRANKED`: every view replaces it
+    by the unknown word, as prediction does. Keras's files leave such words out.
     """
     return Ragged.from_sequences(
         [[ranks.get(token, UNRANKED) for token in tokens] for tokens in texts]

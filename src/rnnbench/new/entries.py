@@ -1,4 +1,4 @@
-"""Adding entries to `params.yaml`, whose other lines stay as they are."""
+"""Adding entries to `params.yaml` without changing other lines."""
 
 import re
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from rnnbench.params import Params, parse_params
 # A section that a file may lack, and the comment above it.
 FILES = "files"
 FILES_COMMENT = (
-    "# Your own files, as `rnnbench new` adds them: KIND-NAME, where they are and what of them is\n"
-    "# read. They stay where they are, and DVC knows by their hash when they change.\n"
+    "# Your own files, as `rnnbench new` adds them: KIND-NAME, their paths and how they are read.\n"
+    "# They stay where they are, and DVC detects changes by their hashes.\n"
 )
 NEXT_TO_FILES = "views"
 _SECTION = re.compile(r"^([A-Za-z_]\w*):")
@@ -23,14 +23,19 @@ MOST_ROUNDS = 4
 
 
 def require_free(content: Mapping[str, Any], names: Mapping[str, list[str]]) -> None:
-    """Refuse names that `params.yaml` has already.
+    """Raise an error if a name exists in `params.yaml` already.
 
     Parameters
     ----------
     content : mapping
-        The file as read.
+        The content of the file.
     names : mapping of list of str
         New names by section.
+
+    Raises
+    ------
+    RnnbenchError
+        If a name is taken.
     """
     taken = [
         f"{section}.{name}"
@@ -46,25 +51,25 @@ def require_free(content: Mapping[str, Any], names: Mapping[str, list[str]]) -> 
 
 
 def add_entries(path: Path, blocks: Mapping[str, str]) -> Params:
-    """Add entries at the end of sections of `params.yaml`, whole or not at all.
+    """Add entries at the end of sections of `params.yaml`, completely or not at all.
 
     Parameters
     ----------
     path : Path
         The file.
     blocks : mapping of str
-        By section, the lines to add, indented as entries of it.
+        The lines to add by section, indented as its entries.
 
     Returns
     -------
     Params
-        What the file says then.
+        The parameters with the new entries.
 
     Raises
     ------
     RnnbenchError
-        If the file cannot be used with the entries, or a section is not laid out in lines. It
-        stays as it is then.
+        If the file would be invalid with the entries, or a section is not laid out in lines. The
+        file is then unchanged.
     """
     text = path.read_text(encoding="utf-8")
     for section, block in blocks.items():
@@ -110,8 +115,8 @@ def _insert(text: str, section: str, block: str) -> str:
         lines[begin] = lines[begin].replace(" {}", "", 1)
     elif given:
         raise RnnbenchError(
-            f"the section {section} of params.yaml stands in braces; write its entries on lines of"
-            " their own"
+            f"the section {section} of params.yaml is in braces; write each of its entries on a"
+            " line of its own"
         )
     later = [number for number in begins.values() if number > begin]
     at = _above_comment(lines, min(later)) if later else len(lines)

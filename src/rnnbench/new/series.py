@@ -1,4 +1,4 @@
-"""`rnnbench new series`: forecasting of series from a file of your own."""
+"""`rnnbench new series`: forecasting of series from a user's own file."""
 
 import math
 from dataclasses import dataclass
@@ -14,30 +14,30 @@ from rnnbench.new.suite import Suite, listed, name_for, quoted, stored_path
 from rnnbench.params import PARAMS_FILE, read_yaml
 
 UNITS = 32
-MOST_EPOCHS = 60  # with more, a network learns few windows by heart
+MOST_EPOCHS = 60  # with more, a network overfits few windows
 SHORTEST_WINDOW, LONGEST_WINDOW = 10, 200
 SEASONS_SEEN = 2
 MOST_TRAIN_WINDOWS = 20_000
 FEWEST_TRAIN_WINDOWS = 20
-FEWEST_TEST_WINDOWS = 20  # that do not overlap; with fewer, windows overlap
-# Of the autocorrelation of changes: below, a series is taken to have no season.
+FEWEST_TEST_WINDOWS = 20  # without overlap; with fewer, windows overlap
+# Autocorrelation of changes below which a series is taken to have no season.
 WEAKEST_SEASON = 0.2
-NEAR_THE_BEST = 0.9  # a multiple of the season is about as strong, and the shortest is taken
+NEAR_THE_BEST = 0.9  # multiples of the season are about as strong; the shortest is taken
 ROWS_LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True)
 class Windows:
-    """How a view cuts series.
+    """How a view cuts series into windows.
 
     Attributes
     ----------
     length, horizon, season : int
-        Steps that are seen, forecast, and after which the series are expected to repeat.
+        Input steps, steps to forecast, and steps after which the series are expected to repeat.
     train_stride, test_stride : int
         Rows from one window to the next.
     train, test : int
-        How many windows there are then.
+        Numbers of windows.
     """
 
     length: int
@@ -58,7 +58,7 @@ def new_series(
     season: int | None,
     validation_fraction: float,
 ) -> str:
-    """Look at a file of series and add its data set, view and suite to `params.yaml`.
+    """Inspect a file of series and add its data set, view and suite to `params.yaml`.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def new_series(
     path : Path
         The table.
     name : str or None
-        Of the suite and its view; by default made of the path.
+        Name of the suite and its view; None to derive it from the path.
     settings : OwnSeries
-        How the file is read.
+        Settings by which the file is read.
     horizon : int
         Steps to forecast.
     season : int or None
@@ -80,7 +80,7 @@ def new_series(
     Returns
     -------
     str
-        What was found, what was written and what to run next.
+        The findings, the file that was written and the commands to run next.
 
     Raises
     ------
@@ -105,21 +105,21 @@ def new_series(
         sequence_length=cut.length,
         train_examples=cut.train,
         most_epochs=MOST_EPOCHS,
-        predict_from=f"{path}   # what follows its last rows",
+        predict_from=f"{path}   # forecasts the steps after its last rows",
     )
     require_free(read_yaml(params_file), suite.names(dataset))
-    kept = settings.model_copy(update={"path": stored_path(path, root)})
-    params = add_entries(params_file, suite.blocks(dataset, _settings_lines(kept)))
+    stored = settings.model_copy(update={"path": stored_path(path, root)})
+    params = add_entries(params_file, suite.blocks(dataset, _settings_lines(stored)))
     findings = _findings(series, cut, settings, estimated=season is None)
     return "\n".join([*findings, f"Written to {params_file}.", suite.next_steps(params)])
 
 
 def estimate_season(training: Values) -> int:
-    """Return after how many steps series repeat, by the autocorrelation of their changes.
+    """Estimate after how many steps series repeat, by the autocorrelation of their changes.
 
-    Changes from step to step, since a trend alone makes a series resemble itself at any distance.
-    The season is the shortest distance with a peak near the highest one, after the autocorrelation
-    was negative first: up to there, neighbouring steps resemble each other.
+    Changes from step to step are used since a trend correlates a series with itself at any lag. The
+    season is the shortest lag with a peak near the highest one, after the first negative
+    autocorrelation: up to there, neighbouring steps resemble each other.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def estimate_season(training: Values) -> int:
     Returns
     -------
     int
-        1 if there is no clear season.
+        The season in steps; 1 if there is no clear season.
     """
     changes = np.diff(training[-ROWS_LOOKED_AT:], axis=0)
     changes = changes - changes.mean(axis=0)
@@ -159,7 +159,7 @@ def estimate_season(training: Values) -> int:
 def _cut(
     path: Path, rows: int, test_begin: int, held_out: int, horizon: int, season: int
 ) -> Windows:
-    """Choose how long windows are, and how far apart."""
+    """Choose the lengths and strides of windows."""
     wanted = max(SEASONS_SEEN * season, SEASONS_SEEN * horizon, SHORTEST_WINDOW)
     length = max(season, min(wanted, LONGEST_WINDOW, held_out // 4))
     windows = held_out - length - horizon + 1
@@ -185,15 +185,15 @@ def _cut(
 
 def _view(cut: Windows, validation_fraction: float, estimated: bool) -> str:
     how = "estimated from the training rows; 1: none" if estimated else "1: none"
-    apart = "apart" if cut.test_stride == cut.horizon else "apart, so that they overlap"
+    apart = "" if cut.test_stride == cut.horizon else "; they overlap"
     return (
         f"    sequence_length: {cut.length}   # steps that a network sees\n"
         f"    horizon: {cut.horizon}   # steps that it forecasts\n"
         f"    season: {cut.season}   # steps after which the series repeat ({how})\n"
         f"    train_stride: {cut.train_stride}   # steps from one training window to the next\n"
-        f"    test_stride: {cut.test_stride}   # test windows are so many steps {apart}\n"
-        f"    validation_fraction: {validation_fraction}   # of the steps before the test split,"
-        " their last part\n"
+        f"    test_stride: {cut.test_stride}   # steps from one test window to the next{apart}\n"
+        f"    validation_fraction: {validation_fraction}   # share of the steps before the test"
+        " split, at their end\n"
     )
 
 
@@ -203,14 +203,14 @@ def _settings_lines(settings: OwnSeries) -> str:
         f"    time: {quoted(settings.time)}   # the column with the times\n"
         f"    values: {listed(settings.values)}   # the columns with the series\n"
         f"    gaps: {settings.gaps}   # refuse, fill (with the last value) or ignore\n"
-        f"    test_fraction: {settings.test_fraction}   # of the steps, the last ones\n"
+        f"    test_fraction: {settings.test_fraction}   # share of the steps, at the end\n"
     )
 
 
 def _findings(series: Series, cut: Windows, settings: OwnSeries, estimated: bool) -> list[str]:
-    """Return what the file holds, in sentences."""
+    """Describe the file in sentences."""
     count = len(settings.values)
-    regular = f"a row every {series.step}" if settings.gaps != "ignore" else "each row a step"
+    regular = f"one row every {series.step}" if settings.gaps != "ignore" else "one step per row"
     found = [
         f"{len(series.values):,} steps of {count} series, {regular}, from"
         f" {shown_time(series.times[0])} to {shown_time(series.times[-1])}."

@@ -1,4 +1,4 @@
-"""The suite that `rnnbench new` writes: what is trained, how, and what that costs."""
+"""The suite that `rnnbench new` writes: its models, its training and their cost."""
 
 import json
 import math
@@ -12,44 +12,44 @@ from ruamel.yaml import YAML
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import Params
 
-# One experiment for each: a plain recurrent layer and the two gated ones.
+# One experiment for each: the simple recurrent layer and the two gated ones.
 RECURRENT_LAYERS = ("simple_rnn", "gru", "lstm")
-# A budget that small data and large ones share; a pass over the data is never less.
+# Training steps for data of any size, within the limits of the number of epochs.
 TRAINING_STEPS = 1_000
 FEWEST_EPOCHS = 3
-SMALL = 5_000  # training examples, up to which batches are small
+SMALL = 5_000  # training examples up to which batches are small
 BATCH_SIZES = (32, 64)
-LARGE = 100_000  # training examples, from which on it is said how to take fewer
-MOST_MINUTES = 90  # of which people do not make hours
-# On two cores, of a batch of 64 and 64 units with compiled loops: for each step of a sequence, and
-# for each weight, of which an embedding has most.
+LARGE = 100_000  # training examples above which the advice says how to use fewer
+MOST_MINUTES = 90  # longer durations are given in hours
+# Cost of a batch of 64 with 64 units and compiled loops on two cores: per step of a sequence, and
+# per weight, most of which belong to the embedding.
 MILLISECONDS_PER_STEP = 0.1
 MILLISECONDS_PER_WEIGHT = 1e-5
-SECONDS_PER_EXPERIMENT = 40.0  # starts, compiling, evaluation
+SECONDS_PER_EXPERIMENT = 40.0  # start-up, compilation, evaluation
 
 
 @dataclass(frozen=True)
 class Suite:
-    """What is to be trained on a view.
+    """The experiments to train on a view.
 
     Attributes
     ----------
     name : str
-        Of the suite and its view; its models and experiments have it before a hyphen.
+        Name of the suite and its view; names of models and experiments begin with it.
     title : str
-        Of its table.
+        Title of its table.
     view : str
         The lines of the view, indented.
     before : tuple of str, default ()
         Layers before the recurrent one, as in `params.yaml`.
     units : int
-        Of the recurrent layer.
+        Units of the recurrent layer.
     sequence_length, weights : int
-        Steps of a sequence, and weights outside the recurrent layer, for the cost.
+        Steps of a sequence, and weights outside the recurrent layer, to estimate the cost.
     train_examples, most_epochs : int
-        For the number of epochs.
+        Training examples and largest number of epochs, to choose the number of epochs.
     predict_from : str
-        What `rnnbench predict` is given in the advice.
+        Argument of `rnnbench predict` in the advice.
     """
 
     name: str
@@ -65,8 +65,8 @@ class Suite:
 
     @property
     def members(self) -> dict[str, str]:
-        """The type of the recurrent layer, by the name of model and experiment."""
-        return {f"{self.name}-{one.replace('_', '-')}": one for one in RECURRENT_LAYERS}
+        """The type of the recurrent layer by the name of the model and experiment."""
+        return {f"{self.name}-{layer.replace('_', '-')}": layer for layer in RECURRENT_LAYERS}
 
     @property
     def batch_size(self) -> int:
@@ -75,7 +75,7 @@ class Suite:
 
     @property
     def epochs(self) -> int:
-        """Passes over the training split: fewer of a large one, within limits."""
+        """Passes over the training split, fewer for a large one, within limits."""
         wanted = math.ceil(TRAINING_STEPS * self.batch_size / self.train_examples)
         return max(min(wanted, self.most_epochs), FEWEST_EPOCHS)
 
@@ -90,7 +90,7 @@ class Suite:
         return {
             "files": f"  {dataset}:\n{settings}",
             "views": f"  {self.name}:\n    dataset: {dataset}\n{self.view}",
-            "models": "".join(self._model(name, one) for name, one in self.members.items()),
+            "models": "".join(self._model(name, layer) for name, layer in self.members.items()),
             "suites": self._suite(),
             "experiments": "".join(
                 f"  {name}: {{suite: {self.name}, view: {self.name}, model: {name}}}\n"
@@ -119,15 +119,15 @@ class Suite:
             f"  {self.name}:\n"
             f"    title: {quoted(self.title)}\n"
             "    training:\n"
-            f"      epochs: {self.epochs}   # passes over the training split; fewer, where the"
-            " validation loss rises again\n"
+            f"      epochs: {self.epochs}   # passes over the training split; use fewer if"
+            " the validation loss rises again\n"
             f"      batch_size: {self.batch_size}   # examples per step\n"
             "      optimizer: adam   # or rmsprop\n"
             "      learning_rate: 0.001   # try 0.003 and 0.0003, too\n"
         )
 
     def next_steps(self, params: Params) -> str:
-        """Return what to run next, and what it costs about."""
+        """Return the commands to run next and their approximate cost."""
         experiments = " ".join(f"evaluate@{name}" for name in self.members)
         seeds = params.seeds
         return (
@@ -146,7 +146,7 @@ class Suite:
     def _advice(self) -> str:
         if self.train_examples <= LARGE:
             return ""
-        return f"views.{self.name}.train_examples in params.yaml takes fewer than all of them.\n"
+        return f"To train on fewer examples, set views.{self.name}.train_examples in params.yaml.\n"
 
     def _minutes(self, seeds: int) -> float:
         steps = self.epochs * math.ceil(self.train_examples / self.batch_size)
@@ -160,7 +160,7 @@ def _duration(minutes: float) -> str:
 
 
 def quoted(value: str) -> str:
-    """Return a string as YAML takes it, whatever is in it: in quotation marks where it must be."""
+    """Return a string as YAML, in quotation marks if it needs them."""
     is_plain = value.replace("/", "").replace(" ", "").replace(".", "").isidentifier()
     if is_plain and value == value.strip() and YAML(typ="safe").load(value) == value:
         return value
@@ -173,24 +173,24 @@ def listed(values: Sequence[str]) -> str:
 
 
 def name_for(given: str | None, path: Path) -> str:
-    """Return the name of a suite: the one given, or one made of the file's.
+    """Return the given name of a suite, or a name derived from the file's.
 
     Raises
     ------
     RnnbenchError
-        If it is no name that `params.yaml` accepts.
+        If `params.yaml` does not accept the name.
     """
     name = given or re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         raise RnnbenchError(
-            f"{name!r} is no name for a suite; give one of lower-case letters, digits and hyphens"
-            " with --name"
+            f"{name!r} is not a valid name for a suite; give one of lower-case letters, digits and"
+            " hyphens with --name"
         )
     return name
 
 
 def stored_path(path: Path, root: Path) -> str:
-    """Return a path as `params.yaml` has it: from the repository's root, or from the system's."""
+    """Return a path for `params.yaml`: relative if it is in the repository, otherwise absolute."""
     absolute = path.resolve()
     inside = absolute.is_relative_to(root.resolve())
     return str(absolute.relative_to(root.resolve()) if inside else absolute)

@@ -1,4 +1,4 @@
-"""`rnnbench new text`: classification of texts from a file of your own."""
+"""`rnnbench new text`: classification of texts from a user's own file."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from rnnbench.new.suite import Suite, name_for, quoted, stored_path
 from rnnbench.params import PARAMS_FILE, read_yaml
 
 EMBEDDING_UNITS = 64
-MOST_EPOCHS = 10  # with more, a network learns few texts by heart
+MOST_EPOCHS = 10  # with more, a network overfits few texts
 UNITS = 64
 LARGEST_VOCABULARY = 20_000
 LONGEST_SEQUENCE = 200
-SHARE_READ_WHOLE = 0.95
+SHARE_NOT_TRUNCATED = 0.95
 ROUND_TO = 10
 CLASSES_LISTED = 10
 
@@ -27,25 +27,25 @@ def new_text(
     settings: OwnTexts,
     validation_fraction: float,
 ) -> str:
-    """Look at a file of texts and add its data set, view and suite to `params.yaml`.
+    """Inspect a file of texts and add its data set, view and suite to `params.yaml`.
 
     Parameters
     ----------
     root : Path
         The repository.
     path : Path
-        The table, or the folder with a folder for each class.
+        The table, or the folder with one folder per class.
     name : str or None
-        Of the suite and its view; by default made of the path.
+        Name of the suite and its view; None to derive it from the path.
     settings : OwnTexts
-        How the file is read.
+        Settings by which the file is read.
     validation_fraction : float
         Share of the training split that is held out.
 
     Returns
     -------
     str
-        What was found, what was written and what to run next.
+        The findings, the file that was written and the commands to run next.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def new_text(
         read_yaml(params_file), {"files": [dataset], "views": [suite_name], "suites": [suite_name]}
     )
     corpus = read_corpus(settings.model_copy(update={"path": str(path)}))
-    kept = settings.model_copy(update={"path": stored_path(path, root)})
+    stored = settings.model_copy(update={"path": stored_path(path, root)})
     suite = _suite(suite_name, corpus, settings.test_fraction, validation_fraction)
     require_free(read_yaml(params_file), suite.names(dataset))
-    params = add_entries(params_file, suite.blocks(dataset, _settings_lines(kept)))
+    params = add_entries(params_file, suite.blocks(dataset, _settings_lines(stored)))
     return "\n".join([*_findings(corpus), f"Written to {params_file}.", suite.next_steps(params)])
 
 
@@ -70,15 +70,15 @@ def _suite(name: str, corpus: Corpus, test_fraction: float, validation_fraction:
     repeated = int(np.sum(counts > 1))
     vocabulary = min(repeated + INDEX_FROM + 1, LARGEST_VOCABULARY)
     vocabulary = max(vocabulary, INDEX_FROM + 2)
-    wanted = np.quantile(corpus.texts.lengths + 1, SHARE_READ_WHOLE)  # with the start mark
+    wanted = np.quantile(corpus.texts.lengths + 1, SHARE_NOT_TRUNCATED)  # with the start mark
     length = min(ROUND_TO * int(np.ceil(wanted / ROUND_TO)), LONGEST_SEQUENCE)
     train = len(corpus.labels) * (1.0 - test_fraction) * (1.0 - validation_fraction)
     view = (
         f"    vocabulary_size: {vocabulary}   # {len(corpus.words):,} different words,"
         f" {repeated:,} of them more than once\n"
-        f"    sequence_length: {length}   # words of a text that are read, its last ones; the"
-        f" longest has {corpus.texts.lengths.max():,}\n"
-        f"    validation_fraction: {validation_fraction}   # of the training split\n"
+        f"    sequence_length: {length}   # words of a text that are read, at its end;"
+        f" the longest text has {corpus.texts.lengths.max():,}\n"
+        f"    validation_fraction: {validation_fraction}   # share of the training split\n"
     )
     return Suite(
         name=name,
@@ -112,7 +112,7 @@ def _settings_lines(settings: OwnTexts) -> str:
 
 
 def _findings(corpus: Corpus) -> list[str]:
-    """Return what the file holds, in sentences."""
+    """Describe the file in sentences."""
     counts = np.bincount(corpus.labels)
     classes = [
         f"{name} ({count:,})" for name, count in zip(corpus.class_names, counts, strict=True)
@@ -128,7 +128,7 @@ def _findings(corpus: Corpus) -> list[str]:
     letters = np.mean([len(word) for word in corpus.words])
     if letters > LONGEST_TOKEN:
         found.append(
-            f"A word has {letters:.0f} letters on average: words are told apart by spaces, which"
-            " these texts seem not to have, so that few words will be known."
+            f"Words have {letters:.0f} letters on average. They are separated at spaces, which"
+            " these texts seem to lack, so that few words will be known."
         )
     return found

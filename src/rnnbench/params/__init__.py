@@ -1,4 +1,4 @@
-"""`params.yaml`: what it accepts, and how it is read."""
+"""Reading and validating `params.yaml`."""
 
 from rnnbench.params.load import (
     PARAMS_FILE,

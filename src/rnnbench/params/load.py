@@ -1,7 +1,7 @@
 """`params.yaml` as typed, validated objects.
 
-The file is the interface: a key that is unknown, misspelt or of the wrong type is an error that
-names the key, the file and what is accepted.
+The file is the user interface: a key that is unknown, misspelt or of the wrong type raises an error
+that names the key, the file and the accepted values.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,23 +44,23 @@ from rnnbench.params.schema import (
 from rnnbench.registry import Registry, choices
 
 PARAMS_FILE = Path("params.yaml")
-DEEPEST = 50  # levels of mappings and lists
+DEEPEST = 50  # nested mappings and lists
 
 Part = TypeVar("Part", bound=Section)
 
 
 def _datasets(content: Any) -> dict[str, DatasetSettings]:
-    """Validate the parameters of what is downloaded or generated."""
+    """Validate the parameters of downloaded and generated data sets."""
     return _settings(content, of_files=False)
 
 
 def _files(content: Any) -> dict[str, DatasetSettings]:
-    """Validate the parameters of what is read from files of your own."""
+    """Validate the parameters of data sets from users' own files."""
     return _settings(content, of_files=True)
 
 
 def _settings(content: Any, of_files: bool) -> dict[str, DatasetSettings]:
-    """Validate each data set's parameters by what its module accepts."""
+    """Validate each data set's parameters with the class that its module registers."""
     from rnnbench.data.dataset import DATASETS
 
     if not isinstance(content, Mapping):
@@ -70,7 +70,7 @@ def _settings(content: Any, of_files: bool) -> dict[str, DatasetSettings]:
         _require_known("data set", name, DATASETS)
         if DATASETS[name].of_file != of_files:
             needed = "files" if DATASETS[name].of_file else "datasets"
-            raise ValueError(f"{name!r} stands in the section {needed}; move it there")
+            raise ValueError(f"{name!r} belongs in the section {needed}; move it there")
     faults: list[str] = []
     settings = {}
     for name, values in content.items():
@@ -84,7 +84,7 @@ def _settings(content: Any, of_files: bool) -> dict[str, DatasetSettings]:
 
 
 class Params(Section):
-    """The whole file."""
+    """The content of `params.yaml`."""
 
     seeds: PositiveInt
     first_seed: Seed
@@ -135,7 +135,7 @@ class Params(Section):
         return found
 
     def settings_of(self, dataset: str) -> DatasetSettings:
-        """Return the parameters of a data set, downloaded, generated or of a file of your own."""
+        """Return the parameters of a data set of the section `datasets` or `files`."""
         return (self.files if dataset in self.files else self.datasets)[dataset]
 
     def experiment_names(self, suite: str) -> list[str]:
@@ -203,7 +203,7 @@ def _require_target_is_measured(experiment: Experiment, view: View, target: Targ
     fault = ""
     if not view.validation_fraction:
         fault = "has no validation_fraction; give it one"
-    # A kind of task without metrics of its own measures the loss alone.
+    # A task without metrics of its own measures only the loss.
     elif (
         target.metric == "validation_accuracy"
         and type(HEADS[DATASETS[view.dataset].task]).metrics is Head.metrics
@@ -227,13 +227,13 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     Returns
     -------
     Params
-        The whole file as typed objects.
+        The content of the file as typed objects.
 
     Raises
     ------
     RnnbenchError
-        If the file is missing, is not YAML or says something that is not accepted. Every
-        fault is named at once.
+        If the file is missing, is not YAML or has a value that is not accepted. The error lists
+        every fault.
     """
     return parse_params(read_yaml(path), str(path))
 
@@ -244,8 +244,8 @@ def read_yaml(path: Path) -> Any:
     Raises
     ------
     RnnbenchError
-        If the file is missing, is not YAML, has an alias or too many levels. Aliases of aliases
-        can make a few lines stand for more than any memory holds.
+        If the file is missing, is not YAML, has an alias or is nested too deeply. Aliases of
+        aliases can expand a few lines to more than fits in memory.
     """
     if not path.exists():
         raise RnnbenchError(f"{path} does not exist; run the command in the project's root folder")
@@ -263,14 +263,14 @@ def _require_plain(path: Path, text: str) -> None:
         if isinstance(event, AliasEvent):
             raise RnnbenchError(
                 f"{path}, line {event.start_mark.line + 1}: the alias *{event.anchor} is not"
-                " accepted, as DVC writes out what it stands for when it changes a value; what"
-                " several entries share has a name in models, views or suites"
+                " accepted, as DVC expands aliases when it changes a value; give what several"
+                " entries share a name in models, views or suites"
             )
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if depth > DEEPEST:
             raise RnnbenchError(
-                f"{path}, line {event.start_mark.line + 1}: more than {DEEPEST} levels within each"
-                " other are not accepted"
+                f"{path}, line {event.start_mark.line + 1}: more than {DEEPEST} nested levels are"
+                " not accepted"
             )
 
 
@@ -280,25 +280,25 @@ def parse_params(content: Any, source: str) -> Params:
     Parameters
     ----------
     content : Any
-        What a YAML file holds.
+        Content of a YAML file.
     source : str
-        What to call the file in an error.
+        Name of the file for errors.
 
     Raises
     ------
     RnnbenchError
-        If something is not accepted.
+        If a value is not accepted.
     """
     return validate(Params, content, source)
 
 
 def validate(section: type[Part], content: Any, source: str) -> Part:
-    """Validate the content of a file; every fault of it is named in one error.
+    """Validate the content of a file; one error lists every fault.
 
     Raises
     ------
     RnnbenchError
-        If something is not accepted.
+        If a value is not accepted.
     """
     try:
         return section.model_validate(content)

@@ -1,7 +1,7 @@
 """The sections of `params.yaml`, one class for each.
 
-What a layer, a cell, a view or a data set accepts stands with its variant or its data set; the file
-looks it up by name, so that a new one is known here without a change.
+The options of a layer, a cell, a view or a data set are defined with its variant or data set and
+looked up by name, so that a new one needs no change here.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ class Section(BaseModel):
 
 
 class Layer(Section):
-    """A layer or a cell of a model; an option that is absent is Keras's default."""
+    """A layer or a cell of a model; an absent option has Keras's default."""
 
     type: str
 
@@ -66,7 +66,7 @@ class Layer(Section):
 
 
 class View(Section):
-    """What every view has; a limit that is absent means all examples."""
+    """The keys of every view; an absent limit means all examples."""
 
     dataset: str
     train_examples: PositiveInt | None = None
@@ -79,7 +79,7 @@ class DatasetSettings(Section):
 
 
 class FileSettings(DatasetSettings):
-    """The parameters of a data set that is read from a file, or a folder, of your own."""
+    """The parameters of a data set that is read from a user's own file or folder."""
 
     path: Annotated[str, Field(min_length=1)]
 
@@ -105,7 +105,7 @@ def _datasets() -> Mapping[str, Any]:
 def _chosen_by(
     key: str, registry: Callable[[], Mapping[str, Any]], attribute: str
 ) -> Callable[[Any], Section]:
-    """Return a validator for which one of the section's keys names the member with its class."""
+    """Return a validator that finds the section's class by the registered name under `key`."""
 
     def parse(content: Any) -> Section:
         if isinstance(content, Section):
@@ -134,8 +134,8 @@ ViewField = Annotated[
 def numbered(kind: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return a validator of mappings whose keys are `kind_1`, `kind_2`, ….
 
-    Numbers, because DVC compares mappings without regard to their order: two layers that change
-    places must change their keys.
+    DVC compares mappings without regard to order. With numbered keys, it sees that two layers have
+    changed places.
     """
 
     def check(parts: dict[str, Any]) -> dict[str, Any]:
@@ -154,9 +154,9 @@ Layers = Annotated[dict[str, LayerField], Field(min_length=1), AfterValidator(nu
 
 
 class Training(Section):
-    """The recipe of a training: optimizer, budget and arithmetic.
+    """A training recipe: optimizer, epochs and precision.
 
-    The task of a view decides the loss.
+    The task of the view decides the loss.
     """
 
     epochs: PositiveInt
@@ -182,7 +182,7 @@ class Training(Section):
 
 
 class ExperimentLine(Section):
-    """The names of what an experiment consists of, and keys of its suite's training to override."""
+    """The suite, view and model of an experiment, and overrides of the suite's training."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -197,12 +197,12 @@ class ExperimentLine(Section):
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """The keys of the suite's training that this experiment has otherwise."""
+        """The keys of the suite's training that this experiment overrides."""
         return dict(self.model_extra or {})
 
 
 class Target(Section):
-    """A validation metric to reach: an accuracy from below, a loss from above."""
+    """A value of a validation metric to reach: at least an accuracy, or at most a loss."""
 
     metric: Literal["validation_accuracy", "validation_loss"]
     value: PositiveFloat
@@ -234,14 +234,14 @@ class Suite(Section):
 
 
 class Download(Section):
-    """How files are fetched; it does not change what they hold."""
+    """How files are downloaded; it does not change their content."""
 
     connect_timeout_seconds: PositiveFloat
     local_folder: str | None = None
 
 
 class LayerTable(Section):
-    """For which sizes the table of layers gives shapes and numbers of parameters."""
+    """The sizes for which the layer table gives shapes and numbers of parameters."""
 
     sequence_length: PositiveInt
     features: PositiveInt
@@ -260,9 +260,9 @@ class Experiment:
         The model's layers from input to output, keyed `layer_1`, `layer_2`, …; the task adds the
         output layer.
     training : Training
-        That of the suite, with the keys that the experiment has otherwise.
+        The training of the suite, with the overrides of the experiment.
     seeds : list of int
-        One run for each.
+        The experiment has one run per seed.
     """
 
     name: str

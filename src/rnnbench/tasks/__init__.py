@@ -1,1 +1,1 @@
-"""Kinds of tasks, one module for each; `rnnbench.tasks.task` says what a kind consists of."""
+"""Kinds of tasks, one module for each; `rnnbench.tasks.task` defines their interface."""

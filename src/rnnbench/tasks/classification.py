@@ -1,4 +1,4 @@
-"""One class per example; of two classes a model gives the probability of the second."""
+"""One class per example; for two classes, a model returns the probability of the second."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from rnnbench.models import heads
 from rnnbench.tables import Column
 from rnnbench.tasks import task
 
-# Keras's own bound (`keras.config.epsilon`): a probability of 0 would make the loss infinite.
+# Keras's bound on probabilities (`keras.config.epsilon`); 0 would make the loss infinite.
 EPSILON = 1e-7
 METRICS = task.Metrics()
 
@@ -27,7 +27,7 @@ def accuracy(probabilities: Probabilities, labels: task.Integers) -> float:
 
 @METRICS.add
 def loss(probabilities: Probabilities, labels: task.Integers) -> float:
-    """Return the mean cross-entropy in nats; a probability of 0 counts as Keras counts it."""
+    """Return the mean cross-entropy in nats; probabilities are clipped as in Keras."""
     from sklearn.metrics import log_loss
 
     clipped = np.clip(probabilities, EPSILON, 1.0 - EPSILON)
@@ -37,7 +37,7 @@ def loss(probabilities: Probabilities, labels: task.Integers) -> float:
 
 @METRICS.add
 def macro_f1(probabilities: Probabilities, labels: task.Integers) -> float:
-    """Return the mean F1 over all classes, whether or not they occur; one never found counts 0."""
+    """Return the mean F1 over all classes, even absent ones; F1 is 0 without a true positive."""
     from sklearn.metrics import f1_score
 
     classes = np.arange(probabilities.shape[1])
@@ -134,7 +134,7 @@ class Classification(heads.Classification, task.Task):
         )
 
     def answer(self, outputs: Array, model: task.TrainedModel, given: str, target: Path) -> str:
-        """Return the likeliest class, its probability and what was given."""
+        """Return the likeliest class, its probability and the name of the example."""
         (probabilities,) = probabilities_from_outputs(outputs[np.newaxis], model.from_logits)
         likeliest = int(probabilities.argmax())
         return f"{model.manifest.class_names[likeliest]}  {probabilities[likeliest]:.4f}  {given}"

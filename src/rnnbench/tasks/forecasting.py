@@ -1,9 +1,9 @@
-"""The next steps of one or several series, all at once.
+"""Forecasting: the next steps of one or several series, predicted at once.
 
 Errors are in the units of the series. MASE divides them by the mean absolute error that repeating
 the value one season before has in the training part (Hyndman & Koehler 2006, "Another look at
-measures of forecast accuracy", International Journal of Forecasting 22): it has no unit, so that
-several series can be averaged. Below 1, errors are smaller than those of that repetition were.
+measures of forecast accuracy", International Journal of Forecasting 22). It has no unit, so that
+it can be averaged over series; below 1, errors are smaller than those of that repetition.
 """
 
 from functools import partial
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METRICS = task.Metrics()
-# Against the last known value; the confusions say how often the direction is right.
+# Classes of the confusions: directions of the series from the last input value.
 DIRECTIONS = ["not higher", "higher"]
 
 Forecasts = npt.NDArray[np.float64]  # of shape (examples, steps ahead, series)
@@ -38,23 +38,23 @@ def mase(predicted: Forecasts, actual: Forecasts, units: Array) -> float:
 
 @METRICS.add
 def mae(predicted: Forecasts, actual: Forecasts, _: Array) -> float:
-    """Return the mean absolute error; of several series, the mean of theirs."""
+    """Return the mean absolute error, averaged over the series."""
     return float(np.abs(predicted - actual).mean())
 
 
 @METRICS.add
 def rmse(predicted: Forecasts, actual: Forecasts, _: Array) -> float:
-    """Return the root of the mean squared error; of several series, the mean of theirs."""
+    """Return the root of the mean squared error of each series, averaged over the series."""
     return float(np.sqrt(((predicted - actual) ** 2).mean(axis=(0, 1))).mean())
 
 
 def repeat_season(seen: Array, horizon: int, season: int) -> Array:
-    """Return the seasonal naive forecast: each value is that of one season before.
+    """Return the seasonal naive forecast: each value repeats that of one season before.
 
     Parameters
     ----------
     seen : ndarray, shape (examples, steps, series)
-        The last steps, at least one season.
+        The input steps, at least one season.
     horizon, season : int
         Steps to forecast, and steps of a season; with a season of 1, the last value is repeated.
 
@@ -74,8 +74,8 @@ def score_each_step(
     Returns
     -------
     DataFrame
-        `steps_ahead`, `series`, `mae`, `rmse` and `mase`, and `seasonal_naive_mase`; one row for
-        each step and series.
+        `steps_ahead`, `series`, `mae`, `rmse` and `mase`, and `seasonal_naive_mase`; one row per
+        step and series.
     """
     columns: dict[str, Array] = {}
     units = np.array(scaling.naive_errors)
@@ -110,7 +110,7 @@ def draw_steps(details: pd.DataFrame, title: str) -> "Figure":
 def draw_forecasts(
     predicted: Forecasts, actual: Forecasts, seen: Array, scaling: Scaling, title: str
 ) -> "Figure":
-    """Draw the last test example: what is seen of each series, what follows and the forecast."""
+    """Draw the last test example: input, actual values and forecast of each series."""
     from matplotlib import pyplot as plt
 
     count = len(scaling.series)
@@ -123,7 +123,7 @@ def draw_forecasts(
         axis.plot(after, actual[-1, :, number], color="black", label="actual")
         axis.plot(after, predicted[-1, :, number], "o-", markersize=3, label="forecast")
         axis.set(ylabel=name)
-    axes[-1, 0].set(xlabel="steps from the last one that is seen")
+    axes[-1, 0].set(xlabel="steps after the last input step")
     axes[0, 0].legend(fontsize="small")
     figure.suptitle(title)
     return figure
@@ -173,7 +173,7 @@ class Forecasting(heads.Forecasting, task.Task):
         )
 
     def as_stored(self, values: Array, model: task.TrainedModel) -> Array:
-        """Scale values that are given in the units of the series."""
+        """Scale values in the units of the series."""
         return Scaling.from_facts(model.manifest.facts).scaled(values)
 
     def as_given(self, inputs: Array, model: task.TrainedModel) -> Array:
@@ -181,7 +181,7 @@ class Forecasting(heads.Forecasting, task.Task):
         return Scaling.from_facts(model.manifest.facts).unscaled(inputs)
 
     def answer(self, outputs: Array, model: task.TrainedModel, given: str, target: Path) -> str:
-        """Return what was given and, on a line for each step ahead, the value of each series."""
+        """Return the name of the example, and one line per step ahead with the forecasts."""
         scaling = Scaling.from_facts(model.manifest.facts)
         (steps,) = scaling.forecasts(outputs[np.newaxis])
         lines = [

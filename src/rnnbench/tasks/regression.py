@@ -1,4 +1,4 @@
-"""One number per example, as the adding problem asks for it: a sum from 0 to 2."""
+"""One number per example: in the adding problem, a sum from 0 to 2."""
 
 from functools import partial
 from itertools import pairwise
@@ -47,13 +47,13 @@ def correct(predicted: Numbers, actual: Numbers) -> float:
 
 
 def find_ranges(numbers: Numbers) -> npt.NDArray[np.intp]:
-    """Return into which of `RANGES` each number falls; one outside falls into the nearest."""
+    """Return the index in `RANGES` of each number; numbers outside belong to the nearest range."""
     ranges: npt.NDArray[Any] = np.digitize(numbers, BIN_EDGES[1:-1])
     return ranges
 
 
 def score_each_range(predicted: Numbers, actual: Numbers) -> pd.DataFrame:
-    """Return the errors by the size of the true number, one row per range."""
+    """Return the errors by range of the actual number, one row per range."""
     rows = []
     for number, name in enumerate(RANGES):
         errors = pd.Series((predicted - actual)[find_ranges(actual) == number])
@@ -69,7 +69,7 @@ def score_each_range(predicted: Numbers, actual: Numbers) -> pd.DataFrame:
 
 
 def draw_sums(predicted: Numbers, actual: Numbers, title: str) -> "Figure":
-    """Draw predicted over true sums; on the diagonal they are equal."""
+    """Draw predicted over actual sums, with the diagonal where they are equal."""
     from matplotlib import pyplot as plt
 
     figure, axis = plt.subplots(figsize=(4.2, 4.0), layout="constrained")
@@ -97,7 +97,7 @@ class Regression(heads.Regression, task.Task):
     length = "sequence_length"
 
     def evaluate(self, model: task.TrainedModel, test: Split) -> task.Evaluation:
-        """Score the model beside the answer that is always 1."""
+        """Score the model beside the constant prediction 1."""
         actual = np.asarray(test.targets, dtype=np.float64)[:, 0]
         predicted = np.asarray(model.predict_all(test.inputs), dtype=np.float64)[:, 0]
         return task.Evaluation(

@@ -1,9 +1,8 @@
-"""One class per step, as the copying problem asks for it (Arjovsky, Shah & Bengio 2016).
+"""One class per step, as in the copying problem (Arjovsky, Shah & Bengio 2016).
 
-Steps before the last `copied_symbols` ask for a blank, which is easy; accuracies are those of the
-last steps, the loss is that of every step. A model without memory knows when to answer but not
-what: its cross-entropy is copied_symbols * log(alphabet_size) / steps, its symbols are right by
-chance.
+Targets before the last `copied_symbols` steps are blank, which is easy: accuracies are of the last
+steps, the loss is of every step. A model without memory can only guess the symbols: its
+cross-entropy is copied_symbols * log(alphabet_size) / steps.
 """
 
 import math
@@ -63,7 +62,7 @@ class SequenceLabelling(heads.SequenceLabelling, task.Task):
     length = "delay"
 
     def evaluate(self, model: task.TrainedModel, test: Split) -> task.Evaluation:
-        """Score the model beside one without memory."""
+        """Score the model beside the best model without memory."""
         names, asked = model.manifest.class_names, model.manifest.facts["copied_symbols"]
         labels = np.asarray(test.targets, dtype=np.int64)
         outputs = np.asarray(model.predict_all(test.inputs), dtype=np.float64)

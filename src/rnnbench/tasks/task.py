@@ -1,7 +1,7 @@
-"""A kind of task: what a model needs for it, and how its answers are scored and shown.
+"""A kind of task: the head of its models, and how their predictions are scored and shown.
 
-A module of this package defines one kind and adds it to `TASKS`. Nothing else in the project asks
-which kind a task is.
+Each module of this package defines one kind and adds it to `TASKS`. No other code depends on the
+kind of a task.
 """
 
 from abc import abstractmethod
@@ -23,9 +23,9 @@ from rnnbench.tables import Column
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PREDICTION_BATCH = 512  # examples; the outputs equal those of smaller batches and come sooner
-SCORE_ARRAY = "score"  # among the predictions: the task's score of each example
-SCORE_ENDS = ("score_lower", "score_upper")  # in tables: the ends of its 95 % interval
+PREDICTION_BATCH = 512  # examples; faster than smaller batches, with the same outputs
+SCORE_ARRAY = "score"  # name of the predictions with the task's score of each example
+SCORE_ENDS = ("score_lower", "score_upper")  # columns with the ends of its 95 % interval
 CONFUSION_COLUMNS = ["actual", "predicted", "count"]
 
 Integers = npt.NDArray[np.integer[Any]]
@@ -33,7 +33,7 @@ Metric = TypeVar("Metric", bound=Callable[..., Any])
 
 
 class NotFiniteError(RnnbenchError):
-    """A model answers with infinity or with what is not a number."""
+    """The outputs of a model have infinity or NaN."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ class Score:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model and what its outputs mean.
+    """A model and the meaning of its outputs.
 
     Attributes
     ----------
     predict : callable
         Takes a batch of inputs as they are stored, bytes unscaled, and returns the outputs.
     manifest : Manifest
-        Of the data that it was trained on.
+        Manifest of the data that it was trained on.
     from_logits : bool
         Whether outputs are before their sigmoid or softmax.
     batch_size : int
-        Examples per step of its training.
+        Examples per training step.
     """
 
     predict: Callable[[Array], Array]
@@ -72,7 +72,7 @@ class TrainedModel:
         Raises
         ------
         NotFiniteError
-            If an output is not a finite number: weights that are too large overflow.
+            If an output is not finite, which happens if weights are too large.
         """
         begins = range(0, len(inputs), PREDICTION_BATCH)
         batches = [self.predict(inputs[at : at + PREDICTION_BATCH]) for at in begins]
@@ -102,20 +102,20 @@ class Evaluation:
     Attributes
     ----------
     metrics, baseline : dict of float
-        Test metrics of the model, and of the baseline that stands beside it.
+        Test metrics of the model, and of the baseline that it is compared with.
     details : DataFrame
         One row per class, range of values or frame ahead.
     confusions : DataFrame
         One row per pair of classes: actual, predicted, count.
     predictions : dict of ndarray
-        For statistics. `score` is the task's score of each test example, shape (examples,);
-        without it experiments of the task are not compared in pairs.
+        Arrays for statistics. `score` is the task's score of each test example, shape (examples,);
+        without it, experiments of the task are not compared in pairs.
     drawings : dict
         Figures by name, each a function of its title.
     shown : dict of ndarray
         Arrays of one test example, for pages that show it.
     gradients : DataFrame
-        Which share of the gradient each step gets; see `rnnbench.evaluation.gradients`.
+        Share of the gradient that each step gets; see `rnnbench.evaluation.gradients`.
     """
 
     metrics: dict[str, float]
@@ -131,23 +131,23 @@ class Evaluation:
 
 
 class Task(Head):
-    """A kind of task: what a model needs for it, and how it is scored.
+    """A kind of task: the head of its models, and how they are scored.
 
     Attributes
     ----------
     test_metrics : Metrics
-        What evaluation measures.
+        Metrics that evaluation measures.
     score : Score
         The test metric by which experiments are compared.
     headline : tuple of str
         The test metrics that `metrics.json` holds.
     baseline_name : str
-        Prefix of the baseline's metrics, `majority_class` for example.
+        Prefix of the baseline's metrics, such as `majority_class`.
     columns, summary : tuple of Column
         The scores in a full and in a short table: test metrics, METRIC_std, reported_METRIC and
         `length`.
     length : str or None, default None
-        The view's parameter that says over how many steps a model has to remember.
+        The view's parameter with the number of steps over which a model has to remember.
     """
 
     test_metrics: Metrics
@@ -163,19 +163,19 @@ class Task(Head):
         """Score a model on the test split."""
 
     def as_stored(self, values: Array, model: TrainedModel) -> Array:
-        """Return numbers that a person gives as a view stores them: as they are by default.
+        """Convert a user's numbers to the form in which a view stores them; unchanged by default.
 
         Parameters
         ----------
         values : ndarray
-            Of several examples.
+            Values of several examples.
         model : TrainedModel
             The model that is to take them.
         """
         return values
 
     def as_given(self, inputs: Array, model: TrainedModel) -> Array:
-        """Return inputs as a view stores them as a person gives them: the opposite."""
+        """Convert stored inputs to the form in which a user gives them: inverse of `as_stored`."""
         return inputs
 
     def answer(self, outputs: Array, model: TrainedModel, given: str, target: Path) -> str:
@@ -186,23 +186,23 @@ class Task(Head):
         outputs : ndarray
             The model's outputs for the example.
         model : TrainedModel
-            Says what they mean.
+            The model.
         given : str
-            What the example is called.
+            Name of the example.
         target : Path
-            The file to write to, for an answer that is not text.
+            The file to write, if the answer is not text.
         """
         return " ".join(f"{value:.4f}" for value in outputs.ravel())
 
     def answers(self, outputs: Array, model: TrainedModel) -> Any:
-        """Return what a served model answers for several examples: its outputs by default.
+        """Return a served model's response for several examples: its outputs by default.
 
         Parameters
         ----------
         outputs : ndarray
             The model's outputs for the examples.
         model : TrainedModel
-            Says what they mean.
+            The model.
         """
         return outputs
 
@@ -211,7 +211,7 @@ TASKS: Registry[Task] = Registry("task", "rnnbench.tasks")
 
 
 def count_pairs(actual: Integers, predicted: Integers, names: list[str]) -> pd.DataFrame:
-    """Count how often each class was taken for each: actual, predicted, count."""
+    """Count each pair of classes: `actual`, `predicted` and `count`."""
     pairs = len(names) * actual.astype(np.int64) + predicted
     counts = np.bincount(pairs, minlength=len(names) ** 2)
     columns = (np.repeat(names, len(names)), np.tile(names, len(names)), counts)
@@ -219,7 +219,7 @@ def count_pairs(actual: Integers, predicted: Integers, names: list[str]) -> pd.D
 
 
 def sum_pairs(counts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Add counts of the same classes; there may be none."""
+    """Add tables of counts of the same classes; the list may be empty."""
     if not counts:
         return pd.DataFrame(columns=CONFUSION_COLUMNS)
     pairs = CONFUSION_COLUMNS[:2]

@@ -1,6 +1,6 @@
-"""The frames that follow, scored one by one and beside the last frame that was seen.
+"""Video prediction: the next frames, scored one by one beside a copy of the last input frame.
 
-Pixels are numbers from 0 to 1. A metric returns a value per example and frame ahead.
+Pixels are numbers from 0 to 1. A metric returns one value per example and frame ahead.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from rnnbench.tasks.classification import EPSILON
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# A frame predicted exactly would have an infinite PSNR; it is given 100 dB instead.
+# Limits the PSNR to 100 dB; a frame predicted exactly would have an infinite PSNR.
 SMALLEST_MSE = 1e-10
 INK_THRESHOLD = 0.5
 PIXEL_CLASSES = ["background", "ink"]
@@ -52,20 +52,20 @@ def absolute_error(predicted: Frames, actual: Frames) -> Frames:
 
 
 def over_pixels(
-    of_pixels: Callable[[Frames, Frames], Frames], combine: Callable[..., Any]
+    pixel_metric: Callable[[Frames, Frames], Frames], combine: Callable[..., Any]
 ) -> Callable[[Frames, Frames], FrameScores]:
-    """Return the metric of frames that combines a metric of their pixels."""
+    """Return a metric of frames that combines a metric of their pixels."""
 
     def metric(predicted: Frames, actual: Frames) -> FrameScores:
-        pixels = of_pixels(predicted.astype(np.float64), actual.astype(np.float64))
+        pixels = pixel_metric(predicted.astype(np.float64), actual.astype(np.float64))
         return np.asarray(combine(pixels, axis=(2, 3, 4)))
 
     return metric
 
 
-for _name, _of_pixels in (("bce", cross_entropy), ("mse", squared_error), ("mae", absolute_error)):
-    METRICS[f"{_name}_per_pixel"] = over_pixels(_of_pixels, np.mean)
-    METRICS[f"{_name}_per_frame"] = over_pixels(_of_pixels, np.sum)
+for _name, _metric in (("bce", cross_entropy), ("mse", squared_error), ("mae", absolute_error)):
+    METRICS[f"{_name}_per_pixel"] = over_pixels(_metric, np.mean)
+    METRICS[f"{_name}_per_frame"] = over_pixels(_metric, np.sum)
 
 
 @METRICS.add
@@ -85,7 +85,7 @@ def psnr(predicted: Frames, actual: Frames) -> FrameScores:
 
 
 def copy_last_frame(inputs: Frames, target_frames: int) -> Frames:
-    """Predict that nothing moves: the last frame seen, again and again."""
+    """Repeat the last input frame for every target frame."""
     return np.repeat(inputs[:, -1:], target_frames, axis=1)
 
 
@@ -122,7 +122,7 @@ def draw_horizons(horizons: pd.DataFrame, title: str) -> "Figure":
 
 
 def draw_frames(rows: dict[str, Frames], title: str) -> "Figure":
-    """Draw one sequence: a row for the frames seen, the frames predicted and the actual ones."""
+    """Draw one sequence: one row each for the input, the predicted and the actual frames."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(
@@ -139,7 +139,7 @@ def draw_frames(rows: dict[str, Frames], title: str) -> "Figure":
 
 
 class Video(heads.Video, task.Task):
-    """Frames; the model's own last layer returns their pixels."""
+    """Frames; the last layer of the model itself returns their pixels."""
 
     test_metrics = METRICS
     score = task.Score("mse_per_pixel", "mean squared error per pixel", higher_is_better=False)
@@ -179,18 +179,20 @@ class Video(heads.Video, task.Task):
                 "predicted": predicted[0],
                 "actual": actual[0],
             }
-        of_model, of_baseline = _joined(scores), _joined(baseline)
-        horizons = score_each_horizon(of_model, of_baseline)
-        means = _means(of_model)
-        prefixed = {f"{self.baseline_name}_{name}": of_baseline[name] for name in of_baseline}
+        model_scores, baseline_scores = _joined(scores), _joined(baseline)
+        horizons = score_each_horizon(model_scores, baseline_scores)
+        means = _means(model_scores)
+        prefixed = {
+            f"{self.baseline_name}_{name}": baseline_scores[name] for name in baseline_scores
+        }
         return task.Evaluation(
             metrics={"loss": means["bce_per_pixel"], **means},
-            baseline=_means(of_baseline),
+            baseline=_means(baseline_scores),
             details=horizons,
             confusions=task.sum_pairs(confusions),
             predictions={
-                task.SCORE_ARRAY: of_model[self.score.name].mean(axis=1),
-                **of_model,
+                task.SCORE_ARRAY: model_scores[self.score.name].mean(axis=1),
+                **model_scores,
                 **prefixed,
             },
             drawings={
@@ -206,12 +208,10 @@ class Video(heads.Video, task.Task):
         Raises
         ------
         RnnbenchError
-            If what was given would be overwritten, or the name ends in nothing that is written.
+            If the input would be overwritten, or frames cannot be written under the name.
         """
         if target.resolve() in (Path(given).resolve(), *Path(given).resolve().glob("*")):
-            raise RnnbenchError(
-                f"{target} is what to predict from; choose another name with --output"
-            )
+            raise RnnbenchError(f"{target} is part of the input; choose another name with --output")
         write_frames(_pixels(outputs, model.from_logits), target)
         seen = model.manifest.input_shape[0]
         return f"{target}: {len(outputs)} frames that follow the last {seen} of {given}"
@@ -226,7 +226,7 @@ def _pixels(outputs: Frames, from_logits: bool) -> Frames:
 
 
 def _shortened(shown: dict[str, Frames]) -> dict[str, Frames]:
-    """Return the last frames seen, and the first of those that follow."""
+    """Return the last input frames, and the first predicted and actual frames."""
     return {
         name: frames[-FRAMES_SHOWN:] if name == "seen" else frames[:FRAMES_SHOWN]
         for name, frames in shown.items()

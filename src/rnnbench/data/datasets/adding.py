@@ -1,6 +1,6 @@
 """The adding problem (Hochreiter & Schmidhuber 1997): add the two marked numbers of a sequence.
 
-The numbers are uniform in [0, 1) and one is marked in each half, as most later work does it. A
+The numbers are uniform in [0, 1) and one is marked in each half, as in most later work. A
 model that always answers 1, the mean, has a mean squared error of 1/6: the variance of the sum.
 """
 
@@ -27,16 +27,16 @@ def prepare(view: AddingView, raw: Path) -> Material:
 
 
 def draw(view: AddingView, count: int, generator: np.random.Generator) -> Split:
-    """Draw sequences and their sums.
+    """Draw sequences and the sums of their marked numbers.
 
     Parameters
     ----------
     view : AddingView
         Length of a sequence.
     count : int
-        How many sequences.
+        Number of sequences.
     generator : Generator
-        Decides them.
+        Source of randomness.
 
     Returns
     -------

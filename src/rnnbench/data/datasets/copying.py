@@ -1,9 +1,8 @@
 """The copying problem (Hochreiter & Schmidhuber 1997; as in Arjovsky, Shah & Bengio 2016).
 
-Symbols come first, then a delay of blanks, then a mark: from the mark on, the symbols are to be
-repeated in their order; before it, the answer is blank. A model without memory knows when to answer
-but not what: its cross-entropy is copied_symbols * log(alphabet_size) / steps, and its symbols are
-right by chance.
+Symbols come first, then a delay of blanks, then a mark. From the mark on, the targets are the
+symbols in their order; before it, targets are blank. A model without memory can predict the blanks
+and has to guess the symbols: its cross-entropy is copied_symbols * log(alphabet_size) / steps.
 """
 
 from pathlib import Path
@@ -21,7 +20,7 @@ MARK = "mark"
 
 
 class CopyingView(synthetic.GeneratedView):
-    """Symbols that are to be repeated after a delay."""
+    """Sequences of symbols to repeat after a delay."""
 
     alphabet_size: Annotated[int, Field(ge=2, le=26)]
     copied_symbols: PositiveInt
@@ -39,16 +38,16 @@ def prepare(view: CopyingView, raw: Path) -> Material:
 
 
 def draw(view: CopyingView, count: int, generator: np.random.Generator) -> Split:
-    """Draw sequences and the sequences to answer with.
+    """Draw input sequences and target sequences.
 
     Parameters
     ----------
     view : CopyingView
         Alphabet, symbols and delay.
     count : int
-        How many sequences.
+        Number of sequences.
     generator : Generator
-        Decides them.
+        Source of randomness.
 
     Returns
     -------

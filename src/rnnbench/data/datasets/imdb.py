@@ -53,13 +53,14 @@ def from_upstream(files: Mapping[str, Path], folder: Path, _: TextSettings) -> d
 def from_packages(files: Mapping[str, Path], folder: Path, _: TextSettings) -> dict[str, Any]:
     """Rebuild the official splits from the two published collections of reviews.
 
-    The train half is published by itself; what of all reviews is not in it is the test half.
-    Words are ranked by their count in the train half, as Keras's index is.
+    One collection is the training half, the other has all reviews; those that are not in the
+    training half are the test half. Words are ranked by their count in the training half, as in
+    Keras's index.
 
     Raises
     ------
     FetchError
-        If the train half is not among all reviews.
+        If a review of the training half is not among all reviews.
     """
     train = [
         (row["text"], int(row["label"]))
@@ -100,18 +101,18 @@ def _rows(archive: Path, member: str) -> Iterator[dict[str, str]]:
 
 
 def _without(reviews: list[tuple[str, int]], texts: list[str]) -> list[tuple[str, int]]:
-    """Return the reviews that are not among `texts`; the two are compared without outer spaces."""
+    """Return the reviews that are not among `texts`, compared without outer spaces."""
     left_to_remove = Counter(text.strip() for text in texts)
-    kept = []
+    remaining = []
     for text, label in reviews:
         if left_to_remove[text.strip()] > 0:
             left_to_remove[text.strip()] -= 1
         else:
-            kept.append((text, label))
+            remaining.append((text, label))
     missing = sum(left_to_remove.values())
     if missing:
         raise FetchError(f"{missing} training reviews are not among all reviews")
-    return kept
+    return remaining
 
 
 DATASETS.add(

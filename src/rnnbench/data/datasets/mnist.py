@@ -35,7 +35,7 @@ CONTENT = {
 
 
 class MnistSettings(DatasetSettings):
-    """Which route is tried first; all give the same content."""
+    """The route that is tried first; all routes give the same content."""
 
     route: Literal["upstream", "registry"] = "upstream"
 
@@ -61,7 +61,7 @@ def from_packages(files: Mapping[str, Path], folder: Path, _: MnistSettings) -> 
 
 
 def prepare(_: View, raw: Path) -> Material:
-    """Take the images, each a sequence of 28 rows of 28 pixels."""
+    """Load the images, each a sequence of 28 rows of 28 pixels."""
     splits = {}
     for split in ("train", "test"):
         images = np.load(raw / f"{split}_images.npy", mmap_mode="r", allow_pickle=False)

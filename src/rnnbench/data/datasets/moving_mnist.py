@@ -21,7 +21,7 @@ FRAMES = 20
 FRAME_PIXELS = 64
 DIGIT_PIXELS = 28
 DIGITS = 2
-# A tenth of the free way a frame, as the published sequences were made.
+# Share of the free distance per frame, as in the published sequences.
 SPEED = 0.1
 SEQUENCES_AT_A_TIME = 200
 SEQUENCES_FILE = "sequences.npy"
@@ -31,7 +31,7 @@ PUBLISHED = RemoteFile(
     Digest("sha256", "c2a3e8d3939c001ab77bf543f130157424efa486bb4d0974d2cebb773b13f8b3"),
     "http://www.cs.toronto.edu/~nitish/unsupervised_video/mnist_test_seq.npy",
 )
-# The published sequences are made of MNIST's test digits, too.
+# The published sequences also consist of MNIST's test digits.
 TEST_DIGITS = ContentFile(
     "mnist_test_images.npy",
     Digest("sha256", mnist.CONTENT["test_images.npy"]),
@@ -42,7 +42,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class MovingMnistSettings(DatasetSettings):
-    """The route decides the content; the others are of the generated one."""
+    """The route, which decides the content, and the settings of the route `generated`."""
 
     route: Literal["upstream", "generated"]
     generated_sequences: PositiveInt
@@ -50,7 +50,7 @@ class MovingMnistSettings(DatasetSettings):
 
 
 class FramesView(View):
-    """Frame sequences cut into frames to see and frames to predict."""
+    """Frame sequences cut into input frames and target frames."""
 
     input_frames: PositiveInt
     target_frames: PositiveInt
@@ -59,7 +59,7 @@ class FramesView(View):
 def from_upstream(
     files: Mapping[str, Path], folder: Path, _: MovingMnistSettings
 ) -> dict[str, Any]:
-    """Keep the published file as it is: frames, sequences, rows, columns."""
+    """Copy the published file, shape (frames, sequences, rows, columns)."""
     target = folder / SEQUENCES_FILE
     shutil.copyfile(files[PUBLISHED.name], target)
     count = np.load(target, mmap_mode="r", allow_pickle=False).shape[1]
@@ -85,7 +85,7 @@ def generate(
 
 
 def trajectories(count: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return upper left corners of digits that move straight and are reflected at the walls.
+    """Return upper left corners of digits that move straight and are reflected at the edges.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def _draw(digits: Bytes, count: int, generator: np.random.Generator) -> Bytes:
 
 
 def prepare(view: FramesView, raw: Path) -> Material:
-    """Cut the first frames of every sequence; test sequences are those after the training ones."""
+    """Take the first frames of every sequence; test sequences follow the training sequences."""
     sequences = np.load(
         raw / SEQUENCES_FILE, mmap_mode="r", allow_pickle=False
     )  # frames, sequences, rows, columns

@@ -1,4 +1,4 @@
-"""Noise with labels drawn independently of it: there is nothing to learn or to generalise."""
+"""Noise with labels drawn independently of it, so that no model can generalise."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ CLASSES = ("0", "1")
 
 
 class RandomLabelsView(synthetic.GeneratedView):
-    """Noise of a length and a number of features."""
+    """Sequences of noise."""
 
     sequence_length: PositiveInt
     features: PositiveInt
@@ -33,9 +33,9 @@ def draw(view: RandomLabelsView, count: int, generator: np.random.Generator) -> 
     view : RandomLabelsView
         Length and features of a sequence.
     count : int
-        How many sequences.
+        Number of sequences.
     generator : Generator
-        Decides them.
+        Source of randomness.
 
     Returns
     -------

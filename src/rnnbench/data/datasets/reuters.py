@@ -36,7 +36,7 @@ UPSTREAM = (
     keras_file("reuters_word_index.json", Digest("md5", "4d44cc38712099c9e383dc6e5f11a921")),
 )
 MARKUP = {"&": "&amp;", "<": "&lt;"}
-# From the package's texts to the collection's SGML. The package could not decode one letter.
+# Restore the collection's SGML from the package, which lost one letter in decoding.
 ENTITIES = str.maketrans(
     {**MARKUP, "\N{REPLACEMENT CHARACTER}": "ü"}
     | {chr(code): f"&#{code};" for code in (3, 5, 27, 30, 127)}
@@ -72,7 +72,7 @@ def from_packages(files: Mapping[str, Path], folder: Path, _: TextSettings) -> d
       every body. Tokenizing leaves `lt`, `amp` and `3`.
 
     Words of the same count are ranked in the order of a dictionary of Python 2, with which the
-    script was run. All ids are those of Keras's file.
+    script was run. All ids equal those of Keras's file.
 
     Source: `make_reuters_dataset` in `keras/datasets/reuters.py` of Keras's releases of 2015.
     """
@@ -80,14 +80,14 @@ def from_packages(files: Mapping[str, Path], folder: Path, _: TextSettings) -> d
         text for documents in _read_files(files[DOCUMENTS.name]) for text in _cut_texts(documents)
     ]
     sizes = Counter(topic for topic, _ in texts)
-    kept = [
+    selected = [
         (topic, tokenize(text.translate(ENTITIES)))
         for topic, text in texts
         if sizes[topic] >= MINIMUM_DOCUMENTS_OF_A_TOPIC
     ]
-    ranks = rank_words((tokens for _, tokens in kept), dictionary_order)
-    documents = to_ranks((tokens for _, tokens in kept), ranks)
-    return _save(folder, documents, [TOPICS.index(topic) for topic, _ in kept], ranks)
+    ranks = rank_words((tokens for _, tokens in selected), dictionary_order)
+    documents = to_ranks((tokens for _, tokens in selected), ranks)
+    return _save(folder, documents, [TOPICS.index(topic) for topic, _ in selected], ranks)
 
 
 def _read_files(archive: Path) -> Iterator[list[dict[str, Any]]]:

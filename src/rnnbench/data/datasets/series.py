@@ -1,9 +1,9 @@
-"""Series of numbers over time from a file of your own: some steps are to be forecast.
+"""Time series from a user's own file, to be forecast.
 
 A data set of this kind is called `series-NAME` and stands in the section `files` of `params.yaml`.
-Its rows are split in the order of time: training, then validation, then test. What an example is to
-forecast lies within one of them; what it sees may reach back into the one before, as it would when
-the model is used. Scales come from the training part alone.
+Its rows are split in the order of time: training, then validation, then test. The targets of an
+example lie within one part; its inputs may reach back into the part before, as they do when the
+model is used. Scales come from the training part alone.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def _each_once(names: list[str]) -> list[str]:
 
 
 class OwnSeries(FileSettings):
-    """Where the series are, and where the test split begins."""
+    """The file, its columns, and the share of the test split."""
 
     time: str
     values: Annotated[list[str], Field(min_length=1), AfterValidator(_each_once)]
@@ -47,7 +47,7 @@ class OwnSeries(FileSettings):
 
 
 class SeriesView(View):
-    """Windows of a length, and what follows them."""
+    """Windows of steps, and the steps to forecast after them."""
 
     sequence_length: PositiveInt
     horizon: PositiveInt
@@ -59,8 +59,8 @@ class SeriesView(View):
     def _a_window_holds_a_season(self) -> "SeriesView":
         if self.season > self.sequence_length:
             raise ValueError(
-                f"season is {self.season} and sequence_length {self.sequence_length}: the forecast"
-                " that repeats a season needs one in the window; raise sequence_length"
+                f"season is {self.season} and sequence_length {self.sequence_length}: the seasonal"
+                " naive forecast needs a complete season in the window; raise sequence_length"
             )
         return self
 

@@ -1,9 +1,9 @@
-"""Texts with classes from a file of your own: a table, or a folder with a folder for each class.
+"""Labelled texts from a user's own file: a table, or a folder with one folder per class.
 
 A data set of this kind is called `texts-NAME` and stands in the section `files` of `params.yaml`.
-The test split is drawn once, by a seed, and has the same share of every class; so has the end of
-the training split, which a view holds out for validation. Words are ranked by their count in the
-training split alone.
+The test split is drawn once, by a seed, and is stratified by class; so is the end of the training
+split, which a view holds out for validation. Words are ranked by their count in the training split
+alone.
 """
 
 from collections import Counter
@@ -30,16 +30,16 @@ from rnnbench.params import FileSettings
 
 KIND = "texts"
 CLASSES_FILE = "classes.json"
-FEWEST_EXAMPLES = 10  # of a class: with fewer, a split has one or none
+FEWEST_EXAMPLES = 10  # per class; with fewer, a split has one or none
 MOST_CLASSES = 100
 NAMED = 5  # values that a message lists
-LONGEST_TOKEN = 25  # characters, on average: no language with spaces between words has so many
+LONGEST_TOKEN = 25  # mean characters per word; languages with spaces between words have fewer
 
 Labels = npt.NDArray[np.int64]
 
 
 class OwnTexts(FileSettings):
-    """Where the texts are, and how they are split."""
+    """The file, its columns, and how its texts are split."""
 
     text: str | None = None
     label: str | None = None
@@ -53,14 +53,14 @@ class OwnTexts(FileSettings):
         if (self.text is None) != (self.label is None):
             raise ValueError(
                 "text and label name the columns of a table: give both, or neither for a folder"
-                " with a folder of files for each class"
+                " with one folder of files per class"
             )
         return self
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Texts of a file, ready to be split.
+    """The texts of a file that are to be split.
 
     Attributes
     ----------
@@ -71,11 +71,11 @@ class Corpus:
     labels : ndarray of int, shape (texts,)
         Positions in `class_names`.
     class_names : tuple of str
-        Sorted.
+        Names of the classes, sorted.
     rows : int
-        How many texts the file has.
+        Number of texts in the file.
     left_out : dict of int
-        How many of them are not here, by the reason.
+        Number of texts that were left out, by reason.
     """
 
     texts: Ragged
@@ -86,17 +86,17 @@ class Corpus:
     left_out: dict[str, int]
 
     def describe(self) -> str:
-        """Return a sentence on what was left out; empty if that is nothing."""
+        """Say how many texts were left out and why; empty if none were."""
         parts = [f"{count:,} {reason}" for reason, count in self.left_out.items() if count]
-        return f"of {self.rows:,} texts left out: {', '.join(parts)}" if parts else ""
+        return f"left out of {self.rows:,} texts: {', '.join(parts)}" if parts else ""
 
 
 def read_corpus(settings: OwnTexts) -> Corpus:
-    """Read the texts of a file and leave out what no model can be trained or judged on.
+    """Read the texts of a file and leave out those that no model can be trained or evaluated on.
 
-    Left out are texts without a word or without a label; unless the settings keep them, repetitions
-    of a text, and texts that stand there with different labels; and, if the settings ask for it,
-    classes with fewer than 10 texts.
+    These are texts without a word or without a label; repetitions of a text, and texts that occur
+    with different labels, unless the settings keep them; and classes with fewer than 10 texts, if
+    the settings leave them out.
 
     Raises
     ------
@@ -110,33 +110,33 @@ def read_corpus(settings: OwnTexts) -> Corpus:
     else:
         texts, labels = _read_table(path, settings.text, settings.label)
     numbered, words = _number_words(texts)
-    kept = np.ones(len(labels), dtype=bool)
+    usable = np.ones(len(labels), dtype=bool)
     left_out = {}
     for reason, unusable in (
         ("without a word", numbered.lengths == 0),
         ("without a label", labels == ""),
     ):
-        left_out[reason] = int(np.sum(kept & unusable))
-        kept &= ~unusable
+        left_out[reason] = int(np.sum(usable & unusable))
+        usable &= ~unusable
     if settings.repeated_texts == "leave_out":
-        repeated, contradictory = _find_repeated(numbered, labels, kept)
+        repeated, contradictory = _find_repeated(numbered, labels, usable)
         left_out["repeating another"] = int(repeated.sum())
         left_out["with different labels in different rows"] = int(contradictory.sum())
-        kept &= ~(repeated | contradictory)
-    counts = Counter(labels[kept].tolist())
+        usable &= ~(repeated | contradictory)
+    counts = Counter(labels[usable].tolist())
     rare = [name for name, count in counts.items() if count < FEWEST_EXAMPLES]
     if settings.rare_classes == "leave_out":
-        in_rare = kept & np.isin(labels, rare)
+        in_rare = usable & np.isin(labels, rare)
         left_out[f"of a class with fewer than {FEWEST_EXAMPLES}"] = int(in_rare.sum())
-        kept &= ~in_rare
+        usable &= ~in_rare
     elif rare:
         raise RnnbenchError(_rare_message(settings, {name: counts[name] for name in rare}))
-    class_names = _class_names(settings, labels[kept])
+    class_names = _class_names(settings, labels[usable])
     positions = {name: position for position, name in enumerate(class_names)}
     return Corpus(
-        numbered.take(np.flatnonzero(kept)),
+        numbered.take(np.flatnonzero(usable)),
         words,
-        np.array([positions[label] for label in labels[kept]], dtype=np.int64),
+        np.array([positions[label] for label in labels[usable]], dtype=np.int64),
         class_names,
         len(labels),
         left_out,
@@ -144,7 +144,7 @@ def read_corpus(settings: OwnTexts) -> Corpus:
 
 
 def in_stratified_order(labels: Labels, seed: int) -> npt.NDArray[np.intp]:
-    """Return an order of which every stretch has about the same share of each class.
+    """Return an order in which every stretch has about the same share of each class.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def in_stratified_order(labels: Labels, seed: int) -> npt.NDArray[np.intp]:
     Returns
     -------
     ndarray of int, shape (examples,)
-        The examples of a class are shuffled, then spread evenly from the beginning to the end.
+        Positions; the examples of a class are shuffled, then spread evenly over the order.
     """
     generator = np.random.default_rng(seed)
     places = np.empty(len(labels))
@@ -167,7 +167,7 @@ def in_stratified_order(labels: Labels, seed: int) -> npt.NDArray[np.intp]:
 
 
 def convert(_: Mapping[str, Path], folder: Path, settings: OwnTexts) -> dict[str, Any]:
-    """Read, split and rank the texts of a file into the raw layout of texts."""
+    """Read the texts of a file, split them, rank their words and write them as raw content."""
     corpus = read_corpus(settings)
     if corpus.describe():
         print(corpus.describe(), flush=True)
@@ -191,7 +191,7 @@ def convert(_: Mapping[str, Path], folder: Path, settings: OwnTexts) -> dict[str
 
 
 def prepare(view: TextView, raw: Path) -> Material:
-    """Encode both splits, which are in the order that was drawn."""
+    """Encode both splits in the order in which they were drawn."""
     train, test = (Texts.load(raw, split) for split in ("train", "test"))
     return text_material(view, raw, train, test, tuple(read_json(raw / CLASSES_FILE)))
 
@@ -203,12 +203,12 @@ def _read_table(path: Path, text: str, label: str) -> tuple[list[str], npt.NDArr
     if len(strange):
         raise RnnbenchError(
             f"row {strange.index[0]} of {path} has {strange.iloc[0]!r} in the column {text!r},"
-            f" where texts are wanted ({len(strange):,} rows have no text); choose another column"
-            " or write it as text"
+            f" expected text ({len(strange):,} cells are not text); choose another column or write"
+            " it as text"
         )
     if len(texts) and pd.to_numeric(texts, errors="coerce").notna().all():
         raise RnnbenchError(
-            f"the column {text!r} of {path} holds numbers alone; choose the column with the texts"
+            f"the column {text!r} of {path} holds only numbers; choose the column with the texts"
         )
     labels = ["" if pd.isna(cell) else str(cell).strip() for cell in table[label]]
     return texts.tolist(), np.array(labels, dtype=object)
@@ -218,19 +218,19 @@ def _read_folder(path: Path) -> tuple[list[str], npt.NDArray[Any]]:
     if not path.is_dir():
         raise RnnbenchError(
             f"{path} is not a folder; name the columns of a table with text and label, or give a"
-            " folder with a folder of files for each class"
+            " folder with one folder of files per class"
         )
     texts, labels = [], []
     for folder in _visible(path):
         if not folder.is_dir():
             continue
-        for file in (one for one in _visible(folder) if one.is_file()):
+        for file in (entry for entry in _visible(folder) if entry.is_file()):
             texts.append(_read_file(file))
             labels.append(folder.name)
     if not texts:
         raise RnnbenchError(
-            f"{path} has no folders with files; a folder for each class is wanted, with a file for"
-            " each text"
+            f"{path} has no folders with files; give a folder with one folder per class and one"
+            " file per text"
         )
     return texts, np.array(labels, dtype=object)
 
@@ -246,7 +246,7 @@ def _read_file(path: Path) -> str:
 
 
 def _number_words(texts: Iterable[str]) -> tuple[Ragged, list[str]]:
-    """Replace words by numbers in order of appearance, as a model's encoder would find them."""
+    """Replace words by numbers in order of appearance, with the normalisation of `TextEncoder`."""
     numbers: dict[str, int] = {}
     sequences = [
         np.fromiter(
@@ -262,13 +262,13 @@ def _number_words(texts: Iterable[str]) -> tuple[Ragged, list[str]]:
 
 
 def _find_repeated(
-    texts: Ragged, labels: npt.NDArray[Any], kept: npt.NDArray[np.bool_]
+    texts: Ragged, labels: npt.NDArray[Any], usable: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return which texts repeat an earlier one, and which stand there with different labels."""
+    """Return which texts repeat an earlier text, and which occur with different labels."""
     first: dict[bytes, int] = {}
-    repeated, contradictory = np.zeros_like(kept), np.zeros_like(kept)
+    repeated, contradictory = np.zeros_like(usable), np.zeros_like(usable)
     places: dict[int, list[int]] = {}
-    for index in np.flatnonzero(kept).tolist():
+    for index in np.flatnonzero(usable).tolist():
         earlier = first.setdefault(texts[index].tobytes(), index)
         if earlier != index:
             repeated[index] = True
@@ -292,8 +292,8 @@ def _rare_message(settings: OwnTexts, rare: Mapping[str, int]) -> str:
 def _class_names(settings: OwnTexts, labels: npt.NDArray[Any]) -> tuple[str, ...]:
     names = sorted(set(labels.tolist()))
     if len(names) < 2:  # noqa: PLR2004
-        found = f"one class alone, {names[0]!r}" if names else "no text with a label"
-        raise RnnbenchError(f"{settings.path} has {found}; two classes are needed at least")
+        found = f"only one class, {names[0]!r}" if names else "no text with a label"
+        raise RnnbenchError(f"{settings.path} has {found}; at least two classes are needed")
     if len(names) > MOST_CLASSES:
         raise RnnbenchError(
             f"{settings.path} has {len(names):,} different labels in {len(labels):,} texts, more"
@@ -305,7 +305,7 @@ def _class_names(settings: OwnTexts, labels: npt.NDArray[Any]) -> tuple[str, ...
 def _rank(corpus: Corpus, train: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
     """Return the rank of each word by its count in the training split, 1 the most frequent.
 
-    Words that occur equally often are in order of appearance; one that does not occur is unranked.
+    Words with the same count are in order of appearance; words that do not occur are unranked.
     """
     counts = np.bincount(corpus.texts.take(train).values, minlength=len(corpus.words))
     ranks = np.full(len(counts), UNRANKED, dtype=np.int32)
