@@ -193,6 +193,12 @@ def test_a_corrupt_raw_file_is_named_with_both_hashes(
     assert not (tmp_path / "prepared" / "mnist-rows").exists()
 
 
+def test_a_missing_raw_file_is_named(raw: Path, params: Params, tmp_path: Path) -> None:
+    (raw / "mnist" / "train_images.npy").unlink()
+    with pytest.raises(RnnbenchError, match=r"train_images\.npy is missing; .*fetch@mnist"):
+        prepare("mnist-rows", params, raw, tmp_path / "prepared")
+
+
 def test_a_data_set_that_was_not_fetched_says_how(params: Params, tmp_path: Path) -> None:
     with pytest.raises(RnnbenchError, match=r"dvc repro fetch@mnist"):
         prepare("mnist-rows", params, tmp_path, tmp_path / "prepared")

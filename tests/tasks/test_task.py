@@ -18,6 +18,7 @@ from rnnbench.tasks.task import (
     TASKS,
     Evaluation,
     Metrics,
+    NotFiniteError,
     Score,
     Task,
     TrainedModel,
@@ -77,6 +78,19 @@ def evaluate(task: Task, manifest: Manifest, from_logits: bool = False) -> Evalu
         return np.log(outputs) if manifest.class_names else np.log(outputs / (1.0 - outputs))
 
     return task.evaluate(TrainedModel(predict, manifest, from_logits, 8), draw_split(manifest))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_outputs_that_are_not_finite_are_a_model_that_diverged(name: str) -> None:
+    task, manifest = TASKS[name], VIEWS[name]
+
+    def predict(inputs: Any) -> Any:
+        outputs = draw_outputs(task, manifest, len(inputs))
+        outputs[-1] = np.nan
+        return outputs
+
+    with pytest.raises(NotFiniteError):
+        task.evaluate(TrainedModel(predict, manifest, False, 8), draw_split(manifest))
 
 
 def test_every_kind_of_task_has_a_view_here() -> None:

@@ -126,15 +126,22 @@ def _checked_origin(raw: Path) -> dict[str, Any]:
         raise RnnbenchError(f"{raw} holds no data set; `dvc repro {_stage(raw)}` fetches it")
     origin: dict[str, Any] = read_json(origin_path(raw))
     for name, expected in origin.pop("files").items():
-        file = raw / name
-        actual = file_digest(file) if file.exists() else "missing"
-        if actual != expected:
+        fault = _fault(raw / name, expected)
+        if fault:
             raise RnnbenchError(
-                f"{file} is corrupt: its sha256 hash is {actual}, recorded when it was fetched:"
-                f" {expected}; fetch it again with `dvc repro --force --single-item"
+                f"{raw / name} {fault}; fetch it again with `dvc repro --force --single-item"
                 f" {_stage(raw)}`"
             )
     return origin
+
+
+def _fault(file: Path, expected: str) -> str | None:
+    if not file.exists():
+        return "is missing"
+    actual = file_digest(file)
+    if actual == expected:
+        return None
+    return f"is corrupt: its sha256 hash is {actual}, recorded when it was fetched: {expected}"
 
 
 def _stage(raw: Path) -> str:

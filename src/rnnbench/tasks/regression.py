@@ -31,7 +31,7 @@ Numbers = npt.NDArray[np.float64]  # of shape (examples,)
 @METRICS.add
 def loss(predicted: Numbers, actual: Numbers) -> float:
     """Return the mean squared error."""
-    return float(np.mean(np.abs(predicted - actual) ** 2))
+    return float(np.mean((predicted - actual) ** 2))
 
 
 @METRICS.add

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit
 
 from rnnbench.data.images import write_frames
 from rnnbench.data.prepared import Array, Split
@@ -170,7 +171,7 @@ class Video(heads.Video, task.Task):
         for begin in range(0, len(test), model.batch_size):
             batch = test.part(begin, begin + model.batch_size)
             inputs, actual = scaled(np.asarray(batch.inputs)), scaled(np.asarray(batch.targets))
-            predicted = _pixels(model.predict(batch.inputs), model.from_logits)
+            predicted = _pixels(model.predict_all(batch.inputs), model.from_logits)
             scores.append(METRICS.measure(predicted, actual))
             baseline.append(METRICS.measure(copy_last_frame(inputs, actual.shape[1]), actual))
             confusions.append(task.count_pairs(_ink(actual), _ink(predicted), PIXEL_CLASSES))
@@ -222,7 +223,7 @@ class Video(heads.Video, task.Task):
 
 
 def _pixels(outputs: Frames, from_logits: bool) -> Frames:
-    return 1.0 / (1.0 + np.exp(-outputs)) if from_logits else outputs
+    return expit(outputs) if from_logits else outputs
 
 
 def _shortened(shown: dict[str, Frames]) -> dict[str, Frames]:
