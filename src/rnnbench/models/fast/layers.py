@@ -86,7 +86,8 @@ def _reasons_against_arrays(
     states = [tf.convert_to_tensor(state) for state in keras.tree.flatten(initial_state)]
     dtypes = {array.dtype.name for array in (sequences, *states)}
     if dtypes != {layer.compute_dtype}:
-        yield f"arrays of {', '.join(sorted(dtypes))} in a layer that computes in {layer.compute_dtype}"
+        found = ", ".join(sorted(dtypes))
+        yield f"arrays of {found} in a layer that computes in {layer.compute_dtype}"
     batch, steps, *sides = sequences.shape[:-1]
     if None in sides or (steps is None and not over_frames):
         yield "lengths that may change from batch to batch"
