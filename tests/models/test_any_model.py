@@ -129,7 +129,7 @@ CASES: dict[str, Case] = {
     "integers": Case(
         lambda: L.SimpleRNN(3, dtype="float32"),
         inputs=lambda: tf.reshape(tf.range(20, dtype=tf.int64), (1, 20, 1)),
-        reason="arrays of float32, int64 where it computes in float32",
+        reason="arrays of float32, int64 in a layer that computes in float32",
     ),
     "integer frames": Case(
         lambda: L.ConvLSTM2D(2, 3, padding="same", dtype="mixed_bfloat16", autocast=False),
@@ -153,8 +153,8 @@ CASES: dict[str, Case] = {
     "an activation of its own": Case(
         lambda: L.LSTM(3, activation=lambda x: x / tf.reduce_sum(x)), reason="activation <lambda>"
     ),
-    "dropout of all": Case(
-        lambda: L.GRU(3, dropout=1.0), call={"training": True}, reason="dropout of all"
+    "a dropout rate of 1": Case(
+        lambda: L.GRU(3, dropout=1.0), call={"training": True}, reason="a dropout rate of 1"
     ),
     "drawn states": Case(
         lambda: L.LSTM(3, recurrent_dropout=0.5, seed=1),

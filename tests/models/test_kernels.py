@@ -135,7 +135,7 @@ def test_where_batches_are_so_large_that_keras_s_loop_is_as_fast_it_is_kept_and_
     found = recurrent_kernels(built)["memory"]
     assert found["kernel"] == kernel
     if kernel == "unrolled":
-        assert found["reason"] == "Keras's loop is as fast for batches as large"
+        assert found["reason"] == "Keras's loop is as fast for batches this large"
 
 
 @pytest.mark.parametrize(

@@ -43,4 +43,4 @@ def test_a_gpu_run_reports_name_memory_energy_and_who_else_used_it(
     assert summary["gpu_name"] == "NVIDIA H100"
     assert summary["gpu_peak_memory_bytes"] == 123_456
     assert summary["gpu_energy_joules"] >= 0
-    assert usage.timing_warnings() == ["processes of others on the GPU: 1"]
+    assert usage.timing_warnings() == ["other processes on the GPU: 1"]

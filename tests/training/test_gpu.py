@@ -64,7 +64,7 @@ def test_another_process_on_the_gpu_makes_times_timing_warnings() -> None:
     nvml.processes = 3
     with GpuMonitor(nvml) as monitor:
         pass
-    assert monitor.timing_warnings() == ["processes of others on the GPU: 2"]
+    assert monitor.timing_warnings() == ["other processes on the GPU: 2"]
 
 
 def not_supported(*_: object) -> None:

@@ -1,1 +1,1 @@
-"""Evaluation on the test split, which nothing before it opens."""
+"""Evaluation on the test split, which no earlier stage opens."""

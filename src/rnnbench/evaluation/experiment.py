@@ -1,4 +1,4 @@
-"""Evaluating an experiment: every run on the test split, then the means over seeds."""
+"""Evaluating an experiment: the scores of every run on the test split, and means over seeds."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -42,7 +42,7 @@ from rnnbench.statistics import estimate_score
 from rnnbench.tasks.task import SCORE_ARRAY, TASKS, Evaluation, NotFiniteError, Task, sum_pairs
 from rnnbench.tracking.runs import Tracker
 
-# By the name of a run's folder, in the order of the seeds.
+# Keys are the names of the runs' folders, in the order of the seeds.
 Evaluations = dict[str, Evaluation]
 
 
@@ -61,17 +61,17 @@ def evaluate_experiment(
     Parameters
     ----------
     experiment : str
-        Its suite and its name, `SUITE/EXPERIMENT`: a folder of runs.
+        Suite and name, `SUITE/EXPERIMENT`: a folder of runs.
     view : str
-        The view that it was trained on.
+        The view that the experiment was trained on.
     prepared, runs, results : Path
-        Where views and runs are, and where results go.
+        The folders of views, of runs and of results.
 
     Returns
     -------
     dict
-        The metrics written to `metrics.json`: means over the seeds that were scored and, of the
-        task's score, the ends of its 95 % interval; none if all diverged.
+        The metrics written to `metrics.json`: means over the seeds that were scored, and the ends
+        of the 95 % interval of the task's score; empty if all runs diverged.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def evaluate_experiment(
     with atomic_folder(folder / EVALUATION_FOLDER) as target:
         write_json(target / SCORES_FILE, scores)
         _write_evaluations(target, runs / experiment, records, evaluations)
-        predictions = {name: one.predictions for name, one in evaluations.items()}
+        predictions = {name: each.predictions for name, each in evaluations.items()}
         write_texts(target, runs / experiment, predictions, test)
     confusions = sum_pairs([evaluation.confusions for evaluation in evaluations.values()])
     write_table(folder / CONFUSION_FILE, confusions)
@@ -105,7 +105,7 @@ def evaluate_experiment(
 def _evaluate_runs(
     task: Task, runs: Path, records: Records, test: Split
 ) -> tuple[Evaluations, dict[str, str]]:
-    """Return the evaluations of the runs, and why the others have none."""
+    """Return the evaluations of the runs, and for diverged runs the reason."""
     evaluations, diverged = {}, {}
     for name, record in records.items():
         if "diverged" in record:
@@ -137,7 +137,7 @@ def _scores(
     evaluations: Evaluations,
     diverged: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Return all metrics of each run, and what a reader must know about them."""
+    """Return all metrics of each run, and facts about the experiment and its data."""
     name, first = next(iter(records.items()))
     fit, test = read_manifest(runs / name), read_manifest(view / TEST_FOLDER)
     return {
@@ -164,10 +164,11 @@ def _scores(
 
 
 def _interval(task: Task, evaluations: list[Evaluation]) -> dict[str, float]:
-    """Return the ends of the score's 95 % interval, where it has one."""
+    """Return the ends of the score's 95 % interval; empty if it has none."""
     name = task.score.name
-    scores = [one.predictions[SCORE_ARRAY] for one in evaluations if SCORE_ARRAY in one.predictions]
-    estimate = estimate_score(scores or None, [one.metrics[name] for one in evaluations])
+    arrays = [each.predictions for each in evaluations]
+    scores = [array[SCORE_ARRAY] for array in arrays if SCORE_ARRAY in array]
+    estimate = estimate_score(scores or None, [each.metrics[name] for each in evaluations])
     ends = {f"{name}_lower": estimate.lower, f"{name}_upper": estimate.upper}
     return {end: value for end, value in ends.items() if np.isfinite(value)}
 
@@ -175,7 +176,7 @@ def _interval(task: Task, evaluations: list[Evaluation]) -> dict[str, float]:
 def _write_evaluations(
     folder: Path, runs: Path, records: Records, evaluations: Evaluations
 ) -> None:
-    """Write everything but the scores: timing, details, predictions and figures."""
+    """Write all results except the scores: timing, details, gradients, predictions and figures."""
     write_json(
         folder / TIMING_FILE, {name: read_json(runs / name / TIMING_FILE) for name in records}
     )
@@ -204,16 +205,16 @@ def _write_evaluations(
 def write_texts(
     folder: Path, runs: Path, predictions: Mapping[str, Mapping[str, Array]], test: Split
 ) -> None:
-    """Write the worst mistakes and the scores by length, where the examples are texts.
+    """Write the worst mistakes and the scores by length if the examples are texts with labels.
 
     Parameters
     ----------
     folder : Path
-        Where the two tables go.
+        The folder of the two tables.
     runs : Path
-        The folder of the runs; those of texts have a vocabulary.
+        The folder of the runs; runs on texts have a vocabulary.
     predictions : mapping
-        The predictions of each run, by the name of its folder.
+        For each run, by the name of its folder, the arrays of its predictions.
     test : Split
         The test split.
     """

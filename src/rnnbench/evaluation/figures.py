@@ -1,4 +1,4 @@
-"""Figures that evaluation draws for every task: learning curves and confusions."""
+"""Figures of evaluation: learning curves of every task, and confusion matrices."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ NUMBERS_SHOWN_UP_TO = 12
 
 
 def draw_learning_curves(history: pd.DataFrame, title: str) -> Figure:
-    """Draw the loss of one run by epoch, and its accuracy where there is one."""
+    """Draw the loss of one run by epoch, and its accuracy if the history has it."""
     metrics = [name for name in ("loss", "accuracy") if name in history]
     figure, axes = plt.subplots(
         1, len(metrics), figsize=(4.2 * len(metrics), 3.2), squeeze=False, layout="constrained"
@@ -27,7 +27,7 @@ def draw_learning_curves(history: pd.DataFrame, title: str) -> Figure:
 
 
 def draw_confusion_matrix(confusions: pd.DataFrame, title: str) -> Figure:
-    """Draw how often each class was taken for each, as shares of the actual class."""
+    """Draw the confusion matrix of predicted and actual classes, as shares of the actual class."""
     names = list(dict.fromkeys(confusions["actual"]))
     counts = confusions["count"].to_numpy().reshape(len(names), len(names))
     totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)

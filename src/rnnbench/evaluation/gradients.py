@@ -1,8 +1,8 @@
-"""From how far back a model's last answer comes: gradients of its loss by time lag.
+"""How far back a model's last output depends on its inputs: gradients of the loss by time lag.
 
-In a recurrent network the gradient that reaches a step is a product of one Jacobian for each step
-after it, which vanishes or explodes with their number (Bengio, Simard & Frasconi 1994; Pascanu,
-Mikolov & Bengio 2013).
+In a recurrent network, the gradient for a step is a product with one Jacobian per later step, which
+vanishes or explodes with their number (Bengio, Simard & Frasconi 1994; Pascanu, Mikolov & Bengio
+2013).
 """
 
 from collections.abc import Callable, Iterator
@@ -26,11 +26,11 @@ Numbers = npt.NDArray[np.float64]
 def share_gradient_by_lag(
     model: keras.Model, split: Split, manifest: Manifest, from_logits: bool
 ) -> pd.DataFrame:
-    """Return which share of the gradient each step gets, one row per lag.
+    """Return the share of the gradient's norm at each step, one row per lag.
 
-    The loss is that of the last step's answer, or of the only one. The gradient is taken with
-    respect to the inputs of a step, or to the embedding of its token. Its norm is averaged over 64
-    examples, evenly spaced in the split, and divided by the sum over all steps.
+    The loss is that of the last step's output, or of the only output. The gradient is taken with
+    respect to the inputs of a step, or to the embedding of its token. Its norm is averaged over at
+    most 64 examples, evenly spaced in the split, and divided by the sum over all steps.
 
     Parameters
     ----------
@@ -39,15 +39,15 @@ def share_gradient_by_lag(
     split : Split
         The examples.
     manifest : Manifest
-        The view's.
+        The view's manifest.
     from_logits : bool
         Whether the model's outputs are logits.
 
     Returns
     -------
     DataFrame
-        `lag`, the steps from an input to the last one, and `share`. Empty where the gradient of
-        every step is zero, or one is not finite.
+        `lag`, the number of steps from an input to the last one, and `share`. Empty if all
+        gradients are zero or any is not finite.
     """
     count = len(split.inputs)
     chosen = np.unique(np.linspace(0, count - 1, min(EXAMPLES, count)).astype(np.int64))
@@ -72,21 +72,21 @@ def share_gradient_by_lag(
 def _differentiate(
     model: keras.Model, inputs: npt.NDArray[Any], loss: Callable[[Any], Any]
 ) -> Numbers:
-    """Return the gradient for each step's features, shape (examples, steps, ...)."""
+    """Return the gradient of a loss for each step's features, shape (examples, steps, ...)."""
     first = model.layers[0]
     if not isinstance(first, keras.layers.Embedding):
         return _gradient(lambda values: loss(model(values, training=False)), inputs)
 
-    def of_embedded(values: Any) -> Any:
+    def embedded_loss(values: Any) -> Any:
         with _returning(first, values):
             return loss(model(inputs, training=False))
 
-    return _gradient(of_embedded, keras.ops.convert_to_numpy(first(inputs)))
+    return _gradient(embedded_loss, keras.ops.convert_to_numpy(first(inputs)))
 
 
 @contextmanager
 def _returning(layer: keras.Layer, values: Any) -> Iterator[None]:
-    """Let a layer return given values; its mask still follows from its inputs."""
+    """Let a layer return given values; it still computes its mask from its inputs."""
     layer.call = lambda *_, **__: values
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a classifier of texts got most wrong, and how often it is right by their length."""
+"""The worst mistakes of a text classifier, and its accuracy by the length of the texts."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from rnnbench.tasks.task import Integers
 
 MISTAKES = 3  # of each run
 EXCERPT_WORDS = 30
-RANGES = 4  # of texts that are shorter than the view's length; those that fill it are one more
+RANGES = 4  # of lengths below the view's length, which is a further range
 UNKNOWN_WORD = "[?]"
 
 
@@ -22,59 +22,60 @@ def find_worst_mistakes(
     words: Sequence[str],
     class_names: Sequence[str],
 ) -> pd.DataFrame:
-    """Return the wrong answers that a run was surest of, the surest first.
+    """Return the wrong predictions with the highest probabilities, the highest first.
 
     Parameters
     ----------
     probabilities : ndarray, shape (examples, classes)
-        What the run predicted.
+        The predicted probabilities.
     labels : ndarray of int, shape (examples,)
         The true classes.
     texts : ndarray of int, shape (examples, length)
         Padded ids of words.
     words : sequence of str
-        Those that have an id, the most frequent first.
+        The words that have an id, the most frequent first.
     class_names : sequence of str
-        The classes.
+        The names of the classes.
 
     Returns
     -------
     DataFrame
-        The number of the `example` in the test split, its `actual` and `predicted` class, the
-        `probability` of the predicted one, and the last words of the `text` as the model read it.
+        The index of the `example` in the test split, its `actual` and `predicted` class, the
+        `probability` of the predicted class, and the last words of the `text` as the model read it.
     """
     predicted = probabilities.argmax(axis=1)
-    surest = probabilities.max(axis=1)
+    highest = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
-    worst = wrong[np.argsort(-surest[wrong], kind="stable")][:MISTAKES]
+    worst = wrong[np.argsort(-highest[wrong], kind="stable")][:MISTAKES]
     return pd.DataFrame(
         {
             "example": worst,
             "actual": [class_names[label] for label in labels[worst]],
             "predicted": [class_names[label] for label in predicted[worst]],
-            "probability": surest[worst],
+            "probability": highest[worst],
             "text": [_excerpt(texts[example], words) for example in worst],
         }
     )
 
 
 def score_each_length(right: Array, texts: Array) -> pd.DataFrame:
-    """Return how often a run is right, one row per range of lengths that occurs.
+    """Return the accuracy of a run by text length, one row per range that occurs.
 
-    The length is that of the text as the model read it: with its start mark, cut to the length of
-    the view. Texts that fill it, which are those that may have been cut, are a range of their own.
+    The length is that of the text as the model read it: with its start mark, truncated to the
+    view's length. Texts of the view's length, which may be truncated, are a separate range.
 
     Parameters
     ----------
     right : ndarray, shape (examples,)
-        Whether each answer is right.
+        Whether each prediction is right.
     texts : ndarray of int, shape (examples, length)
         Padded ids of words.
 
     Returns
     -------
     DataFrame
-        `shortest` and `longest` of the range, `test_examples`, and the `accuracy` among them.
+        The `shortest` and `longest` length of the range, its number of `test_examples` and their
+        `accuracy`.
     """
     full = texts.shape[1]
     lengths = np.count_nonzero(texts != PADDING_ID, axis=1)
@@ -93,7 +94,9 @@ def score_each_length(right: Array, texts: Array) -> pd.DataFrame:
 
 
 def _excerpt(ids: Array, words: Sequence[str]) -> str:
-    read = [int(one) for one in ids if one not in (PADDING_ID, START_ID)]
-    written = [words[one - INDEX_FROM - 1] if one > INDEX_FROM else UNKNOWN_WORD for one in read]
-    cut = "… " if len(written) > EXCERPT_WORDS else ""
-    return cut + " ".join(written[-EXCERPT_WORDS:])
+    word_ids = [int(token) for token in ids if token not in (PADDING_ID, START_ID)]
+    text = [
+        words[token - INDEX_FROM - 1] if token > INDEX_FROM else UNKNOWN_WORD for token in word_ids
+    ]
+    ellipsis = "… " if len(text) > EXCERPT_WORDS else ""
+    return ellipsis + " ".join(text[-EXCERPT_WORDS:])

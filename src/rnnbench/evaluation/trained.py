@@ -1,4 +1,4 @@
-"""What a run's folder holds to predict with: its model, and of texts the encoder."""
+"""Loading a run for prediction: its model and, for texts, its encoder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ from rnnbench.tasks.task import TrainedModel
 
 
 def load_trained(folder: Path) -> TrainedModel:
-    """Load the model of a run, `folder` being `runs/SUITE/EXPERIMENT/seed-N`.
+    """Load the model of a run from its folder, `runs/SUITE/EXPERIMENT/seed-N`.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def load_trained(folder: Path) -> TrainedModel:
 
 
 def load_network(folder: Path) -> keras.Model:
-    """Load the Keras model of a run; what its outputs mean, `as_trained` adds.
+    """Load the Keras model of a run; `as_trained` adds the meaning of its outputs.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def load_network(folder: Path) -> keras.Model:
 
 
 def as_trained(model: keras.Model, folder: Path) -> TrainedModel:
-    """Return a run's model with what its outputs mean."""
+    """Return a run's model with its manifest, which describes the outputs."""
     training = read_json(folder / RECORD_FILE)["parameters"]["training"]
 
     def predict(inputs: Array) -> Array:
@@ -55,16 +55,16 @@ def as_trained(model: keras.Model, folder: Path) -> TrainedModel:
 
 
 def _require_trained(model: Path, record: Mapping[str, Any]) -> None:
-    """Refuse a model that was exchanged; records of earlier versions say nothing of it."""
+    """Refuse a model whose hash differs from the record's; records of old versions have none."""
     if MODEL_DIGEST in record and file_digest(model) != record[MODEL_DIGEST]:
         raise RnnbenchError(
-            f"{model} is not the model that was trained: its hash is not that in {RECORD_FILE};"
-            " `dvc checkout` or `dvc pull` brings that back"
+            f"{model} is not the model that was trained: its hash differs from that in"
+            f" {RECORD_FILE}; restore it with `dvc checkout` or `dvc pull`"
         )
 
 
 def load_encoder(folder: Path) -> TextEncoder:
-    """Load what turns texts into the inputs of a run's model."""
+    """Load the encoder that converts texts to the inputs of a run's model."""
     manifest = read_manifest(folder)
     view, words = manifest.parameters, read_json(folder / VOCABULARY_FILE)
     return TextEncoder(

@@ -1,1 +1,1 @@
-"""From parameters to Keras models."""
+"""Keras models built from the parameters in `params.yaml`."""

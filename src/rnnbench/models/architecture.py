@@ -13,7 +13,7 @@ from rnnbench.params import Layer
 def complete(
     layers: Mapping[str, Layer], manifest: Manifest, from_logits: bool
 ) -> dict[str, Layer]:
-    """Return the layers with the output layers after them, which continue the numbers."""
+    """Return the layers followed by the task's output layers, numbered consecutively."""
     outputs = HEADS[manifest.task].output_layers(manifest, from_logits)
     dense = [
         Dense.model_validate(
@@ -26,7 +26,7 @@ def complete(
 
 
 def returning_sequences(layers: Mapping[str, Layer], manifest: Manifest) -> set[str]:
-    """Return the names of the recurrent layers whose output of every step is needed."""
+    """Return the names of the recurrent layers that must return the output of every step."""
     needed, names = HEADS[manifest.task].targets_each_step, set()
     for name, layer in reversed(list(layers.items())):
         variant = VARIANTS[layer.type]
@@ -44,9 +44,9 @@ def require_layers_fit_inputs(layers: Mapping[str, Layer], view: str, reads_ids:
     layers : mapping of Layer
         From input to output.
     view : str
-        What to call the view in an error.
+        The view's name, for error messages.
     reads_ids : bool
-        Whether its inputs are token ids.
+        Whether the view's inputs are token ids.
 
     Raises
     ------

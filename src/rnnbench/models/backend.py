@@ -1,4 +1,4 @@
-"""Importing Keras and its back end without their start-up chatter."""
+"""Importing Keras and its back end without their start-up messages."""
 
 import importlib
 import os
@@ -10,27 +10,32 @@ from contextlib import contextmanager
 from rnnbench.errors import RnnbenchError
 
 KERAS_HOME = "KERAS_HOME"  # the variable that names the folder of Keras's configuration file
-SHORTENING = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")  # for debugging, says Keras
+SHORTENING = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")  # Keras has them for debugging
 
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Import Keras alike on every machine, and hold back its chatter; show it if the block fails.
+    """Import Keras with the same settings everywhere; show its messages only if the block fails.
 
     Keras's configuration file is not read: it may name another back end, number type or order of
     channels. The back end is TensorFlow, unless `KERAS_BACKEND` names another one.
 
-    TensorFlow writes some lines before any setting for its log level is read, in every process.
-    Later ones are held to what ends the program: its graph optimizer calls it an error when it
-    leaves a step alone, as it does with every relu in a loop.
+    The messages are caught at the file descriptor, because TensorFlow writes some lines before it
+    reads its log level. Afterwards the log level shows fatal errors only: TensorFlow's graph
+    optimizer logs an error for every relu in a loop, which it merely leaves unoptimised.
+
+    Raises
+    ------
+    RnnbenchError
+        If a variable is set with which Keras would shorten every training.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
     for name in SHORTENING:
         if name in os.environ:
             raise RnnbenchError(
-                f"{name} is set, with which Keras would cut every training short: unset it; epochs"
-                " and numbers of examples are those of params.yaml"
+                f"{name} is set, which makes Keras shorten every training: unset it; params.yaml"
+                " decides the epochs and the number of examples"
             )
     sys.stderr.flush()
     original = os.dup(2)
@@ -66,8 +71,8 @@ def import_keras() -> None:
     with quiet_import():
         keras = importlib.import_module("keras")
         if keras.backend.backend() == "tensorflow":
-            # Looking for devices is what makes it speak.
+            # TensorFlow writes its first messages when it looks for devices.
             tensorflow = importlib.import_module("tensorflow")
             tensorflow.config.list_physical_devices()
-            # Each seed's model is traced anew; that is no fault to warn of.
+            # TensorFlow would warn of retracing, which each seed's model needs.
             tensorflow.get_logger().setLevel("ERROR")

@@ -1,4 +1,4 @@
-"""From layers and a recipe to a compiled `keras.Model`."""
+"""Building a compiled `keras.Model` from layers and a training recipe."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,16 +21,16 @@ def build_model(layers: Mapping[str, Layer], training: Training, manifest: Manif
     Parameters
     ----------
     layers : mapping of Layer
-        From input to output, as in `params.yaml`; the view's task adds the output layer.
+        From input to output, as in `params.yaml`; the view's task adds the output layers.
     training : Training
         Optimizer, precision, and whether the outputs are logits.
     manifest : Manifest
-        The view's: its task, shapes and vocabulary.
+        The view's manifest, with its task, shapes and vocabulary size.
 
     Returns
     -------
     keras.Model
-        Inputs are integers for text and numbers from 0 to 1 for pixels.
+        A compiled model. Inputs are integers for text and numbers from 0 to 1 for pixels.
 
     Raises
     ------
@@ -62,27 +62,27 @@ def build_model(layers: Mapping[str, Layer], training: Training, manifest: Manif
 def _build_layers(
     layers: Mapping[str, Layer], training: Training, manifest: Manifest
 ) -> list[keras.Layer]:
-    """Make the layers in the precision that training asks for, the last one in float32.
+    """Make the layers in the precision of the recipe, the last one in float32.
 
-    A loss of numbers with eight bits would hardly tell one model from the next.
+    With outputs in bfloat16, whose significand has eight bits, the loss would be too coarse.
     """
     layers = complete(layers, manifest, training.from_logits)
     sequences = returning_sequences(layers, manifest)
     last = list(layers)[-1]
     built = []
     for name, layer in layers.items():
-        decided: dict[str, Any] = {}
+        keywords: dict[str, Any] = {}
         if name in sequences:
-            decided["return_sequences"] = True
+            keywords["return_sequences"] = True
         if VARIANTS[layer.type].takes_ids:
-            decided["vocabulary_size"] = manifest.vocabulary_size
+            keywords["vocabulary_size"] = manifest.vocabulary_size
         with computing_in("float32" if name == last else training.precision):
-            built.append(build_layer(layer, name=f"{name}_{layer.type}", **decided))
+            built.append(build_layer(layer, name=f"{name}_{layer.type}", **keywords))
     return built
 
 
 def _activation(layer: keras.Layer) -> Any:
-    """Return the activation of a layer's outputs: that of the layer it wraps, linear by default."""
+    """Return the activation of a layer, or of the layer that it wraps; linear by default."""
     for wrapped in ("layer", "forward_layer"):
         if hasattr(layer, wrapped):
             return _activation(getattr(layer, wrapped))
@@ -91,7 +91,7 @@ def _activation(layer: keras.Layer) -> Any:
 
 @contextmanager
 def computing_in(policy: str) -> Iterator[None]:
-    """Let layers made in the block, those that a wrapper holds included, compute by a policy."""
+    """Give layers made in the block, wrapped ones included, a dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -101,10 +101,10 @@ def computing_in(policy: str) -> Iterator[None]:
 
 
 def reset(model: keras.Model, new: keras.Model) -> None:
-    """Give a trained model the state of one that was just built from the same parameters.
+    """Give a trained model the state of a model just built from the same parameters.
 
-    Weights, what draws dropout, and the optimizer begin as those of `new`; what was traced and
-    compiled for `model` stays.
+    Weights, the random state of dropout and the optimizer's variables are copied from `new`; the
+    functions traced and compiled for `model` stay.
     """
     new.optimizer.build(new.trainable_variables)
     _assign(model.variables, new.variables)
@@ -117,5 +117,5 @@ def _assign(variables: list[keras.Variable], values: list[keras.Variable]) -> No
 
 
 def count_parameters(model: keras.Model) -> dict[str, int]:
-    """Count each layer's parameters, those that are not trained included."""
+    """Return the number of parameters by layer name, non-trainable ones included."""
     return {layer.name: int(layer.count_params()) for layer in model.layers}

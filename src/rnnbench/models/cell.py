@@ -1,4 +1,7 @@
-"""What the cells of this project share; the module of a variant imports it where it defines one."""
+"""Base classes and initializers of this project's cells.
+
+It imports Keras: modules of variants import it only inside the functions that define classes.
+"""
 
 import math
 from collections.abc import Callable
@@ -7,7 +10,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-PACKAGE = "rnnbench"  # in the names under which Keras saves classes of this project
+PACKAGE = "rnnbench"  # prefix of the names under which Keras saves classes of this project
 
 Initializer = Callable[..., Any]
 
@@ -16,7 +19,7 @@ class Cell(keras.layers.Layer):  # type: ignore[misc]
     """A cell with one state of `units` numbers, unless a subclass sets another `state_size`.
 
     The first state must be the output: on JAX, Keras repeats it at masked steps. A subclass lists
-    the names of its further arguments in `OPTIONS` and keeps each as an attribute of that name:
+    the names of its further arguments in `OPTIONS` and stores each as an attribute of that name;
     they are saved with the model.
     """
 
@@ -28,15 +31,15 @@ class Cell(keras.layers.Layer):  # type: ignore[misc]
         self.state_size: int | list[int] = units
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make the same cell."""
+        """Return the arguments from which `from_config` makes the same cell."""
         own = {name: getattr(self, name) for name in ("units", *self.OPTIONS)}
         return {**super().get_config(), **own}
 
 
 class Block(keras.layers.RNN):  # type: ignore[misc]
-    """A loop over a cell of `CELL`, whose outputs are as wide as its inputs.
+    """A recurrent layer of a cell of class `CELL`, whose outputs are as wide as its inputs.
 
-    The width is known when the cell is built, which then sets its `state_size`.
+    The cell learns the width in `build`, where it sets its `state_size`.
     """
 
     CELL: ClassVar[type[Cell]]
@@ -53,14 +56,14 @@ class Block(keras.layers.RNN):  # type: ignore[misc]
         super().build(sequences_shape, initial_state_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make the same block."""
+        """Return the arguments from which `from_config` makes the same block."""
         config = super().get_config()
         cell = config.pop("cell")["config"]
         return {**config, **{name: cell[name] for name in self._own()}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Block":
-        """Make a block of the arguments that `get_config` returns."""
+        """Make a block from the arguments that `get_config` returns."""
         return cls(**config)
 
     @classmethod
@@ -69,22 +72,22 @@ class Block(keras.layers.RNN):  # type: ignore[misc]
 
 
 def drawn(smallest: float, largest: float, transform: Callable[[Any], Any]) -> Initializer:
-    """Return an initializer that transforms uniform draws; called again, it draws the same."""
+    """Return an initializer that transforms uniform draws; each call draws the same values."""
     draw = keras.initializers.RandomUniform(smallest, largest)
     return lambda shape, dtype=None: transform(draw(shape, dtype))
 
 
 def chrono(steps: int) -> Initializer:
-    """Return the initializer of a forget gate's bias for dependencies of up to so many steps.
+    """Return the initializer of a forget gate's bias for dependencies of up to `steps` steps.
 
     Tallec & Ollivier 2018 ("Can recurrent neural networks warp time?"): with a bias of log(t) a
-    unit remembers for about t steps, and t is drawn from 1 to steps - 1.
+    unit remembers for about t steps; t is drawn uniformly from 1 to steps - 1.
     """
     return drawn(1.0, steps - 1.0, ops.log)
 
 
 def side_by_side(*parts: Initializer) -> Initializer:
-    """Return the initializer of a bias whose gates, equally large, have an initializer each."""
+    """Return the initializer of a bias of equally large gates, from one initializer per gate."""
 
     def initial(shape: Any, dtype: Any = None) -> Any:
         size = shape[0] // len(parts)
@@ -94,9 +97,9 @@ def side_by_side(*parts: Initializer) -> Initializer:
 
 
 def gelu(values: Any) -> Any:
-    """Return the values times the standard normal distribution's share below them.
+    """Return the values times the standard normal distribution function of the values.
 
-    Keras's own has factors of 32 bits on TensorFlow.
+    On TensorFlow, the factors in Keras's own gelu have 32 bits even in float64.
     """
     return values * (0.5 + 0.5 * ops.erf(values * math.sqrt(0.5)))
 

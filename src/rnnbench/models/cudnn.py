@@ -1,17 +1,18 @@
-"""Which recurrent layers Keras gives to cuDNN on a GPU."""
+"""Which recurrent layers Keras computes with cuDNN on a GPU."""
 
 import keras
 
 
 def loops_of(layer: keras.Layer) -> list[keras.layers.RNN]:
-    """Return the recurrent loops in a layer: itself, or those that a wrapper holds."""
+    """Return the recurrent layers in a layer: the layer itself, or those that it wraps."""
     return [part for part in layer._flatten_layers() if isinstance(part, keras.layers.RNN)]
 
 
 def reason_against_cudnn(layer: keras.Layer) -> str | None:
-    """Return which of cuDNN's conditions a layer breaks; None if it breaks none.
+    """Return the condition for cuDNN that a layer violates; None if it meets all conditions.
 
-    They are those of https://keras.io/api/layers/recurrent_layers/lstm/ and of the GRU's page.
+    The conditions are listed at https://keras.io/api/layers/recurrent_layers/lstm/ and on the page
+    of the GRU.
     """
     for loop in loops_of(layer):
         if not isinstance(loop, keras.layers.LSTM | keras.layers.GRU):

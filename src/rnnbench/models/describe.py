@@ -1,4 +1,4 @@
-"""Models in one line, in Keras's names."""
+"""One-line descriptions of models, with Keras's names."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from rnnbench.data.prepared import Manifest
 from rnnbench.models.architecture import complete
 from rnnbench.params import Layer
 
-# Options whose value says by itself what it is.
+# Options whose value is clear without the option's name.
 BARE = ("units", "filters", "rate", "activation")
 
 
@@ -18,11 +18,11 @@ def describe_model(
     Parameters
     ----------
     layers : mapping of Layer
-        From `params.yaml`. Options that are absent there are Keras's defaults and not in the line.
+        From `params.yaml`. Options that are absent there have Keras's defaults and are not shown.
     manifest : Manifest, optional
-        Of the view. With it, the line ends with the output layers.
+        The view's manifest. With it, the line ends with the output layers.
     from_logits : bool, default False
-        Whether the model's outputs are before their sigmoid or softmax.
+        Whether the model's outputs are logits, without a sigmoid or softmax.
     """
     if manifest is not None:
         layers = complete(layers, manifest, from_logits)
@@ -30,13 +30,13 @@ def describe_model(
 
 
 def _describe(layer: Layer) -> str:
-    words, held = [], []
+    words, inner = [], []
     for name, value in layer:
         if isinstance(value, Layer):
-            held.append(value)
+            inner.append(value)
         elif isinstance(value, Mapping):
-            held += value.values()
+            inner += value.values()
         elif name in layer.model_fields_set and name != "type":
             words.append(str(value) if name in BARE else f"{name}={value}")
-    inside = f"({', '.join(map(_describe, held))})" if held else ""
-    return " ".join([type(layer).__name__ + inside, *words])
+    wrapped = f"({', '.join(map(_describe, inner))})" if inner else ""
+    return " ".join([type(layer).__name__ + wrapped, *words])

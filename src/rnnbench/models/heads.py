@@ -1,7 +1,7 @@
-"""What ends a model: its output layers, its loss and its accuracy, by the kind of task.
+"""The head of a model for each kind of task: its output layers, its loss and its metrics.
 
-How a task's answers are scored and shown stands in `rnnbench.tasks`, apart from here: a new metric
-makes no training out of date. Nothing here imports Keras before a model is built.
+How a task's predictions are scored and shown is in `rnnbench.tasks`, a separate package, so that a
+new metric makes no training out of date. Keras is imported only when a model is built.
 """
 
 from abc import ABC, abstractmethod
@@ -15,26 +15,26 @@ from rnnbench.registry import Registry
 
 @dataclass(frozen=True)
 class Output:
-    """A `Dense` layer that ends a model: its units and Keras's name of its activation."""
+    """A `Dense` output layer: its units and Keras's name of its activation."""
 
     units: int
     activation: str
 
 
 class Head(ABC):
-    """What a model needs for a kind of task.
+    """The parts of a model that depend on the kind of task.
 
     Attributes
     ----------
     name : str
-        Of the task, in manifests.
+        The task's name in manifests.
     targets_each_step : bool
         Whether recurrent layers must return every step up to the output.
     takes_logits : bool, default True
         Whether the loss can take logits instead of probabilities.
     last_activation : str or None, default None
-        What the model's own last layer needs, unless the loss takes logits; None where the task
-        adds the last layer.
+        The activation that the model's own last layer must have, unless the loss takes logits;
+        None if the task adds the last layer.
     """
 
     name: str
@@ -44,14 +44,14 @@ class Head(ABC):
 
     @abstractmethod
     def output_layers(self, manifest: Manifest, from_logits: bool) -> list[Output]:
-        """Return the layers that end a model of the view; none if its own last layer does."""
+        """Return the output layers for a view; none if the model's own last layer is the output."""
 
     @abstractmethod
     def loss(self, manifest: Manifest, from_logits: bool) -> Any:
         """Make the `keras.losses.Loss` that training minimises."""
 
     def metrics(self, manifest: Manifest, from_logits: bool) -> list[Any]:
-        """Return what Keras measures during training beside the loss, nothing by default."""
+        """Return the metrics of training beside the loss; none by default."""
         return []
 
     def require_fits(
@@ -66,7 +66,7 @@ class Head(ABC):
         Raises
         ------
         RnnbenchError
-            If it does not fit the view's targets or the loss.
+            If the output does not fit the view's targets or the loss.
         """
         needed = manifest.target_shape
         if manifest.class_names:
@@ -91,13 +91,13 @@ class Head(ABC):
 
 
 class Classification(Head):
-    """One class per example; of two classes a model gives the probability of the second."""
+    """One class per example; for two classes the output is the probability of the second."""
 
     name = "classification"
     targets_each_step = False
 
     def output_layers(self, manifest: Manifest, from_logits: bool) -> list[Output]:
-        """Return a sigmoid for two classes, else a softmax; linear where the loss takes logits."""
+        """Return a sigmoid for two classes, else a softmax; linear if the loss takes logits."""
         binary, classes = _is_binary(manifest), len(manifest.class_names)
         units, activation = (1, "sigmoid") if binary else (classes, "softmax")
         return [Output(units, "linear" if from_logits else activation)]
@@ -111,7 +111,7 @@ class Classification(Head):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
 
     def metrics(self, manifest: Manifest, from_logits: bool) -> list[Any]:
-        """Return the accuracy; a logit means the second class from 0 on, not from 0.5."""
+        """Return the accuracy; the threshold of a logit is 0, that of a probability 0.5."""
         if not (_is_binary(manifest) and from_logits):
             return ["accuracy"]
         import keras
@@ -126,7 +126,7 @@ class SequenceLabelling(Head):
     targets_each_step = True
 
     def output_layers(self, manifest: Manifest, from_logits: bool) -> list[Output]:
-        """Return a softmax at each step; linear where the loss takes logits."""
+        """Return a softmax at each step; linear if the loss takes logits."""
         return [Output(len(manifest.class_names), "linear" if from_logits else "softmax")]
 
     def loss(self, manifest: Manifest, from_logits: bool) -> Any:
@@ -136,17 +136,17 @@ class SequenceLabelling(Head):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
 
     def metrics(self, manifest: Manifest, from_logits: bool) -> list[Any]:
-        """Return the accuracy over the steps that ask for a symbol, the last ones."""
+        """Return the accuracy over the last steps, where symbols must be predicted."""
         import keras
 
-        asked = manifest.facts["copied_symbols"]
+        count = manifest.facts["copied_symbols"]
 
-        def of_symbols(actual: Any, predicted: Any) -> Any:
+        def symbol_accuracy(actual: Any, predicted: Any) -> Any:
             return keras.metrics.sparse_categorical_accuracy(
-                actual[:, -asked:], predicted[:, -asked:]
+                actual[:, -count:], predicted[:, -count:]
             )
 
-        return [keras.metrics.MeanMetricWrapper(of_symbols, name="accuracy")]
+        return [keras.metrics.MeanMetricWrapper(symbol_accuracy, name="accuracy")]
 
 
 class Regression(Head):
@@ -168,7 +168,7 @@ class Regression(Head):
 
 
 class Forecasting(Regression):
-    """The next steps of series, as numbers without a unit."""
+    """The next steps of a series, standardised."""
 
     name = "forecasting"
 
@@ -181,7 +181,7 @@ class Video(Head):
     last_activation = "sigmoid"
 
     def output_layers(self, manifest: Manifest, from_logits: bool) -> list[Output]:
-        """Return none: the model ends in a layer of frames."""
+        """Return none: the model's own last layer returns frames."""
         return []
 
     def loss(self, manifest: Manifest, from_logits: bool) -> Any:

@@ -1,8 +1,8 @@
-"""Which kernel runs each recurrent layer: found in the graph that TensorFlow traces.
+"""Which kernel runs each recurrent layer, read from the graph that TensorFlow traces.
 
-Keras chooses while it traces. cuDNN's operation, a function marked for XLA and a loop over the
-steps are then nodes of the graph, each under the name of its layer; so are the functions in a
-loop's body.
+Keras chooses the kernel during tracing. A cuDNN operation, a function marked for XLA and a loop
+over the steps are then nodes of the graph, each under the name of its layer, as are the functions
+in a loop's body.
 """
 
 import re
@@ -16,23 +16,23 @@ from rnnbench.models.cudnn import loops_of, reason_against_cudnn
 from rnnbench.models.fast import reasons_against
 
 CUDNN, XLA_LOOP, GRAPH_LOOP, UNROLLED = "cuDNN", "XLA loop", "graph loop", "unrolled"
-XLA_STEP = "XLA step"  # the loop, and all else of a training step
+XLA_STEP = "XLA step"  # XLA compiles the complete training step
 XLA_GATES = "graph loop, XLA gates"
 
 
 def recurrent_kernels(model: keras.Model) -> dict[str, dict[str, str]]:
-    """Return what runs each layer that holds a recurrence while the model is trained.
+    """Return the kernel that computes each recurrent layer during training.
 
     Parameters
     ----------
     model : keras.Model
-        Built; accelerated or not.
+        A built model, accelerated or not.
 
     Returns
     -------
     dict
-        By the layer's name: `kernel`, and `reason` where it is not the fastest there is. With
-        another back end than TensorFlow, `kernel` names the back end, which decides by itself.
+        For each layer's name its `kernel` and, if a faster kernel exists, the `reason` why it does
+        not run. With a back end other than TensorFlow, `kernel` names the back end.
     """
     recurrent = {layer.name: layer for layer in model.layers if loops_of(layer)}
     backend = keras.backend.backend()
@@ -43,7 +43,7 @@ def recurrent_kernels(model: keras.Model) -> dict[str, dict[str, str]]:
     operations = _traced_operations(model)
     found = {}
     for name, layer in recurrent.items():
-        kernel = _kernel(operation for operation in operations if _is_of(name, operation))
+        kernel = _kernel(operation for operation in operations if _belongs_to(name, operation))
         if kernel != CUDNN and is_compiled(model):
             kernel = XLA_STEP
         reason = _reason(layer, kernel)
@@ -52,22 +52,22 @@ def recurrent_kernels(model: keras.Model) -> dict[str, dict[str, str]]:
 
 
 def require_masks_fit(model: keras.Model, padding: str, view: str) -> None:
-    """Refuse before training what cuDNN refuses while it runs: a mask of what stands in front.
+    """Refuse masks of padding at the start, which cuDNN would refuse only during training.
 
     Parameters
     ----------
     model : keras.Model
-        To be trained on a GPU.
+        A model to be trained on a GPU.
     padding : str
-        "pre" or "post": where sequences are filled up.
+        "pre" or "post": the end of the sequences at which the view pads them.
     view : str
-        Name of the view that says so.
+        The view's name, for the error message.
 
     Raises
     ------
     RnnbenchError
-        If a layer that Keras gives to cuDNN gets a mask of sequences padded in front. JAX, which
-        leaves masks to its own loop, takes them.
+        If a layer that runs in cuDNN gets a mask of sequences padded at the start. On JAX, which
+        computes masked layers in its own loop, such masks are accepted.
     """
     masks = any(getattr(layer, "mask_zero", False) for layer in model.layers)
     if padding != "pre" or not masks or keras.backend.backend() == "jax":
@@ -75,9 +75,9 @@ def require_masks_fit(model: keras.Model, padding: str, view: str) -> None:
     for layer in model.layers:
         if loops_of(layer) and reason_against_cudnn(layer) is None:
             raise RnnbenchError(
-                f"{layer.name}: on a GPU it runs in cuDNN, which takes masks of sequences padded at"
-                f" the end alone, and the view {view} pads in front: set views.{view}.padding to"
-                " post, or leave mask_zero out of the embedding"
+                f"{layer.name}: on a GPU this layer runs in cuDNN, which accepts masks only for"
+                f" sequences padded at the end; view {view!r} pads at the start: set"
+                f" views.{view}.padding to post, or remove mask_zero from the embedding"
             )
 
 
@@ -91,8 +91,8 @@ def _traced_operations(model: keras.Model) -> list[Any]:
     return list(graph.get_operations())
 
 
-def _is_of(layer: str, operation: Any) -> bool:
-    """Whether an operation is a layer's: Keras numbers a name that it uses again."""
+def _belongs_to(layer: str, operation: Any) -> bool:
+    """Whether an operation belongs to a layer; Keras appends a number to a repeated name."""
     return any(re.fullmatch(rf"{layer}(_\d+)?", part) for part in operation.name.split("/"))
 
 
@@ -128,7 +128,7 @@ def _compiles_inside(loop: Any) -> bool:
 
 
 def _reason(layer: keras.Layer, kernel: str) -> str | None:
-    """Return why a faster kernel does not run, in the words of what refused it."""
+    """Return why a faster kernel does not run; None if the kernel is the fastest one."""
     import tensorflow as tf
 
     if kernel in (CUDNN, XLA_STEP, XLA_LOOP, XLA_GATES):

@@ -1,7 +1,7 @@
-"""The table of layers: what each takes, returns, remembers and learns.
+"""The layer table: inputs, outputs, states and number of parameters of each layer.
 
-Shapes, states and numbers of parameters are asked of the Keras layers themselves. Formulas are
-those of the literature, with x inputs and h units per step (for ConvLSTM2D: channels and filters).
+Shapes, states and numbers of parameters are read from the Keras layers. Formulas are those of the
+literature, with x inputs and h units per step (for ConvLSTM2D: channels and filters).
 """
 
 from collections import Counter
@@ -40,16 +40,16 @@ def tabulate_layers(sequence_length: int, features: int, units: int) -> pd.DataF
     sequence_length : int
         Steps of a sequence.
     features : int
-        x, numbers per step; channels of a frame.
+        x, the features per step; for frames, their channels.
     units : int
-        h, of every layer; filters of a convolution.
+        h, the units of every layer; for convolutions, the filters.
 
     Returns
     -------
     DataFrame
-        One row per form, those with few parameters first: `layer`, the shapes it returns by default
-        (`output`), with `return_sequences` and the states it adds with `return_state`, how many
-        states there are, the `formula` and the number of `parameters`.
+        One row per form, in ascending order of parameters: `layer`, the shapes of its `input`, its
+        default `output` and its output with `return_sequences`, the shapes of the states that
+        `return_state_adds`, the number of `states`, the `formula` and the number of `parameters`.
     """
     rows = [
         _row(variant, form, sequence_length, features)
@@ -90,7 +90,7 @@ def _row(variant: Variant, form: Form, sequence_length: int, features: int) -> d
 
 
 def _counted(shapes: list[str]) -> str:
-    """Write shapes in their order, each once, with their number if that is not 1."""
+    """Write each different shape once, in the given order, with its count if above 1."""
     counts = Counter(shapes)
     return ", ".join(
         f"{count} x {shape}" if count > 1 else shape for shape, count in counts.items()

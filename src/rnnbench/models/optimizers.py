@@ -1,4 +1,4 @@
-"""The optimizers of training recipes: Keras's own classes with the arithmetic a recipe asks for.
+"""The optimizers of training recipes: Keras's classes with the arithmetic that a recipe names.
 
 Versions of Keras differ in two places (`docs/optimizers.md`): in how the gradients of an embedding
 row that a batch uses several times enter the optimizer, and in where RMSprop adds epsilon.
@@ -11,15 +11,15 @@ import keras
 
 from rnnbench.params import Training
 
-RHO = 0.9  # how much of RMSprop's mean of squares is kept at each step; Keras's default
+RHO = 0.9  # decay of RMSprop's mean of squares; Keras's default
 
 
 class SumsRepeatedIds:
-    """Mixin for a Keras optimizer: add the gradients of repeated ids before anything else.
+    """Mixin for a Keras optimizer: sum the gradients of repeated ids before the update.
 
     With TensorFlow the gradient of an embedding is a `tf.IndexedSlices` with one slice for every
-    occurrence of an id, and Keras 3 squares each slice separately. TensorFlow's own conversion to
-    a dense tensor sums them. Other back ends compute dense gradients in the first place.
+    occurrence of an id, and Keras 3 squares each slice separately. TensorFlow's conversion to a
+    dense tensor sums them. Other back ends compute dense gradients.
 
     `apply` is the one method that `fit` calls on every back end, directly or through
     `apply_gradients`, `stateless_apply` or a `LossScaleOptimizer` around this optimizer.
@@ -28,7 +28,7 @@ class SumsRepeatedIds:
     def apply(
         self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None
     ) -> None:
-        """Update the variables as the optimizer does, from dense gradients."""
+        """Update the variables from dense gradients."""
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
@@ -58,13 +58,13 @@ class InverseTimeDecayWithoutBiasCorrection(keras.optimizers.schedules.InverseTi
 
     Step t of Adam (Kingma and Ba 2015) subtracts
     `rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)`. With beta_1 = 0, m is
-    the gradient; with this schedule, `rate * gradient / (sqrt(v) + epsilon)` is left, which is
-    RMSprop with rho = beta_2 and epsilon outside the root.
+    the gradient; with this schedule, the step is `rate * gradient / (sqrt(v) + epsilon)`, which is
+    that of RMSprop with rho = beta_2 and epsilon outside the root.
 
     Parameters
     ----------
     beta_2 : float
-        That of the optimizer.
+        The optimizer's `beta_2`.
     **decay
         Arguments of `keras.optimizers.schedules.InverseTimeDecay`.
     """
@@ -80,7 +80,7 @@ class InverseTimeDecayWithoutBiasCorrection(keras.optimizers.schedules.InverseTi
         return super().__call__(step) / correction
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` makes the same schedule from."""
+        """Return the arguments from which `from_config` makes the same schedule."""
         return {**super().get_config(), "beta_2": self.beta_2}
 
 
@@ -93,7 +93,7 @@ def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
     Parameters
     ----------
     training : Training
-        The recipe. `repeated_ids` decides between Keras's class and the same with
+        The recipe. `repeated_ids` decides between Keras's class and that class with
         `SumsRepeatedIds`. RMSprop with `epsilon_place` "outside_root" is Keras's Adam without
         momentum (beta_1 = 0) and without bias correction, equal up to rounding; it stores one
         more number per weight than Keras's RMSprop.

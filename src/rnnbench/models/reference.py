@@ -1,18 +1,18 @@
-"""Recurrent layers written out in NumPy, to be read.
+"""Recurrent layers written out in NumPy, for reading and as the reference of the tests.
 
-Every function here computes what the Keras layer of the same name computes, from the weights that
-the layer's `get_weights()` returns, one time step after another and without tricks. Shapes are
-written (batch, steps, features): `batch` sequences of `steps` steps, each a vector.
+Every function computes the same outputs as the Keras layer of the same name, from the weights that
+the layer's `get_weights()` returns, one time step after another and without optimisations. Shapes
+are written (batch, steps, features): `batch` sequences of `steps` vectors.
 
-With `x` the input of a step, `h` the state that came from the step before and `W`, `U`, `b` the
-kernel, the recurrent kernel and the bias:
+With `x` the input of a step, `h` the state after the previous step and `W`, `U`, `b` the kernel,
+the recurrent kernel and the bias:
 
 - SimpleRNN: `h' = tanh(x W + h U + b)`
 - LSTM: `c' = f * c + i * tanh(...)`, `h' = o * tanh(c')` with input, forget and output gates
 - GRU: `h' = z * h + (1 - z) * tanh(...)` with an update gate `z` and a reset gate `r`
 - ConvLSTM2D: an LSTM whose products are convolutions
 
-Gates stand side by side in one kernel, in Keras's order.
+The kernels of all gates are concatenated into one, in Keras's order.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ States = tuple[Array, ...]
 
 
 class Weights(NamedTuple):
-    """What a layer has learnt, in the order of Keras's `get_weights()`.
+    """The weights of a layer, in the order of Keras's `get_weights()`.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Weights(NamedTuple):
     recurrent_kernel : ndarray, shape (units, gates * units)
         Multiplies the state.
     bias : ndarray, shape (gates * units,), or (2, gates * units) for a GRU with `reset_after`
-        Is added; the GRU's second row belongs to the recurrent product.
+        Added to the products; the GRU's second row belongs to the recurrent product.
     """
 
     kernel: Array
@@ -46,7 +46,7 @@ class Weights(NamedTuple):
 
 
 class Forward(NamedTuple):
-    """What a layer returns.
+    """The outputs and the last states of a layer.
 
     Attributes
     ----------
@@ -64,11 +64,11 @@ class Layer(Protocol):
     """A layer with its weights filled in, for `stacked` and `bidirectional`."""
 
     def __call__(self, inputs: Array, *, mask: Array | None = None) -> Forward:
-        """Run it."""
+        """Run the layer."""
 
 
 def on_listed_weights(forward: Callable[..., Forward]) -> Callable[..., Forward]:
-    """Let a function take its weights in the list that Keras's `get_weights()` returns."""
+    """Adapt a function to take its weights as the list that Keras's `get_weights()` returns."""
 
     def run(inputs: Array, weights: Sequence[Array], mask: Array | None = None) -> Forward:
         return forward(inputs, Weights(*weights), mask=mask)
@@ -88,7 +88,7 @@ def relu(values: Array) -> Array:
 
 
 def gelu(values: Array) -> Array:
-    """Return the values times the standard normal distribution's share below them."""
+    """Return the values times the standard normal distribution function of the values."""
     from scipy.special import ndtr
 
     activated: Array = values * ndtr(values)
@@ -119,11 +119,11 @@ def simple_rnn(
     weights : Weights
         One gate: kernel (features, units), recurrent kernel (units, units), bias (units,).
     activation : callable, default tanh
-        Of the new state.
+        Applied to the new state.
     initial_states : (h,), h of shape (batch, units), default zeros
         The state before the first step.
     mask : ndarray of bool, shape (batch, steps), default all true
-        Where false, the step is skipped: states stay, the output before is repeated.
+        Where false, the step is skipped: states stay, the previous output is repeated.
 
     Returns
     -------
@@ -152,13 +152,13 @@ def lstm(
     inputs : ndarray, shape (batch, steps, features)
         The sequences.
     weights : Weights
-        Four gates side by side: input, forget, candidate, output.
+        Four gates, concatenated: input, forget, candidate, output.
     activation : callable, default tanh
-        Of the candidate and of the cell state on its way out; gates are sigmoids.
+        Applied to the candidate, and to the cell state for the output; gates are sigmoids.
     initial_states : (h, c), each of shape (batch, units), default zeros
         Output and cell state before the first step.
     mask : ndarray of bool, shape (batch, steps), default all true
-        Where false, the step is skipped: states stay, the output before is repeated.
+        Where false, the step is skipped: states stay, the previous output is repeated.
 
     Returns
     -------
@@ -189,16 +189,16 @@ def gru(
     inputs : ndarray, shape (batch, steps, features)
         The sequences.
     weights : Weights
-        Three gates side by side: update, reset, candidate.
+        Three gates, concatenated: update, reset, candidate.
     activation : callable, default tanh
-        Of the candidate; gates are sigmoids.
+        Applied to the candidate; gates are sigmoids.
     initial_states : (h,), h of shape (batch, units), default zeros
         The state before the first step.
     mask : ndarray of bool, shape (batch, steps), default all true
-        Where false, the step is skipped: states stay, the output before is repeated.
+        Where false, the step is skipped: states stay, the previous output is repeated.
     reset_after : bool, default True
         Whether the reset gate multiplies the state after its product with the recurrent kernel
-        (Keras's default, what GPU kernels compute; the bias then has two rows) or before it.
+        (Keras's default and the form of GPU kernels; the bias then has two rows) or before it.
 
     Returns
     -------
@@ -225,7 +225,7 @@ def stacked(layers: Sequence[Layer], inputs: Array, mask: Array | None = None) -
     inputs : ndarray, shape (batch, steps, features)
         The sequences.
     mask : ndarray of bool, shape (batch, steps), default all true
-        Steps that every layer skips.
+        Where false, every layer skips the step.
 
     Returns
     -------
@@ -234,8 +234,8 @@ def stacked(layers: Sequence[Layer], inputs: Array, mask: Array | None = None) -
     """
     states: States = ()
     for layer in layers:
-        inputs, of_layer = layer(inputs, mask=mask)
-        states += of_layer
+        inputs, layer_states = layer(inputs, mask=mask)
+        states += layer_states
     return Forward(inputs, states)
 
 
@@ -251,14 +251,15 @@ def bidirectional(
     inputs : ndarray, shape (batch, steps, features)
         The sequences; the second layer reads them from the last step to the first.
     mask : ndarray of bool, shape (batch, steps), default all true
-        Steps that both skip; there the outputs are zeros.
+        Where false, both layers skip the step and its outputs are zeros.
 
     Returns
     -------
     Forward
-        Outputs of both side by side, shape (batch, steps, 2 * units): at a step, what came before
-        it and what comes after it. The states of the first layer, then those of the second. Without
-        `return_sequences` Keras puts the last outputs of both side by side: `states` has them.
+        Outputs of both layers concatenated, shape (batch, steps, 2 * units): at each step, the
+        first half depends on earlier steps, the second on later ones. The states of the first
+        layer, then those of the second. Without `return_sequences` Keras concatenates the last
+        outputs of both layers, which are the first state of each in `states`.
     """
     onwards, forward_states = forward(inputs, mask=mask)
     back, backward_states = backward(inputs[:, ::-1], mask=None if mask is None else mask[:, ::-1])
@@ -276,7 +277,7 @@ def conv_lstm_2d(
     initial_states: States | None = None,
     mask: Array | None = None,
 ) -> Forward:
-    """Run a ConvLSTM2D (Shi et al. 2015, without their peephole terms, as Keras has it).
+    """Run a ConvLSTM2D (Shi et al. 2015, without peephole terms, as in Keras).
 
     Parameters
     ----------
@@ -288,8 +289,8 @@ def conv_lstm_2d(
     activation : callable, default tanh
         As in `lstm`.
     padding : {"valid", "same"}, default "valid"
-        Whether the input's convolution keeps to the inside of the frame or keeps its size. That of
-        the state always keeps its size.
+        Padding of the input's convolution: inside the frame only, or keeping the frame's size. The
+        state's convolution always keeps the size.
     initial_states : (h, c), each of shape (batch, rows, columns, filters), default zeros
         Output and cell state before the first step, in the size of the outputs.
     mask : ndarray of bool, shape (batch, steps), default all true
@@ -314,17 +315,17 @@ def conv_lstm_2d(
 
 
 def convolve(images: Array, kernel: Array, padding: str) -> Array:
-    """Slide a kernel over images, as neural networks do: without flipping it.
+    """Convolve images with a kernel, without flipping the kernel, as neural networks do.
 
     Parameters
     ----------
     images : ndarray, shape (batch, rows, columns, channels)
-        What to slide over.
+        The images.
     kernel : ndarray, shape (height, width, channels, filters)
         The weights.
     padding : {"valid", "same"}
-        "same" surrounds the images with zeros so that rows and columns stay as many; where their
-        number is odd, the one more is added below and to the right.
+        "same" surrounds the images with zeros so that the numbers of rows and columns stay; if an
+        odd number of zeros is needed, the additional one is below or to the right.
 
     Returns
     -------
@@ -342,7 +343,7 @@ def convolve(images: Array, kernel: Array, padding: str) -> Array:
 
 
 def _lstm_states(gates: Array, c: Array, activation: Activation) -> States:
-    """Return the new (h, c) from the four gates' sums, side by side on the last axis."""
+    """Return the new (h, c) from the four gates' sums, concatenated along the last axis."""
     i, f, candidate, o = np.split(gates, 4, axis=-1)
     c = sigmoid(f) * c + sigmoid(i) * activation(candidate)
     return sigmoid(o) * activation(c), c
@@ -370,19 +371,19 @@ def loop(
     states: States,
     mask: Array | None = None,
 ) -> Forward:
-    """Step through time; the first state is the output of a step.
+    """Run a step function over a sequence; the first state is the output of a step.
 
     Parameters
     ----------
     step : callable
-        Returns the new states from the inputs of a step and the states before it.
+        Returns the new states from the inputs of a step and the previous states.
     inputs : ndarray, shape (batch, steps, ...)
         The sequences.
     states : tuple of ndarray
-        Before the first step.
+        The states before the first step.
     mask : ndarray of bool, shape (batch, steps), default all true
-        Where false, the step is skipped: states stay, the output before is repeated; before the
-        first step that counts it is zeros.
+        Where false, the step is skipped: states stay, the previous output is repeated; before the
+        first unmasked step the output is zeros.
 
     Returns
     -------
@@ -408,10 +409,10 @@ def zero_states(inputs: Array, *sizes: int) -> States:
     return tuple(np.zeros((len(inputs), size), dtype=inputs.dtype) for size in sizes)
 
 
-def _where(seen: Array, new: Array, old: Array) -> Array:
-    """Return `new` where a step counts and `old` elsewhere; `seen` has the first axes of both."""
-    counts = seen.reshape(seen.shape + (1,) * (new.ndim - seen.ndim))
-    chosen: Array = np.where(counts, new, old)
+def _where(mask: Array, new: Array, old: Array) -> Array:
+    """Return `new` where the mask is true and `old` elsewhere; it has the first axes of both."""
+    condition = mask.reshape(mask.shape + (1,) * (new.ndim - mask.ndim))
+    chosen: Array = np.where(condition, new, old)
     return chosen
 
 

@@ -21,17 +21,17 @@ def load_model(path: Path) -> keras.Model:
     Raises
     ------
     RnnbenchError
-        If it is missing, damaged or of something that is not known here, or holds code (Keras's
-        safe mode).
+        If the file is missing or damaged, contains an unknown class, or contains code, which
+        Keras's safe mode refuses.
     """
     components = (*VARIANTS.values(), *CELLS.values())
     own = [component.define_class() for component in components if component.define_class]
     classes = {keras.saving.get_registered_name(each): each for each in own}
     try:
         return keras.saving.load_model(path, custom_objects=classes, compile=False, safe_mode=True)
-    except Exception as error:  # of damaged and hostile files Keras raises nearly anything
+    except Exception as error:  # for damaged and hostile files Keras raises many kinds of errors
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise RnnbenchError(
-            f"{path} is not loaded, as it is not a model that this project saved: {reason}; `dvc"
-            " checkout` or `dvc pull` brings back the one that was trained"
+            f"{path} is not loaded, as it is not a model that this project saved: {reason}; restore"
+            " the trained model with `dvc checkout` or `dvc pull`"
         ) from error

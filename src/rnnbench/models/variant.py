@@ -1,4 +1,4 @@
-"""Variants of layers and cells: what each accepts, how it is built, which forms it has.
+"""Variants of layers and cells: the options of each, how it is built and its forms.
 
 A variant is one module of `rnnbench.models.variants`, which adds it to a registry here. Parameters,
 models, the layer table, descriptions and contract tests follow from the registries. The modules are
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import keras
 
 Activation = Literal["tanh", "relu", "sigmoid", "softmax", "linear"]
-# The value of an option that is absent. It is never passed on, and null is not accepted: to Keras,
-# an activation of null is a linear one, not the default.
+# The value of an absent option. It is never passed to Keras, and null is not accepted: for Keras, a
+# null activation is a linear one, not the default.
 KERAS_DEFAULT: Any = None
 
 
 class Sized(Layer):
-    """The option that every recurrent layer of vectors has."""
+    """The option that all recurrent layers of vectors share."""
 
     units: PositiveInt
 
@@ -38,19 +38,19 @@ class Recurrent(Sized):
 
 @dataclass(frozen=True)
 class Form:
-    """A form of a layer: a row of the layer table, and an example for the contract tests.
+    """A form of a layer: one row of the layer table and one example for the contract tests.
 
     Attributes
     ----------
     name : str
-        In Keras's names, for example "GRU(reset_after=False)".
+        The form in Keras's names, for example "GRU(reset_after=False)".
     layer : Layer
-        Its options.
+        The options.
     formula : str
         Number of parameters in Python's notation, with x inputs and h units per step (channels and
-        filters of a frame) and v words of the vocabulary.
+        filters for frames) and v words in the vocabulary.
     reference : callable, optional
-        The same in NumPy: returns `Forward` from the inputs, the list that Keras's `get_weights()`
+        The form in NumPy: returns `Forward` from the inputs, the list that Keras's `get_weights()`
         returns, and the mask, an array of bool or None.
     """
 
@@ -67,11 +67,11 @@ class Component:
     Attributes
     ----------
     options : type of Layer
-        What `params.yaml` accepts. The class has the name of the Keras class.
+        The options that `params.yaml` accepts. The class has the name of the Keras class.
     forms : callable
-        Returns its forms with h units; wrappers have one for each layer or cell in a registry.
+        Returns the forms with h units; wrappers have one for each layer or cell in a registry.
     build : callable, optional
-        Makes the Keras object from the options that are given and, for a layer, the keywords of
+        Makes the Keras object from the given options and, for a layer, the keywords of
         `build_layer`. The default is the Keras class.
     define_class : callable, optional
         Defines and returns the class that saved models hold beside Keras's own, decorated with
@@ -85,7 +85,7 @@ class Component:
     define_class: Callable[[], Any] | None = None
 
     def make(self, layer: Layer, **keywords: Any) -> Any:
-        """Make the Keras object of some options; options that are absent are left to Keras."""
+        """Make the Keras object from its options; absent options have Keras's defaults."""
         given = {name: value for name, value in layer if name in layer.model_fields_set}
         given.pop("type", None)
         return (self.build or self._keras_class())(**given, **keywords)
@@ -104,18 +104,18 @@ class Variant(Component):
 
     Attributes
     ----------
-    recurrent : bool
+    recurrent : bool, default False
         Whether it carries a state from step to step. Its `build` then takes `return_sequences` and
         `return_state`.
-    causal : bool
-        Whether the output of a step depends on that step and earlier ones alone.
-    needs_steps : bool
-        Whether it takes sequences alone, without being recurrent.
-    frames : bool
+    causal : bool, default True
+        Whether the output of a step depends only on that step and earlier ones.
+    needs_steps : bool, default False
+        Whether it takes only sequences, although it is not recurrent.
+    frames : bool, default False
         Whether a step is an image instead of a vector.
-    takes_ids : bool
+    takes_ids : bool, default False
         Whether it takes token ids instead of numbers. Its `build` then takes `vocabulary_size`.
-    tabulated : bool
+    tabulated : bool, default True
         Whether its forms are rows of the layer table.
     """
 
@@ -128,7 +128,7 @@ class Variant(Component):
 
 
 VARIANTS: Registry[Variant] = Registry("layer", "rnnbench.models.variants")
-# What `rnn` loops over.
+# The cells that the layer `rnn` can step.
 CELLS: Registry[Component] = Registry("cell", "rnnbench.models.variants")
 
 
@@ -138,9 +138,9 @@ def build_layer(layer: Layer, **keywords: Any) -> "keras.Layer":
     Parameters
     ----------
     layer : Layer
-        Its options; those that are absent are left to Keras.
+        The options; absent ones have Keras's defaults.
     **keywords
-        What the model around it decides: `name`; for a recurrent layer `return_sequences` and
+        Arguments that depend on the model: `name`; for a recurrent layer `return_sequences` and
         `return_state`; for an embedding `vocabulary_size`.
 
     Raises
@@ -152,12 +152,12 @@ def build_layer(layer: Layer, **keywords: Any) -> "keras.Layer":
 
 
 def build_cell(cell: Layer) -> "keras.Layer":
-    """Make the Keras cell that a loop steps, a stack of cells included."""
+    """Make a Keras cell, or a stack of cells, for `keras.layers.RNN`."""
     return CELLS[cell.type].make(cell)
 
 
 def loop_over(define_cell: Callable[[], Any]) -> Callable[..., "keras.layers.RNN"]:
-    """Return the `build` of a layer that is Keras's loop over a cell of this project."""
+    """Return the `build` of a layer that is `keras.layers.RNN` of a cell of this project."""
 
     def build(
         name: str | None = None,

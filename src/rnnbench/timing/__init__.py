@@ -1,5 +1,5 @@
-"""What a training step costs: stock Keras and the compiled loops, measured in turn.
+"""The time of a training step: stock Keras and the compiled loops, measured in turn.
 
-Each of the two ways trains in a process of its own. Nothing here needs Keras in the process that
-asks them: `steps` and `training` are imported by the processes that train.
+Each of the two ways trains in its own process. Only these processes import `steps` and `training`;
+the process that controls them does not need Keras.
 """

@@ -1,4 +1,4 @@
-"""Whether two ways of training compute the same, by their first losses."""
+"""A check that two ways of training compute the same, by their first losses."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from rnnbench.errors import RnnbenchError
 
-# Later losses show how sensitive training is to rounding.
+# Only the first steps, as rounding errors grow during training.
 COMPARED_STEPS = 4
 LOSSES_MAY_DIFFER = {"float32": 1e-3, "mixed_bfloat16": 2e-2}
 
@@ -17,14 +17,14 @@ def require_same_losses(losses: Mapping[str, float], precision: str) -> None:
     Parameters
     ----------
     losses : mapping
-        By way, the mean loss of the first steps from the same weights on the same data.
+        For each way, the mean loss of the first steps from the same weights on the same data.
     precision : str
-        The policy that the model computes by; it decides the relative tolerance.
+        The model's dtype policy, which decides the relative tolerance.
 
     Raises
     ------
     RnnbenchError
-        If the losses differ by more than rounding explains.
+        If the losses differ by more than rounding can explain.
     """
     first = next(iter(losses.values()))
     tolerance = LOSSES_MAY_DIFFER[precision]

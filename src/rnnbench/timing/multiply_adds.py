@@ -9,26 +9,25 @@ Shape: TypeAlias = tuple[Any, ...]
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Return those of the forward pass of one example.
+    """Return the number of multiply-adds of the forward pass of one example.
 
     Every entry of a kernel takes one multiply-add at each step of a sequence and each position of
-    an image. What has no kernel (activations, normalisation, the look-up of an embedding, the
-    products of gates and states) counts as nothing.
+    an image. Operations without a kernel (activations, normalisation, the look-up of an embedding,
+    the products of gates and states) are not counted.
 
     Parameters
     ----------
     model : keras.Model
-        A `keras.Sequential` that was built, for sequences of one length. Images have their channels
-        last.
+        A built `keras.Sequential` for sequences of one length, with images' channels last.
     """
     return sum(layer_multiply_adds(layer, layer.input.shape) for layer in model.layers)
 
 
 def layer_multiply_adds(layer: keras.Layer, input_shape: Shape) -> int:
-    """Return those of one layer; the first entry of `input_shape` is the batch."""
+    """Return the multiply-adds of one layer; the first entry of `input_shape` is the batch."""
     if isinstance(layer, keras.layers.Bidirectional):
         both = (layer.forward_layer, layer.backward_layer)
-        return sum(layer_multiply_adds(one, input_shape) for one in both)
+        return sum(layer_multiply_adds(direction, input_shape) for direction in both)
     if isinstance(layer, keras.layers.TimeDistributed):
         batch, steps, *step_shape = input_shape
         return int(steps * layer_multiply_adds(layer.layer, (batch, *step_shape)))
@@ -43,4 +42,4 @@ def layer_multiply_adds(layer: keras.Layer, input_shape: Shape) -> int:
 
 
 def _is_kernel(weight: keras.Variable) -> bool:
-    return len(weight.shape) > 1 and "bias" not in weight.name  # that of a GRU has two rows
+    return len(weight.shape) > 1 and "bias" not in weight.name  # a GRU's bias has two rows

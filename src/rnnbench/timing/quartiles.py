@@ -13,4 +13,5 @@ def quartiles(values: Sequence[float]) -> dict[str, float]:
 
 def ratio_quartiles(dividends: Sequence[float], divisors: Sequence[float]) -> dict[str, float]:
     """Return the quartiles of the ratios within a round; both sequences are ordered by round."""
-    return quartiles([one / other for one, other in zip(dividends, divisors, strict=True)])
+    pairs = zip(dividends, divisors, strict=True)
+    return quartiles([dividend / divisor for dividend, divisor in pairs])

@@ -1,7 +1,7 @@
 """The process that trains an experiment in one way: `python -m rnnbench.timing.steps WAY`.
 
-The first question is where the experiment's runs and its view are; each of the next asks for a
-round of so many `batches`, and an empty one for a report on all rounds.
+The first question names the folders of the experiment's runs and of its view. Each further question
+asks for a round of a number of `batches` or, if it is empty, for a report on all rounds.
 """
 
 import sys
@@ -13,7 +13,7 @@ import numpy as np
 from rnnbench.errors import reports_errors
 from rnnbench.models.backend import import_keras
 
-import_keras()  # which holds back its chatter, before the imports below
+import_keras()  # before the imports below, to hide its start-up messages
 
 from rnnbench.data.prepared import TrainingData, read_training_data  # noqa: E402
 from rnnbench.models.build import build_model  # noqa: E402
@@ -42,22 +42,22 @@ from rnnbench.training.timing import TimingCallback  # noqa: E402
 
 
 class Steps:
-    """An experiment's model, trained in one way a round at a time.
+    """An experiment's model, trained in one way and in rounds.
 
-    Both ways start from the same weights. The compiled one is the pipeline's: compiled loops, the
-    pipeline's batches, deterministic operations where the experiment asks for them. Stock Keras is
-    given arrays and nothing else, as in a notebook.
+    Both ways start from the same weights. The compiled way is the pipeline's: compiled loops, the
+    pipeline's batches, and deterministic operations if the experiment asks for them. Stock Keras
+    gets arrays and no further settings, as in a notebook.
 
     Parameters
     ----------
     subject : Subject
-        What is trained.
+        The model and its training recipe.
     data : TrainingData
-        Its view's, of which the first examples are used.
+        The view's data, of which the first examples are used.
     usage : DeviceUsage
-        Counts the energy of a GPU.
+        Measures the energy of a GPU.
     compiled : bool
-        In which way.
+        Whether to train in the compiled way.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class Steps:
         self._usage = usage
         self._compiled = compiled
         self._rounds: list[Round] = []
-        self._joules: list[float] = []  # a step, by round
+        self._joules: list[float] = []  # per step, one value per round
         seed_everything(subject.seed, deterministic=compiled and subject.deterministic)
         self._model = build_model(subject.layers, subject.training, data.manifest)
         if compiled:
             accelerate(self._model, self._batch_size)
 
     def begin(self) -> dict[str, Any]:
-        """Train the first steps, which compile; return their times, and facts about the model."""
+        """Train the first steps, which compile; return their times and facts about the model."""
         timing = TimingCallback()
         trained = self._train_round(COMPARED_STEPS, timing)
         summary = timing.summary(COMPARED_STEPS * self._batch_size)
@@ -88,14 +88,14 @@ class Steps:
         }
 
     def round(self, batches: int) -> dict[str, Any]:
-        """Train so many batches; return the median of their steps."""
+        """Train on a number of batches; return the median time of their steps."""
         timing = TimingCallback(self._usage.joules)
         self._rounds.append(self._train_round(batches, timing))
         self._joules += [joules / batches for joules in timing.epoch_joules]
         return {"step_milliseconds": float(np.median(self._rounds[-1].milliseconds))}
 
     def report(self) -> dict[str, Any]:
-        """Return what the rounds needed beside time, and what speaks against their times."""
+        """Return the memory and energy that the rounds needed, and warnings about their times."""
         needed: dict[str, Any] = {"peak_memory_bytes": peak_memory_bytes()}
         if has_gpu():
             needed["gpu_peak_memory_bytes"] = peak_gpu_memory_bytes()
@@ -111,7 +111,7 @@ class Steps:
 
 @reports_errors
 def main(way: str) -> None:
-    """Answer questions until there are no more."""
+    """Answer questions until the standard input ends."""
     compiled = way == COMPILED
     if compiled:
         share_cores()  # before anything is computed

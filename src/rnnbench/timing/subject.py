@@ -1,4 +1,4 @@
-"""What is timed: an experiment as the record of a run describes it."""
+"""The subject of timing: an experiment as the record of a run describes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from rnnbench.params import Layer, LayerField, Training
 
-# The ways in which it is trained.
+# The ways of training that are timed.
 STOCK, COMPILED = "stock", "compiled"
 WAYS = (STOCK, COMPILED)
 
@@ -17,7 +17,7 @@ _LAYERS: TypeAdapter[dict[str, Layer]] = TypeAdapter(dict[str, LayerField])
 
 @dataclass(frozen=True)
 class Subject:
-    """What a run of an experiment was trained with; its seed decides the weights."""
+    """The model and the training recipe of a run; the seed decides the weights."""
 
     layers: dict[str, Layer]
     training: Training
@@ -26,7 +26,7 @@ class Subject:
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "Subject":
-        """Return the subject of a `run.json`."""
+        """Return the subject that a `run.json` describes."""
         parameters = record["parameters"]
         return cls(
             layers=_LAYERS.validate_python(parameters["model"]),

@@ -1,4 +1,4 @@
-"""A model trained for a round of a few steps, each of them timed."""
+"""Training a model for a round of a few timed steps."""
 
 import gc
 import math
@@ -24,20 +24,20 @@ from rnnbench.training.timing import (
 
 @dataclass(frozen=True)
 class Round:
-    """What a round of training took.
+    """The losses and times of a round of training.
 
     Attributes
     ----------
     loss : float
-        The mean over all steps.
+        The mean loss over all steps.
     early_loss : float
-        The mean over the first steps.
+        The mean loss over the first steps.
     milliseconds : list of float
-        Of each step.
+        The time of each step.
     loop_milliseconds : float
-        Of the loop around the steps.
+        The time of the loop around the steps.
     other_cores : float or None, default None
-        How many cores other programs used meanwhile; None where the system does not tell.
+        How many cores other programs used during the round; None if it cannot be measured.
     """
 
     loss: float
@@ -48,21 +48,21 @@ class Round:
 
 
 class EarlyLoss(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keep the mean loss of the first steps."""
+    """Record the mean loss of the first steps."""
 
     mean = math.nan
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Read it; Keras reports the mean of all steps so far."""
+        """Record the loss, which Keras reports as the mean over all steps so far."""
         if batch < COMPARED_STEPS:
             self.mean = float((logs or {})["loss"])
 
 
 def first_batches(split: Split, batch_size: int, batches: int) -> Split:
-    """Return the first examples of a split, over again where it has too few.
+    """Return the first examples of a split, repeated if the split has too few.
 
-    The last batch is as small as that of the whole split: whether all batches are equal decides
-    whether TensorFlow knows their size beforehand.
+    The last batch is as small as that of the complete split, because TensorFlow knows the batch
+    size at tracing only if all batches are equally large.
     """
     missing = -len(split) % batch_size  # in the last batch
     chosen = np.arange(batches * batch_size - missing) % len(split)
@@ -70,7 +70,7 @@ def first_batches(split: Split, batch_size: int, batches: int) -> Split:
 
 
 def fit_arguments(split: Split, batch_size: int, *, compiled: bool) -> dict[str, Any]:
-    """Return what `fit` is given: arrays, as in a notebook, or the pipeline's batches."""
+    """Return the arguments of `fit`: arrays, as in a notebook, or the pipeline's batches."""
     if compiled:
         return {"x": keras_input(Batches(split, batch_size))}
     return {"x": scaled(split.inputs), "y": as_targets(split.targets), "batch_size": batch_size}
@@ -79,18 +79,18 @@ def fit_arguments(split: Split, batch_size: int, *, compiled: bool) -> dict[str,
 def train_round(
     model: keras.Model, arguments: dict[str, Any], timing: TimingCallback | None = None
 ) -> Round:
-    """Train once over the data, in their order.
+    """Train once on the data, without shuffling.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled.
+        A compiled model.
     arguments : dict
-        See `fit_arguments`.
+        The result of `fit_arguments`.
     timing : TimingCallback, optional
-        A new one, for what else it measures.
+        A new callback, for callers that read its other measurements.
     """
-    gc.collect()  # not while a step is timed
+    gc.collect()  # so that it is less likely while a step is timed
     timing, early, others = timing or TimingCallback(), EarlyLoss(), OtherPrograms()
     history = model.fit(**arguments, shuffle=False, verbose=0, callbacks=[timing, early])
     return Round(
@@ -104,22 +104,22 @@ def train_round(
 
 def missed_share(rounds: Sequence[Round]) -> float:
     """Return the share of the loops' time that is in no step."""
-    steps = sum(sum(one.milliseconds) for one in rounds)
-    return 1 - steps / sum(one.loop_milliseconds for one in rounds)
+    steps = sum(sum(each.milliseconds) for each in rounds)
+    return 1 - steps / sum(each.loop_milliseconds for each in rounds)
 
 
 def timing_warnings(rounds: Sequence[Round]) -> list[str]:
-    """Say what speaks against the times of some rounds, taken together; nothing is an empty list.
+    """Return the reasons why the times of rounds may be wrong; an empty list without any.
 
-    One short round alone would warn of every other program that woke up for a moment.
+    The rounds are judged together: a single short round would warn of any brief use of the machine.
     """
     reasons = []
     missed = missed_share(rounds)
     if missed > STEPS_MAY_MISS:
         reasons.append(f"{100 * missed:.1f} % of the loop's time is in no step")
-    if not np.all(np.isfinite([one.loss for one in rounds])):
+    if not np.all(np.isfinite([each.loss for each in rounds])):
         reasons.append("the loss was not finite")
-    others = [one.other_cores for one in rounds if one.other_cores is not None]
+    others = [each.other_cores for each in rounds if each.other_cores is not None]
     if others and np.mean(others) > OTHERS_MAY_USE:
         reasons.append(f"other programs used {np.mean(others):.1f} of {os.cpu_count()} cores")
     return reasons

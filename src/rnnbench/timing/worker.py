@@ -1,7 +1,7 @@
-"""A process that trains in one way, a round at a time, when it is asked to.
+"""A process that trains in one way, one round for each question.
 
-Question and answer are lines of JSON on the process's standard input and output. It ends when it is
-closed, and after the round it is in when the program that asks is gone.
+Questions and answers are lines of JSON on the process's standard input and output. The process ends
+when `Worker.close` is called or, after its current round, when the asking program has ended.
 """
 
 import json
@@ -19,22 +19,22 @@ import rnnbench
 from rnnbench.commands import interpreter
 from rnnbench.errors import RnnbenchError
 
-SHOWN_CHARACTERS = 4000  # of what a process wrote before it failed
-# Otherwise the first process that asks takes all of a GPU's memory.
+SHOWN_CHARACTERS = 4000  # of the standard error of a process that failed
+# Without these, the first process allocates all of a GPU's memory.
 SHARED_GPU = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 Message = dict[str, Any]
 
 
 class Worker:
-    """A process that trains in one way. It imports the same source as this one.
+    """A process that trains in one way. It imports `rnnbench` from the same place as this process.
 
     Parameters
     ----------
     way : str
-        The name of the way, which the process is given as its last argument.
+        The name of the way, passed to the process as its last argument.
     program : sequence of str
-        What the interpreter runs: `-m` and a module, or a script.
+        Arguments of the interpreter: `-m` and a module, or a script.
     environment : mapping, optional
         Variables to add to the environment.
     """
@@ -65,7 +65,7 @@ class Worker:
         Raises
         ------
         RnnbenchError
-            If the process ended instead, with what it wrote to its standard error.
+            If the process ended instead; the message contains its standard error.
         """
         self.tell(question)
         return self.answer()
@@ -108,7 +108,7 @@ W = TypeVar("W", bound=Worker)
 
 @contextmanager
 def workers(start: Callable[[str], W], ways: Sequence[str]) -> Iterator[list[W]]:
-    """Start a process for each way, all at once; end them with the block, however it ends."""
+    """Start a process for each way, concurrently; end them when the block ends or fails."""
     with ExitStack() as stack:
         started = []
         for way in ways:
@@ -118,17 +118,17 @@ def workers(start: Callable[[str], W], ways: Sequence[str]) -> Iterator[list[W]]
 
 
 def in_turn(running: Sequence[W], rounds: int) -> Iterator[W]:
-    """Yield each worker once a round; no worker always follows the same one."""
+    """Yield each worker once per round; each round starts with the next worker."""
     for number in range(rounds):
         first = number % len(running)
         yield from (*running[first:], *running[:first])
 
 
 def questions() -> tuple[Iterator[Message], Callable[[Message], None]]:
-    """Return, in the process of a worker, the questions and the function that answers one.
+    """Return, in the process of a worker, the questions and the function that sends an answer.
 
-    From here on the standard output belongs to the answers: what libraries print goes to the
-    standard error. Ctrl-C is left to the program that asks, which ends this process.
+    Afterwards, the standard output is used only for answers; the output of libraries goes to the
+    standard error. Ctrl-C is ignored: the asking program handles it and ends this process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w")

@@ -1,1 +1,1 @@
-"""Training: seeds, the loop around `fit`, timing, devices."""
+"""Training: seeds, batches, the call of `fit`, timing and devices."""

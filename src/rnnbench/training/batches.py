@@ -1,4 +1,4 @@
-"""Batches from memory-mapped arrays: shuffled by seed, bytes scaled as they are read."""
+"""Batches from memory-mapped arrays, shuffled by seed, with bytes scaled on reading."""
 
 import math
 from typing import Any
@@ -21,9 +21,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     split : Split
         Arrays, memory-mapped or not; only the rows of a batch are read.
     batch_size : int
-        Examples a batch; the last batch may be smaller.
+        Examples per batch; the last batch may be smaller.
     shuffle_seed : int or None, default None
-        Decides the order, a new one each epoch; None keeps the order of the split.
+        Seed of the order, which is a new one in each epoch; None keeps the order of the split.
     """
 
     def __init__(self, split: Split, batch_size: int, shuffle_seed: int | None = None) -> None:
@@ -31,15 +31,15 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.split = split
         self.batch_size = batch_size
         self._generator = None if shuffle_seed is None else np.random.default_rng(shuffle_seed)
-        self.order = np.arange(len(split))  # of the examples, in this epoch
+        self.order = np.arange(len(split))  # indices of the examples in the current epoch
         self._shuffle()
 
     def __len__(self) -> int:
         return math.ceil(len(self.split) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Array, Array]:
-        begin = index * self.batch_size
-        chosen = self.order[begin : begin + self.batch_size]
+        start = index * self.batch_size
+        chosen = self.order[start : start + self.batch_size]
         return scaled(self.split.inputs[chosen]), as_targets(self.split.targets[chosen])
 
     def on_epoch_end(self) -> None:
@@ -52,26 +52,26 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 def keras_input(batches: Batches, most_in_memory: int = MOST_IN_MEMORY) -> Any:
-    """Return what `fit` is given to train or validate on batches.
+    """Return the argument of `fit` for training or validating on batches.
 
-    With TensorFlow as back end Keras would make a `tf.data` pipeline of the batches, out of a
-    generator and tuning itself. This one is neither. A generator would let TensorFlow tell the C
-    library to return free memory at once (`M_TRIM_THRESHOLD`), which every step would ask for anew;
-    and at the end of every epoch Keras would wait for the thread that tunes, which sleeps up to a
-    minute at a time. Small arrays are read into memory, where TensorFlow fetches a batch without
-    Python (`benchmarks/input.py`); of larger ones only a batch's rows are read.
+    On TensorFlow, Keras would make a `tf.data` pipeline from a generator, with automatic tuning.
+    This function makes one without either. With a generator, TensorFlow has the C library return
+    free memory at once (`M_TRIM_THRESHOLD`), which every step then has to request again; and at the
+    end of every epoch, Keras waits for the tuning thread, which sleeps for up to a minute. Small
+    arrays are read into memory, from which TensorFlow fetches a batch without Python
+    (`benchmarks/input.py`); from larger arrays, only the rows of a batch are read.
 
     Parameters
     ----------
     batches : Batches
-        Each time that Keras has gone through them they are shuffled anew, if they have a seed.
+        Batches with a seed are shuffled again after each pass of Keras.
     most_in_memory : int, default 256 MiB
-        Bytes up to which arrays are small.
+        The most bytes that small arrays have.
 
     Returns
     -------
     Batches or tf.data.Dataset
-        The batches themselves with another back end.
+        The pipeline, or with another back end the batches themselves.
     """
     if keras.backend.backend() != "tensorflow":
         return batches
@@ -86,7 +86,7 @@ def keras_input(batches: Batches, most_in_memory: int = MOST_IN_MEMORY) -> Any:
 
 
 def _from_memory(batches: Batches) -> Any:
-    """Return a pipeline in which Python decides an epoch's order, and TensorFlow does the rest."""
+    """Return a pipeline in which Python provides only the order of an epoch."""
     import tensorflow as tf
 
     split = batches.split
@@ -99,14 +99,15 @@ def _from_memory(batches: Batches) -> Any:
         examples = tf.numpy_function(lambda: batches.order, [], tf.int64)
         return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(examples, [len(split)]))
 
-    def of(array: Any, examples: Any) -> Any:
+    def rows(array: Any, examples: Any) -> Any:
         chosen = tf.gather(array, examples)
         return tf.cast(chosen, tf.float32) / BYTE_MAXIMUM if array.dtype == tf.uint8 else chosen
 
     def fetch(index: Any, examples: Any) -> tuple[Any, Any]:
-        last = index + 1 == len(batches)  # Keras counts, and never asks for more
+        # Shuffled here because Keras counts the batches and never reads to the pipeline's end.
+        last = index + 1 == len(batches)
         tf.cond(last, lambda: tf.numpy_function(batches.on_epoch_end, [], []), tf.no_op)
-        return of(inputs, examples), of(targets, examples)
+        return rows(inputs, examples), rows(targets, examples)
 
     pipeline = tf.data.Dataset.range(1).flat_map(order).batch(batches.batch_size)
     count = tf.data.experimental.assert_cardinality(len(batches))
@@ -121,12 +122,12 @@ def _from_files(batches: Batches) -> Any:
 
     def read(index: Any) -> tuple[Array, Array]:
         batch = batches[int(index)]
-        if index + 1 == len(batches):  # Keras counts, and never asks for more
+        if index + 1 == len(batches):  # Keras counts, and never reads to the pipeline's end
             batches.on_epoch_end()
         return batch
 
     def fetch(index: Any) -> tuple[Any, ...]:
-        arrays = tf.numpy_function(read, [index], [one.dtype for one in signature])
-        return tuple(map(tf.ensure_shape, arrays, [one.shape for one in signature]))
+        arrays = tf.numpy_function(read, [index], [spec.dtype for spec in signature])
+        return tuple(map(tf.ensure_shape, arrays, [spec.shape for spec in signature]))
 
     return tf.data.Dataset.range(len(batches)).map(fetch)

@@ -1,4 +1,4 @@
-"""The machine a run used: processor, and where there is one, the GPU and what it gave."""
+"""The machine of a run: software, processor, and the use of memory and of a GPU."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ RECORDED_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "mlflow", "
 
 
 def environment() -> dict[str, Any]:
-    """Describe software and machine, for a run's record."""
+    """Return the versions of the software and a description of the machine, for a run's record."""
     versions = {}
     for package in RECORDED_PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -34,7 +34,7 @@ def environment() -> dict[str, Any]:
 
 
 def processor_name() -> str:
-    """Return the processor's name as the system tells it."""
+    """Return the processor's name as the system reports it."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text().splitlines():
@@ -58,13 +58,13 @@ def has_gpu() -> bool:
 
 
 def peak_memory_bytes() -> int:
-    """Return the most memory that this process has held so far."""
+    """Return the peak of this process's resident memory so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def peak_gpu_memory_bytes() -> int | None:
-    """Return the allocator's peak since it was reset; None where it does not say."""
+    """Return the peak of the GPU's allocator since its last reset; None if it reports none."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -79,7 +79,7 @@ def peak_gpu_memory_bytes() -> int | None:
 
 
 def reset_peak_gpu_memory() -> None:
-    """Let the allocator's peak begin anew, where it can: JAX's cannot."""
+    """Reset the peak of the GPU's allocator; JAX's cannot be reset."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -90,7 +90,7 @@ def reset_peak_gpu_memory() -> None:
 
 
 class DeviceUsage:
-    """What the device did while a block ran; on a processor only its kind is known."""
+    """Measure the use of memory and, if there is one, of the GPU while a block runs."""
 
     def __init__(self) -> None:
         self._has_gpu = has_gpu()
@@ -108,17 +108,17 @@ class DeviceUsage:
             self._monitor.__exit__(*error)
 
     def joules(self) -> float | None:
-        """Return the GPU's energy since the block began, idling subtracted; None if not counted."""
+        """Return the GPU's energy above idling since the block began; None if not measured."""
         return self._monitor.joules() if self._monitor else None
 
     def timing_warnings(self) -> list[str]:
-        """Say what speaks against times taken in the block."""
+        """Return the reasons why times measured in the block may be wrong."""
         return self._monitor.timing_warnings() if self._monitor else []
 
     def summary(self) -> dict[str, Any]:
-        """Return `device`, the process's peak memory, and of a GPU what `GpuMonitor` says of it.
+        """Return `device`, the process's peak memory, and the summary of `GpuMonitor` for a GPU.
 
-        What cannot be measured is absent, not zero.
+        Quantities that cannot be measured are absent, not zero.
         """
         facts: dict[str, Any] = {"device": "cpu", "peak_memory_bytes": peak_memory_bytes()}
         if not self._has_gpu:

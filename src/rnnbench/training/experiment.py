@@ -1,4 +1,4 @@
-"""An experiment: one run for each seed, and the files that say everything about them."""
+"""Training an experiment: one run per seed, and the files that describe it."""
 
 import shutil
 import time
@@ -45,9 +45,9 @@ def train_experiment(
     runs: Path = RUNS_FOLDER,
     results: Path = RESULTS_FOLDER,
 ) -> None:
-    """Train an experiment once for each seed and write what came out.
+    """Train an experiment once per seed and write runs and learning curves.
 
-    A seed whose loss is not finite is recorded as diverged, and the others go on.
+    A seed whose loss is not finite is recorded as diverged, and the other seeds are trained.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def train_experiment(
     params : Params
         The parameters.
     prepared, runs, results : Path
-        Where views are, and where runs and the learning curves go. The folder of a seed appears
-        when it is complete.
+        The folders of views, of runs and of learning curves. The folder of a seed appears when it
+        is complete.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def train_experiment(
     folder = runs / experiment.suite / name
     shutil.rmtree(folder, ignore_errors=True)
     histories: list[dict[str, float]] = []
-    model = None  # all seeds share what is traced and compiled for the first
+    model = None  # all seeds share the functions traced and compiled for the first seed
     with noted(common):
         for seed in experiment.seeds:
             print(f"{name}: seed {seed}, {len(data.train):,} training examples", flush=True)
@@ -84,7 +84,7 @@ def train_experiment(
                     if data.words is not None:
                         shutil.copy(view / VOCABULARY_FILE, run)
                     trained = _run(tracker, record, experiment, data, run, model)
-                # Now, as a logged model keeps the name of the folder that it was logged from.
+                # After the folder has its final name, which a logged model records.
                 tracker.log_training(folder / seed_folder(seed))
             model = trained.model
             histories += [{"seed": seed, **metrics} for metrics in trained.history]
@@ -100,7 +100,7 @@ def _run(
     folder: Path,
     earlier: keras.Model | None,
 ) -> Trained:
-    """Train with one seed and write all that is kept of it into `folder`."""
+    """Train with one seed and write the run's files into `folder`."""
     trained = train_run(
         experiment,
         data,
@@ -120,7 +120,7 @@ def _run(
 
 
 def _common_record(experiment: Experiment, params: Params, manifest: Manifest) -> dict[str, Any]:
-    """Return what identifies every run of an experiment, whatever its seed."""
+    """Return the part of the record that all runs of an experiment share."""
     hashes = "".join(
         split[role]["sha256"]
         for split in manifest.splits.values()
@@ -151,7 +151,7 @@ def _common_record(experiment: Experiment, params: Params, manifest: Manifest) -
 
 
 def _save_run(folder: Path, record: dict[str, Any], trained: Trained) -> None:
-    """Write all that is needed to say what the run was, and to predict with its model."""
+    """Write the files that describe the run, and its model."""
     if not trained.diverged:
         started = time.perf_counter()
         save_model(trained.model, folder / MODEL_FILE)

@@ -1,4 +1,4 @@
-"""An NVIDIA GPU while training runs: utilisation, clock, energy, and who else uses it."""
+"""An NVIDIA GPU during training: utilisation, clock, energy and other processes."""
 
 import contextlib
 import os
@@ -16,21 +16,21 @@ IDLE_SECONDS = 1.0
 
 
 class GpuMonitor:
-    """Sample a GPU and count its energy while a block runs.
+    """Sample a GPU and measure its energy while a block runs.
 
-    Before the block it watches the idle GPU for a second: that power is subtracted from what is
-    counted afterwards. What the GPU does not answer is left out: a part of one (MIG) has neither
-    utilisation nor energy of its own, and a container may not be allowed to ask.
+    Before the block, it measures the power of the idle GPU for a second, which is subtracted from
+    the energy of the block. Quantities that the GPU does not report are left out: a MIG instance
+    reports neither utilisation nor energy, and a container may lack the permission.
 
     Parameters
     ----------
     nvml : module
-        `pynvml`, or what answers like it.
+        `pynvml`, or an object with the same functions.
 
     Raises
     ------
     nvml.NVMLError
-        If the library does not know the GPU that `visible_gpu` names.
+        If the library does not know the GPU that this process may use.
     """
 
     def __init__(self, nvml: ModuleType | Any) -> None:
@@ -40,19 +40,20 @@ class GpuMonitor:
         self._megahertz: list[float] = []
         self._most_processes = 0
         self._idle_watts = 0.0
-        self._begun: tuple[float, float] | None = None  # when, and the counter then
+        self._start: tuple[float, float] | None = None  # time, and the energy counter at it
         self._used: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> "GpuMonitor":
-        before, begun = self._counter(), time.perf_counter()
+        before, start = self._counter(), time.perf_counter()
         if before is not None:
             time.sleep(IDLE_SECONDS)
             after, now = self._counter(), time.perf_counter()
             assert after is not None
-            self._idle_watts = (after - before) / (now - begun)  # a sleep may last longer
-            self._begun = (now, after)
+            # Divided by the measured time, as a sleep may last longer.
+            self._idle_watts = (after - before) / (now - start)
+            self._start = (now, after)
         self._thread.start()
         return self
 
@@ -62,18 +63,18 @@ class GpuMonitor:
         self._used = self.joules()
 
     def joules(self) -> float | None:
-        """Return the energy since the block began, idling subtracted; None if none is counted."""
+        """Return the energy above idling since the block began; None if it is not measured."""
         now = self._counter()
-        if now is None or self._begun is None:
+        if now is None or self._start is None:
             return None
-        moment, then = self._begun
-        return now - then - self._idle_watts * (time.perf_counter() - moment)
+        start, before = self._start
+        return now - before - self._idle_watts * (time.perf_counter() - start)
 
     def summary(self) -> dict[str, Any]:
-        """Return the GPU's name and driver, means of utilisation in percent and clock in MHz.
+        """Return the GPU's name and driver, mean utilisation in percent and mean clock in MHz.
 
-        And, if it counts energy, what the block used beyond idling, and the power of idling. What
-        it does not answer is absent.
+        If the GPU measures energy, the block's energy above idling in joules and the power of
+        idling in watts are included. Quantities that the GPU does not report are absent.
         """
         nvml = self._nvml
         name = self._answer(lambda: nvml.nvmlDeviceGetName(self._handle))
@@ -92,18 +93,18 @@ class GpuMonitor:
         return facts
 
     def timing_warnings(self) -> list[str]:
-        """Say what speaks against the times: another process that computed on the GPU."""
+        """Return a warning about the times if other processes used the GPU, else an empty list."""
         others = self._most_processes - 1
-        return [f"processes of others on the GPU: {others}"] if others > 0 else []
+        return [f"other processes on the GPU: {others}"] if others > 0 else []
 
     def _counter(self) -> float | None:
-        """Return the counter of energy, in joules since the driver was loaded."""
+        """Return the energy counter, in joules since the driver was loaded; None without one."""
         nvml = self._nvml
         millijoules = self._answer(lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
         return None if millijoules is None else int(millijoules) / 1000
 
     def _answer(self, question: Callable[[], T]) -> T | None:
-        """Return what the library answers, or None if it cannot: an old GPU, MIG, no permission."""
+        """Return the library's answer, or None on an error: an old GPU, MIG, no permission."""
         try:
             return question()
         except self._nvml.NVMLError:
@@ -118,7 +119,7 @@ class GpuMonitor:
             clock = self._answer(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM))
             if clock is not None:
                 self._megahertz.append(float(clock))
-            # Counted, not compared with our own number: in a container the two differ.
+            # Only counted: in a container, process ids differ from those that the driver reports.
             found = self._answer(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
             self._most_processes = max(self._most_processes, len(found or []))
             if self._stop.wait(SAMPLING_SECONDS):
@@ -126,7 +127,7 @@ class GpuMonitor:
 
 
 def monitor_if_any() -> GpuMonitor | None:
-    """Return a monitor of the GPU in use, or None if NVIDIA's library does not know one."""
+    """Return a monitor of the GPU in use, or None if NVIDIA's library knows none."""
     nvml = nvml_if_any()
     if nvml is None:
         return None
@@ -139,14 +140,14 @@ def monitor_if_any() -> GpuMonitor | None:
 def visible_gpu(nvml: ModuleType | Any) -> Any:
     """Return NVIDIA's handle of the first GPU that this process may use.
 
-    `CUDA_VISIBLE_DEVICES` names it by number or identifier (`GPU-…`, `MIG-…`), of which the
-    library itself knows nothing. Numbers are those of the library if `CUDA_DEVICE_ORDER` is
-    PCI_BUS_ID or all GPUs are of one kind.
+    `CUDA_VISIBLE_DEVICES`, which the library ignores, names it by number or by identifier
+    (`GPU-…`, `MIG-…`). Numbers agree with those of the library if `CUDA_DEVICE_ORDER` is
+    PCI_BUS_ID or all GPUs are of the same model.
 
     Raises
     ------
     nvml.NVMLError
-        If the library does not know it.
+        If the library does not know that GPU.
     """
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip() or "0"
     if first.isdecimal():
@@ -155,7 +156,7 @@ def visible_gpu(nvml: ModuleType | Any) -> Any:
 
 
 def nvml_if_any() -> Any:
-    """Return NVIDIA's management library, ready; None without it or without a driver."""
+    """Return NVIDIA's management library, initialised; None without it or without a driver."""
     with contextlib.suppress(ImportError):
         import pynvml
 

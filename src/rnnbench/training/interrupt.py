@@ -9,21 +9,21 @@ import keras
 
 
 class EndBetweenSteps(keras.callbacks.Callback):  # type: ignore[misc]
-    """Within the block, let the first Ctrl-C wait for the step that is under way.
+    """Within the block, delay the first Ctrl-C until the current step has ended.
 
-    Python raises `KeyboardInterrupt` wherever it happens to be, and where that is a finaliser or a
-    callback of the database it is lost: training would go on. A second Ctrl-C is not held back.
+    Python raises `KeyboardInterrupt` at any place; in a finaliser or a callback of the database it
+    is lost, and training would go on. A second Ctrl-C takes effect at once.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked = False
+        self._interrupted = False
         self._before: Any = None
 
     def __enter__(self) -> Self:
         self._before = signal.getsignal(signal.SIGINT)
         if self._may_be_interrupted():
-            signal.signal(signal.SIGINT, self._ask)
+            signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(
@@ -34,27 +34,26 @@ class EndBetweenSteps(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         if self._may_be_interrupted():
             signal.signal(signal.SIGINT, self._before)
-        if kind is None:  # it was asked for after the last step
-            self._end_if_asked()
+        if kind is None:  # Ctrl-C may have come after the last step
+            self._end_if_interrupted()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """End training if it was asked for."""
-        self._end_if_asked()
+        """End training if Ctrl-C was pressed."""
+        self._end_if_interrupted()
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """End validation if it was asked for."""
-        self._end_if_asked()
+        """End validation if Ctrl-C was pressed."""
+        self._end_if_interrupted()
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._end_if_interrupted()
+        self._interrupted = True
 
-    def _end_if_asked(self) -> None:
-        if self._asked:
+    def _end_if_interrupted(self) -> None:
+        if self._interrupted:
             raise KeyboardInterrupt
 
     def _may_be_interrupted(self) -> bool:
-        """Whether Ctrl-C is this program's business: not where a shell has it ignored."""
+        """Whether to handle Ctrl-C: in the main thread, unless the shell has it ignored."""
         in_main_thread = threading.current_thread() is threading.main_thread()
         return in_main_thread and self._before != signal.SIG_IGN

@@ -1,7 +1,7 @@
-"""How busy the machine was while a block ran: MLflow's system metrics, for short runs too.
+"""The load of the machine while a block runs: MLflow's system metrics, also for short runs.
 
-MLflow itself samples every ten seconds and thus says nothing of a run that takes nine. Here the
-first samples are half a second apart and later ones ever further; the last is taken at the end.
+MLflow itself samples every ten seconds, which gives no sample for a run of nine. Here the first
+samples are half a second apart, and later intervals grow; the last sample is taken at the end.
 """
 
 import logging
@@ -14,7 +14,7 @@ from typing import Any
 from rnnbench.training.devices import has_gpu
 
 FIRST_INTERVAL = 0.5
-# An interval is this share of the time so far: an hour makes some 300 samples.
+# An interval is this share of the elapsed time: an hour gives about 300 samples.
 SHARE_OF_ELAPSED = 0.02
 
 
@@ -24,19 +24,19 @@ class MachineLoad:
     Attributes
     ----------
     samples : list of dict
-        `seconds` since the block began, and what MLflow's monitors say, by their names
+        `seconds` since the block began, and the values of MLflow's monitors by MLflow's names
         (https://mlflow.org/docs/latest/ml/tracking/system-metrics/).
     """
 
     def __init__(self) -> None:
         self.samples: list[dict[str, float]] = []
         self._monitors = _monitors()
-        self._begun = 0.0
+        self._start = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> "MachineLoad":
-        self._begun = time.perf_counter()
+        self._start = time.perf_counter()
         self._thread.start()
         return self
 
@@ -45,12 +45,12 @@ class MachineLoad:
         self._thread.join()
 
     def _run(self) -> None:
-        self._collect()  # the processor's load is that since the same thread last asked
+        self._collect()  # the processor's load is measured since the thread's previous call
         stopped = False
         while not stopped:
-            elapsed = time.perf_counter() - self._begun
+            elapsed = time.perf_counter() - self._start
             stopped = self._stop.wait(max(FIRST_INTERVAL, SHARE_OF_ELAPSED * elapsed))
-            seconds = time.perf_counter() - self._begun
+            seconds = time.perf_counter() - self._start
             self.samples.append({"seconds": round(seconds, 3), **self._collect()})
 
     def _collect(self) -> dict[str, float]:
@@ -68,13 +68,13 @@ def _monitors() -> list[Any]:
     from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
     from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
-    # At each sample it would warn again of what a part of a GPU (MIG) does not answer.
+    # At each sample it would warn of the metrics that a MIG instance does not report.
     logging.getLogger(GPUMonitor.__module__).setLevel(logging.ERROR)
     kinds: list[Callable[[], Any]] = [CPUMonitor, DiskMonitor, NetworkMonitor]
     if has_gpu():
         kinds.append(GPUMonitor)
     monitors = []
     for kind in kinds:
-        with suppress(Exception):  # no NVIDIA library, no driver, no permission: each its own error
+        with suppress(Exception):  # different errors without a library, a driver or permission
             monitors.append(kind())
     return monitors

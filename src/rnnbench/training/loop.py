@@ -1,4 +1,4 @@
-"""One run: an experiment with one seed."""
+"""Training one run: an experiment with one seed."""
 
 import time
 from dataclasses import dataclass
@@ -26,26 +26,27 @@ EXAMPLES_IN_MODEL_SIGNATURE = 2
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run leaves.
+    """The results of training a run.
 
     Attributes
     ----------
     model : keras.Model
-        After the last epoch; `earlier` for another seed.
+        The model after the last epoch; the object `earlier` if that was given.
     history : list of dict
-        An entry an epoch: `epoch` from 1, `loss`, `validation_loss`, ….
+        One entry per epoch: `epoch` from 1, `loss`, `validation_loss`, ….
     timing : dict
         See `TimingCallback.summary` and `DeviceUsage.summary`.
     system_metrics : list of dict
-        How busy the machine was; see `MachineLoad`.
+        The load of the machine; see `MachineLoad`.
     layer_parameters : dict of int
-        Parameters of each layer by its name.
+        Number of parameters by layer name.
     kernels : dict
-        What ran each recurrent layer; see `recurrent_kernels`.
+        The kernel of each recurrent layer; see `recurrent_kernels`.
     input_example : ndarray
-        Inputs as the model takes them.
+        Inputs of a few training examples, as the model takes them.
     diverged : str or None
-        Why the run has no model to use: when its loss was not finite. None if it was.
+        Why the run has no usable model: the epoch in which a loss or a weight was not finite.
+        None if all are finite.
     """
 
     model: keras.Model
@@ -59,7 +60,7 @@ class Trained:
 
 
 class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
-    """Say each epoch on the screen and to MLflow, and remember it."""
+    """Print each epoch's metrics, log them to MLflow and store them."""
 
     def __init__(self, tracker: Tracker, epochs: int) -> None:
         super().__init__()
@@ -77,9 +78,9 @@ class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
         self.history.append({"epoch": epoch + 1, **metrics})
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         print(f"  epoch {epoch + 1}/{self._epochs}  {shown}", flush=True)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         self._tracker.log_epoch(epoch + 1, metrics)
-        self.logging_seconds += time.perf_counter() - begun
+        self.logging_seconds += time.perf_counter() - start
 
 
 def train_run(
@@ -97,20 +98,20 @@ def train_run(
     Parameters
     ----------
     experiment : Experiment
-        What to train and how.
+        The layers and the training recipe.
     data : TrainingData
-        What training may see of its view.
+        The training and validation splits of the experiment's view.
     seed : int
-        Decides weights, order and dropout.
+        Seed of the initial weights, the order of the examples and dropout.
     tracker : Tracker
-        Where epochs are logged while they end.
+        Logs each epoch when it ends.
     deterministic : bool
         Whether operations must repeat exactly.
     compiled_loops : bool
         Whether recurrent layers run the compiled loop where it applies.
     earlier : keras.Model, optional
-        What the same experiment left with another seed. It is trained anew, with what is traced and
-        compiled for it, and ends as a model of its own would, to the last bit.
+        The model that the same experiment trained with another seed. It is reset and trained again,
+        which saves tracing and compiling; the result is bit for bit that of a new model.
 
     Returns
     -------
@@ -124,9 +125,9 @@ def train_run(
     seed_everything(seed, deterministic)
     recipe = experiment.training
     train, validation = data.train, data.validation
-    begun = time.perf_counter()
+    start = time.perf_counter()
     model = _begin(experiment, data, earlier, compiled_loops=compiled_loops)
-    build_seconds = time.perf_counter() - begun
+    build_seconds = time.perf_counter() - start
     batches = Batches(train, recipe.batch_size, shuffle_seed=seed)
     held_out = keras_input(Batches(validation, recipe.batch_size)) if validation else None
     report = EpochReport(tracker, recipe.epochs)
@@ -136,7 +137,7 @@ def train_run(
             keras_input(batches),
             validation_data=held_out,
             epochs=recipe.epochs,
-            shuffle=False,  # the batches shuffle themselves, by the seed
+            shuffle=False,  # `Batches` shuffles by the seed
             verbose=0,
             callbacks=[timing, report, keras.callbacks.TerminateOnNaN(), ending],
         )
@@ -166,7 +167,7 @@ def _begin(
     *,
     compiled_loops: bool,
 ) -> keras.Model:
-    """Return a model in the state that the seed gives it: a new one, or the earlier one reset."""
+    """Return a model with initial weights for the seed: a new one, or the earlier one, reset."""
     manifest = data.manifest
     model = build_model(experiment.layers, experiment.training, manifest)
     if earlier is not None:
@@ -181,9 +182,10 @@ def _begin(
 
 
 def _divergence(history: list[dict[str, float]], model: keras.Model) -> str | None:
-    """Say what of a training is not finite, and since which epoch; None if all is.
+    """Return which result of training is not finite, and in which epoch; None if all are finite.
 
-    The loss of a step is that before its update: the last update shows in validation and weights.
+    A step's loss is computed before its update, so the effect of the last update is visible only in
+    the validation loss and the weights.
     """
     advice = "; lower the learning rate or change the activation"
     for metrics in history:

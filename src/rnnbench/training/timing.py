@@ -1,10 +1,10 @@
-"""What training costs in time: a Keras callback for anyone's `model.fit`.
+"""The time that training takes: a Keras callback for any `model.fit`.
 
-The protocol. A step's clock runs from Keras's `on_train_batch_begin` until its loss is on the
-host: a device that works asynchronously has then done the step; fetching its input is part of it.
-Two steps may trace and compile and are kept apart: the first of all, and the last of the first
-epoch, whose batch may be smaller. An epoch's clock stops before validation and before what other
-callbacks do when it ends, logging included. `timing_warnings` says what speaks against the times.
+The protocol. A step is timed from Keras's `on_train_batch_begin` until its loss is on the host,
+when an asynchronous device has finished the step; fetching the input is included. Two steps may
+trace and compile and are reported separately: the first step, and the last one of the first epoch,
+whose batch may be smaller. An epoch's time ends before validation and before other callbacks run at
+its end, logging included. `timing_warnings` lists the reasons why the times may be wrong.
 """
 
 import math
@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-# Share of the loop's time that its steps may leave unexplained.
+# The largest share of the loop's time that may be outside of steps, without a warning.
 STEPS_MAY_MISS = 0.02
-# Cores that other programs may use on average before they count.
+# Cores that other programs may use on average, without a warning.
 OTHERS_MAY_USE = 0.1
 
 
 class Reading(NamedTuple):
-    """All clocks at one moment; joules are None where nothing counts them."""
+    """All clocks at one moment; `joules` is None if energy is not measured."""
 
     seconds: float
     processor_seconds: float
@@ -34,13 +34,13 @@ class Reading(NamedTuple):
 class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Time each step and epoch; put it first in the list of callbacks.
 
-    The processor time of an epoch, that of all threads, stands beside its wall-clock time: it
-    hardly grows when other programs compete for the cores.
+    Beside an epoch's wall-clock time, it measures the processor time of all threads, which hardly
+    grows when other programs compete for the cores.
 
     Parameters
     ----------
     joules : callable, optional
-        Returns the energy used so far, or None; `DeviceUsage.joules` is one.
+        Returns the energy used so far in joules, or None, such as `DeviceUsage.joules`.
     """
 
     def __init__(self, joules: Callable[[], float | None] = lambda: None) -> None:
@@ -53,53 +53,53 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self.validation_seconds: list[float] = []
         self._joules = joules
         self._steps_of_first_epoch = 0
-        self._step_begun = 0.0
-        self._loop_begun: float | None = None
-        self._epoch_begun: Reading | None = None
-        self._validation_begun: Reading | None = None
+        self._step_start = 0.0
+        self._loop_start: float | None = None
+        self._epoch_start: Reading | None = None
+        self._validation_start: Reading | None = None
         self._finite = True
         self._others = OtherPrograms()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the epoch's clocks."""
-        self._validation_begun = None
-        self._loop_begun = None
-        self._epoch_begun = self._read()
+        self._validation_start = None
+        self._loop_start = None
+        self._epoch_start = self._read()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the step's clock, and with the first step that of the epoch's loop."""
-        self._step_begun = time.perf_counter()
-        if self._loop_begun is None:
-            self._loop_begun = self._step_begun
+        """Start the step's clock and, at the first step, that of the epoch's loop."""
+        self._step_start = time.perf_counter()
+        if self._loop_start is None:
+            self._loop_start = self._step_start
             self.loop_seconds.append(0.0)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Read the step's time once its loss is here."""
+        """Read the step's clock once its loss is on the host."""
         loss = float((logs or {}).get("loss", 0.0))
         now = time.perf_counter()
         self._finite = self._finite and math.isfinite(loss)
-        self.step_seconds.append(now - self._step_begun)
-        self.loop_seconds[-1] = now - (self._loop_begun or now)
+        self.step_seconds.append(now - self._step_start)
+        self.loop_seconds[-1] = now - (self._loop_start or now)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Stop the epoch's clocks and start that of validation."""
-        self._validation_begun = self._read()
+        self._validation_start = self._read()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Read all clocks."""
-        begun, now = self._epoch_begun, self._read()
-        assert begun
+        start, now = self._epoch_start, self._read()
+        assert start
         self._steps_of_first_epoch = self._steps_of_first_epoch or len(self.step_seconds)
-        ended = self._validation_begun or now
-        if self._validation_begun:
+        ended = self._validation_start or now
+        if self._validation_start:
             self.validation_seconds.append(now.seconds - ended.seconds)
-        self.epoch_seconds.append(ended.seconds - begun.seconds)
-        self.epoch_processor_seconds.append(ended.processor_seconds - begun.processor_seconds)
-        if ended.joules is not None and begun.joules is not None:
-            self.epoch_joules.append(ended.joules - begun.joules)
+        self.epoch_seconds.append(ended.seconds - start.seconds)
+        self.epoch_processor_seconds.append(ended.processor_seconds - start.processor_seconds)
+        if ended.joules is not None and start.joules is not None:
+            self.epoch_joules.append(ended.joules - start.joules)
 
     def summary(self, examples_per_epoch: int) -> dict[str, Any]:
-        """Summarise what was timed.
+        """Summarise the times.
 
         Parameters
         ----------
@@ -110,13 +110,14 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
         -------
         dict
             `training_seconds` (all epochs and validations), `epoch_seconds`,
-            `epoch_processor_seconds`, `validation_seconds` and `gpu_epoch_energy_joules` (one an
-            epoch; the last two where they are known),
-            `step_milliseconds` (p50, p95 and p99 of all steps but those that may compile; absent
-            with fewer than three), `first_step_seconds`, `compile_seconds` (the two steps that may
-            compile less a median one each), `examples_per_second` and `steps_per_second` (without
-            compiling), and `timing_warnings`: what speaks against the times, empty if nothing
-            does.
+            `epoch_processor_seconds`, `validation_seconds` and `gpu_epoch_energy_joules` (one value
+            per epoch; the last two are absent without validation or measured energy),
+            `step_milliseconds` (p50, p95 and p99 of all steps except those that may compile),
+            `first_step_seconds`, `compile_seconds` (the time of the steps that may compile, minus
+            the median step's for each), `examples_per_second` and `steps_per_second` (without
+            compiling), and `timing_warnings`, a list of reasons why the times may be wrong.
+            Without a step that cannot compile, `step_milliseconds` and `compile_seconds` are
+            absent.
         """
         may_compile = {0, (self._steps_of_first_epoch or len(self.step_seconds)) - 1}
         steady = [
@@ -167,21 +168,21 @@ class TimingCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class OtherPrograms:
-    """How many cores other programs of this machine use, from the system's own counters."""
+    """How many cores other programs on this machine use, from the system's counters."""
 
     def __init__(self) -> None:
-        self._begun = time.perf_counter()
+        self._start = time.perf_counter()
         self._before = self._seconds()
 
     def cores(self) -> float | None:
-        """Return the mean since the object was made; None where the system does not tell."""
+        """Return the mean since the object was made; None if the system has no such counters."""
         now = self._seconds()
         if now is None or self._before is None:
             return None
-        return max(now - self._before, 0.0) / (time.perf_counter() - self._begun)
+        return max(now - self._before, 0.0) / (time.perf_counter() - self._start)
 
     def _seconds(self) -> float | None:
-        """Return what all processors have worked, less this process."""
+        """Return the processor time of all other processes in seconds."""
         counters = Path("/proc/stat")
         if not counters.exists():
             return None

@@ -1,7 +1,7 @@
 """Stock Keras recurrent layers with a compiled loop or compiled gates, on TensorFlow.
 
-`accelerate(model)` is all that must be called; the layers stay what they were, in class, weights,
-configuration and files.
+Only `accelerate(model)` must be called; class, weights, configuration and saved files of the layers
+do not change.
 """
 
 import keras
@@ -15,42 +15,42 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     """Give a layer, or every layer of a model, the compiled loop where it applies.
 
     It applies to SimpleRNN, LSTM, GRU (both `reset_after`) and `RNN` of their cells and of stacked
-    cells, alone, in `Bidirectional` or in `TimeDistributed`, in float32, float64 and bfloat16, of
-    which the last keeps states and sums over the steps in 32 bits. A ConvLSTM keeps TensorFlow's
-    loop and convolutions, of which it then needs one where it had two, and gets compiled gates; a
-    Conv3D with one filter, which makes frames of its states, becomes one matrix product, and so
-    does a Dense layer in `TimeDistributed`, of which Keras makes one a step. Class, weights,
-    configuration and saved file stay those of Keras; results differ by rounding, gradients of
-    gradients included.
+    cells, alone, in `Bidirectional` or in `TimeDistributed`, in float32, float64 and bfloat16; in
+    bfloat16, states and sums over the steps stay in 32 bits. A ConvLSTM keeps TensorFlow's loop, in
+    which the convolutions of input and state become one, and gets compiled gates. A Conv3D with one
+    filter, as at the end of a video model, becomes one matrix product, and so does a Dense layer in
+    `TimeDistributed`, for which Keras computes one product per step. Class, weights, configuration
+    and saved file stay those of Keras; results, including gradients of gradients, differ only by
+    rounding.
 
-    Whether it applies is decided each time TensorFlow traces a layer, when all is known: a model
-    may be built, compiled, frozen or compiled again afterwards. What the compiled loop cannot be
-    shown to compute keeps Keras's loop, and `reasons_against` says why: another class or activation
-    than Keras's, numbers of another precision, sequences whose lengths change from batch to batch,
-    for each of which XLA would compile anew. So does, on a CPU, a layer for whose large batches
-    Keras's loop is as fast; there short sequences have it unrolled. Call it before the model is
-    traced, which is when it first computes; and on a CPU, before anything is computed,
-    `share_cores`: parts of a batch that run at once then do not wait for each other's threads.
+    Whether it applies is decided each time TensorFlow traces a layer, so that a model may be built,
+    compiled, frozen or compiled again afterwards. Layers that the compiled loop does not support
+    keep Keras's loop, and `reasons_against` returns why: a class or an activation that is not
+    Keras's, another precision, or sequence lengths that change from batch to batch, for each of
+    which XLA would compile anew. So do layers on a CPU with batches so large that Keras's loop is
+    as fast; for short sequences that loop is unrolled. Call `accelerate` before the model first
+    computes, which is when it is traced. On a CPU, call `share_cores` before anything is computed:
+    parts of a batch that run concurrently then do not wait for each other's threads.
 
-    Where a compiled model is trained with `fit` or `train_on_batch`, a CPU gets the optimizer's
-    updates compiled too, and of a small one the whole training step, if its layers, loss and
-    metrics are Keras's and made for XLA; of a larger one XLA would make one loop on one core. Where
-    all loops are over cells of this project, the whole step is compiled whatever its size. On a
-    GPU, what cuDNN takes stays with it. Keras lets XLA compile a whole step without such layers,
-    unless operations must be deterministic: then this does it, or, with an embedding, compiles the
-    loops alone. With another back end than TensorFlow nothing changes.
+    If a compiled model is trained with `fit` or `train_on_batch` on a CPU, the optimizer's updates
+    are compiled too. So is the complete training step of a small model whose layers, loss and
+    metrics are Keras's and support XLA; for a larger model, XLA would run the step on one core. If
+    all loops are over cells of this project, the step is compiled whatever its size. On a GPU,
+    layers that cuDNN supports stay with cuDNN. Without such layers, Keras lets XLA compile the
+    complete step, unless operations must be deterministic: then `accelerate` does so or, with an
+    embedding, compiles only the loops. With a back end other than TensorFlow, nothing changes.
 
     Parameters
     ----------
     layer : keras.Layer
         A layer or a model.
     batch_size : int, default 1
-        How many examples it will mostly see at once; fewer are filled up and cost as much.
+        The usual number of examples per batch. Smaller batches are padded to it and take as long.
 
     Returns
     -------
     keras.Layer
-        The same.
+        The given layer.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -64,18 +64,18 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
 
 
 def reasons_against(layer: keras.Layer) -> dict[str, str]:
-    """Return which recurrent layers Keras's own loop computes, and why.
+    """Return which recurrent layers run in Keras's own loop, and why.
 
     Parameters
     ----------
     layer : keras.Layer
-        A layer or a model; a wrapper's layers are found as well.
+        A layer or a model; layers in wrappers are included.
 
     Returns
     -------
     dict of str
-        The reason by the layer's name, as of the last time that it was traced. What the compiled
-        loop computes is absent.
+        The reason by the layer's name, as of the layer's last tracing. Layers that run in the
+        compiled loop are absent.
     """
     return {
         part.name: reason

@@ -1,4 +1,4 @@
-"""A ConvLSTM's loop, and a convolution with one filter, in forms that keep a CPU busy."""
+"""A ConvLSTM's loop and a convolution with one filter, in forms that are faster on a CPU."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,15 +19,15 @@ def recur_over_frames(
 ) -> tuple[Any, Any, list[Any]]:
     """Run the cell of a ConvLSTM (Shi et al. 2015, without peepholes) over a sequence.
 
-    Frame, state and a channel of ones for the bias go into the same convolution: libraries fill
-    channels up to a multiple of 16, so the few that this adds cost nothing. XLA compiles the gates
-    into one pass over memory. In 16 bits convolutions read and write 16 and add up in 32, and the
-    cell state, to which every step adds, stays in 32.
+    Frame, state and a channel of ones for the bias go into the same convolution: libraries pad
+    channels to a multiple of 16, so the few additional ones cost nothing. XLA compiles the gates
+    into one pass over memory. In bfloat16, convolutions read and write 16 bits and accumulate in
+    32, and the cell state, to which every step adds, stays in 32 bits.
 
     Parameters
     ----------
     cell : keras.Layer
-        Of a ConvLSTM layer, with strides and dilation 1, padding "same" and channels last.
+        The cell of a ConvLSTM layer with strides and dilation 1, padding "same", channels last.
     activations : sequence of two functions
         The activation and the recurrent activation.
     frames : tensor, (batch, steps, ..., channels)
@@ -35,7 +35,7 @@ def recur_over_frames(
     states : sequence of two tensors, (batch, ..., filters)
         The initial h and c.
     every_step : bool
-        Whether the state after every step is wanted.
+        Whether to return the state after every step.
 
     Returns
     -------
@@ -46,14 +46,14 @@ def recur_over_frames(
     h, c = states
     count = frames.shape[1] or tf.shape(frames)[1]
     ones = tf.ones_like(h[..., :1])
-    # Halves, because TensorFlow works on two convolutions at a time.
+    # In two halves, which TensorFlow computes concurrently.
     kernels = tf.split(_kernel(cell), 2, axis=-1)
     by_step = tf.TensorArray(frames.dtype, count).unstack(_swap_batch_and_steps(frames))
     after = tf.TensorArray(h.dtype, count if every_step else 0, element_shape=h.shape)
 
     def body(step: Any, h: Any, c: Any, after: Any) -> Any:
-        seen = tf.concat([by_step.read(step), h, ones], axis=-1)
-        sums = [cell.recurrent_conv(seen, kernel) for kernel in kernels]
+        channels = tf.concat([by_step.read(step), h, ones], axis=-1)
+        sums = [cell.recurrent_conv(channels, kernel) for kernel in kernels]
         h, c = _gates(activations, sums, c)
         return step + 1, h, c, after.write(step, h) if every_step else after
 
@@ -65,13 +65,13 @@ def recur_over_frames(
 
 
 class OneFilter:
-    """The convolution of a `Conv3D` with one filter, in place of its own."""
+    """A replacement for the convolution of a `Conv3D` with one filter."""
 
     def __init__(self, layer: keras.layers.Conv3D) -> None:
         self._layer = layer
 
     def __call__(self, inputs: Any, kernel: Any) -> Any:
-        """Do what `Conv3D.convolution_op` does."""
+        """Return the same as `Conv3D.convolution_op`."""
         layer = self._layer
         kernel = tf.convert_to_tensor(kernel)
         known = None not in inputs.shape[1:]  # XLA would compile for each size anew
@@ -81,15 +81,15 @@ class OneFilter:
 
 
 def convolve_with_one_filter(images: Any, kernel: Any) -> Any:
-    """Return what a convolution with one filter, stride 1 and padding "same" does.
+    """Compute a convolution with one filter, stride 1 and padding "same".
 
-    One product for all places of the kernel, then a sum of what meets in each pixel: convolutions
-    of libraries compute filters by the 16, of which this would use one.
+    One matrix product covers all positions of the kernel; then the terms of each pixel are summed.
+    The convolutions of libraries compute 16 filters at a time, of which one would be used.
 
     Parameters
     ----------
     images : tensor, (batch, ..., channels)
-        With as many axes between as the kernel has.
+        The images, with as many spatial axes as the kernel.
     kernel : tensor, (..., channels, 1)
         The filter.
 
@@ -107,10 +107,10 @@ def convolve_with_one_filter(images: Any, kernel: Any) -> Any:
 
 
 def _sum_where_they_meet(sides: list[int], by_place: Any) -> Any:
-    """Return, in each pixel, the sum of what each place of a kernel got from the pixel under it.
+    """Return, for each pixel, the sum of the products of the kernel's positions that overlap it.
 
-    The places are one axis a side, in front, and the pixels as many behind the batch's. The
-    gradient, each pixel's at all places, is written out: TensorFlow would keep every shifted array.
+    The kernel's positions are the first axes; after the batch's axis follow those of the pixels.
+    The gradient is written out because TensorFlow's would keep every shifted array in memory.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -136,25 +136,25 @@ def _spread(sides: list[int], pixels: Any) -> Any:
 
 
 def _offsets(side: int) -> range:
-    """Return how far each place of a kernel's side lies from the middle."""
+    """Return the offset of each position along a kernel's side from its middle."""
     return range(-((side - 1) // 2), side // 2 + 1)
 
 
 def _shifted(pixels: Any, axis: int, offset: int) -> Any:
-    """Return what lies so far on along an axis, zeros beyond the edge."""
+    """Return the pixels shifted by an offset along an axis, with zeros beyond the edge."""
     margins = [[0, 0]] * pixels.shape.rank
     margins[axis] = [max(-offset, 0), max(offset, 0)]
-    kept = slice(offset, None) if offset > 0 else slice(offset or None)
-    return tf.pad(pixels, margins)[(*[slice(None)] * axis, kept)]
+    inside = slice(offset, None) if offset > 0 else slice(offset or None)
+    return tf.pad(pixels, margins)[(*[slice(None)] * axis, inside)]
 
 
 def _gates(activations: Sequence[Activation], sums: list[Any], c: Any) -> Any:
-    """Return the next h and c; backward computes the gates again rather than keep them."""
+    """Return the next h and c; the backward pass computes the gates again, to save memory."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def gates(sums: list[Any], c: Any) -> tuple[Any, Any]:
-        def gradient(of_h: Any, of_c: Any) -> Any:
-            return _gradient_of_gates(*activations, sums, c, of_h, of_c)
+        def gradient(grad_h: Any, grad_c: Any) -> Any:
+            return _gradient_of_gates(*activations, sums, c, grad_h, grad_c)
 
         return _compiled_gates(*activations, sums, c), gradient
 
@@ -162,7 +162,7 @@ def _gates(activations: Sequence[Activation], sums: list[Any], c: Any) -> Any:
 
 
 def _next(activation: Activation, recurrent: Activation, sums: list[Any], c: Any) -> Any:
-    """Return h and c after a step; the sums are those of the gates i, f, g and o, one or more."""
+    """Return h and c after a step; each entry of `sums` holds one or more of i, f, g and o."""
     gates = 4 // len(sums)
     i, f, g, o = (in_32_bits(part) for some in sums for part in tf.split(some, gates, axis=-1))
     c = recurrent(f) * c + recurrent(i) * activation(g)
@@ -174,24 +174,25 @@ _compiled_gates = tf.function(_next, jit_compile=True, autograph=False)
 
 @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
 def _gradient_of_gates(
-    activation: Activation, recurrent: Activation, sums: list[Any], c: Any, of_h: Any, of_c: Any
+    activation: Activation, recurrent: Activation, sums: list[Any], c: Any, grad_h: Any, grad_c: Any
 ) -> Any:
     with tf.GradientTape() as tape:
         tape.watch((sums, c))
         after = _next(activation, recurrent, sums, c)
-    return tape.gradient(after, (sums, c), (of_h, of_c))
+    return tape.gradient(after, (sums, c), (grad_h, grad_c))
 
 
 def _kernel(cell: keras.Layer) -> Any:
-    """Return one kernel for the channels of the frame, of the state and of the ones."""
+    """Return one kernel for the channels of the frame, the state and the ones."""
     kernels = [tf.convert_to_tensor(cell.kernel), tf.convert_to_tensor(cell.recurrent_kernel)]
     *sides, _, sums = kernels[0].shape
     bias = tf.convert_to_tensor(cell.bias) if cell.use_bias else tf.zeros(sums, kernels[0].dtype)
     margins = [[(side - 1) // 2, side // 2] for side in sides]
-    in_the_middle = tf.pad(
+    # The bias is at the kernel's middle position, so that padding does not change it at the edges.
+    bias_kernel = tf.pad(
         tf.reshape(bias, (*(1 for _ in sides), 1, sums)), [*margins, [0, 0], [0, 0]]
     )
-    return tf.concat([*kernels, in_the_middle], axis=-2)
+    return tf.concat([*kernels, bias_kernel], axis=-2)
 
 
 def _swap_batch_and_steps(array: Any) -> Any:

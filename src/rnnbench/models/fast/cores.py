@@ -10,18 +10,18 @@ IN_ORDER = "xla_cpu_enable_concurrency_optimized_scheduler"
 
 
 def share_cores() -> None:
-    """Let each of two operations that run at once have half of the CPU's cores to itself.
+    """Give each of two concurrent operations half of the CPU's cores.
 
-    `accelerate` cuts a batch in two, and of what does not depend on each other TensorFlow runs as
-    much at once as there are cores. Yet every operation divides its work among all cores as well,
-    and waits for those that another one holds. Once an operation has one thread, a compiled loop
-    too does one thing after the other, or both parts would queue for that thread. Call it before
-    TensorFlow computes anything; with another back end nothing changes.
+    `accelerate` cuts a batch into two parts, which TensorFlow computes concurrently. By default,
+    each operation also divides its work among all cores and waits for cores that another operation
+    uses. If one thread is left per operation, compiled loops must run their operations in order
+    too, or both parts would queue for that thread. Call this function before TensorFlow computes
+    anything; with another back end, it changes nothing.
 
     Raises
     ------
     RuntimeError
-        If TensorFlow has computed something with other threads.
+        If TensorFlow has already started with another number of threads.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -35,7 +35,7 @@ def share_cores() -> None:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use, by its affinity and its container's quota."""
+    """Return how many cores this process may use, given its affinity and its container's quota."""
     import joblib  # type: ignore[import-untyped]
 
     return int(joblib.cpu_count())

@@ -1,7 +1,7 @@
-"""What of a layer or a model is compiled: on a CPU, and on a GPU.
+"""The parts of a layer or a model that are compiled, on a CPU and on a GPU.
 
-Both are asked while TensorFlow traces, each time anew: then all is built, and what `compile`, a
-frozen layer or a changed attribute decided counts.
+This is decided at each tracing by TensorFlow: by then the model is built, and the effects of
+`compile`, of frozen layers and of changed attributes are known.
 """
 
 import math
@@ -21,12 +21,12 @@ from rnnbench.models.fast.rules import (
 )
 from rnnbench.models.fast.time_distributed import is_dense_at_every_step
 
-# Up to here one core that only computes is faster than two that also start operations.
+# Up to this size, a compiled step on one core is faster than single operations on two cores.
 SMALL_STEP = 2**26  # parameters · examples · steps
 
 
 class Device(Protocol):
-    """What decides, on one kind of device, what is compiled of a layer or a model."""
+    """The decisions, for one kind of device, which parts of a layer or a model are compiled."""
 
     batch_size: int
     is_cpu: bool
@@ -38,14 +38,14 @@ class Device(Protocol):
         """Whether XLA compiles the optimizer's updates."""
 
     def reason_against(self, loop: keras.layers.RNN) -> str | None:
-        """Return why the device computes a loop as fast without the compiled one, or None."""
+        """Return why the compiled loop is no faster on the device; None if it is faster."""
 
     def cuts(self, loop: keras.layers.RNN) -> bool:
-        """Whether it computes a batch faster in parts that run at once."""
+        """Whether a batch is computed faster in parts that run concurrently."""
 
 
 class CPU:
-    """Do what `rnnbench.models.fast.accelerate` says of a CPU."""
+    """The decisions for a CPU, as described in `rnnbench.models.fast.accelerate`."""
 
     is_cpu = True
 
@@ -54,24 +54,24 @@ class CPU:
         self.batch_size = batch_size
 
     def compiles_step(self) -> bool:
-        """Whether one compiled function computes a step fastest.
+        """Whether a step is fastest as one compiled function.
 
-        It does if the step is small, and where the loops are over cells of this project, which only
-        a compiled step compiles.
+        It is if the step is small, or if all loops are over cells of this project, for which there
+        is no compiled loop of their own.
         """
         model = self._root
         if not _computes_what_is_known(model):
             return False
         loops = loops_of(model)
-        of_keras = [loop for loop in loops if not has_own_cell(loop)]
-        reasons = [reason_against(loop) or self.reason_against(loop) for loop in of_keras]
+        keras_loops = [loop for loop in loops if not has_own_cell(loop)]
+        reasons = [reason_against(loop) or self.reason_against(loop) for loop in keras_loops]
         suited = all(map(_suits_xla, model._flatten_layers()))
         work = model.count_params() * at_least_usual(self.batch_size) * _longest(model)
-        fits = work <= SMALL_STEP if of_keras else work < math.inf
+        fits = work <= SMALL_STEP if keras_loops else work < math.inf
         return bool(loops) and not any(reasons) and suited and fits
 
     def compiles_updates(self) -> bool:
-        """Whether the optimizer is Keras's or of this project, and on one device."""
+        """Whether the optimizer is Keras's or this project's, and the model is on one device."""
         return is_known(self._root.optimizer) and not _is_distributed(self._root)
 
     def reason_against(self, loop: keras.layers.RNN) -> str | None:
@@ -79,12 +79,12 @@ class CPU:
         return reason_of_size(loop, self.batch_size)
 
     def cuts(self, loop: keras.layers.RNN) -> bool:
-        """Whether that is worth it: XLA's loop uses one core."""
+        """Whether the layer is large enough; XLA's loop uses one core."""
         return not self.compiles_step() and is_worth_cutting(loop, self.batch_size)
 
 
 class GPU:
-    """Do what `rnnbench.models.fast.accelerate` says of a GPU."""
+    """The decisions for a GPU, as described in `rnnbench.models.fast.accelerate`."""
 
     is_cpu = False
 
@@ -93,9 +93,9 @@ class GPU:
         self.batch_size = batch_size
 
     def compiles_step(self) -> bool:
-        """Whether cuDNN takes no layer.
+        """Whether no layer runs in cuDNN or is an embedding, and Keras does not compile the step.
 
-        Where sums must be deterministic, XLA adds the gradients of words one after the other.
+        With deterministic operations, XLA adds the gradients of an embedding one after another.
         """
         model = self._root
         if not _computes_what_is_known(model) or model.jit_compile:
@@ -109,7 +109,7 @@ class GPU:
         return False
 
     def reason_against(self, loop: keras.layers.RNN) -> str | None:
-        """Return what else computes it."""
+        """Return what computes the layer instead of the compiled loop."""
         if reason_against_cudnn(loop) is None:
             return "cuDNN computes it"
         if loop.compute_dtype == "bfloat16":
@@ -133,10 +133,10 @@ def _is_distributed(model: keras.Model) -> bool:
 
 
 def _computes_what_is_known(model: keras.Layer) -> bool:
-    """Whether a model is compiled, and all that its step computes with is made for XLA.
+    """Whether a model is compiled and every part of its step is known to work in XLA.
 
-    A person's own layer, loss, metric or training step may hold what XLA does not know, such as
-    strings, or computes otherwise, such as random numbers.
+    A user's own layer, loss, metric or training step may contain operations that XLA does not
+    support, such as those on strings, or computes differently, such as random numbers.
     """
     if not (_is_trained(model) and model.built) or model.run_eagerly or _is_distributed(model):
         return False
@@ -148,17 +148,17 @@ def _computes_what_is_known(model: keras.Layer) -> bool:
 
 
 def _longest(model: keras.Model) -> float:
-    """Return the steps of the longest sequence that a model reads; infinity if it says none."""
-    inputs = getattr(model, "inputs", None) or []  # of a subclass, none
+    """Return the number of steps of a model's longest input; infinity if it is unknown."""
+    inputs = getattr(model, "inputs", None) or []  # a subclassed model has none
     lengths = [array.shape[1] for array in inputs if len(array.shape) > 1]
     return math.inf if None in lengths else max(lengths, default=math.inf)
 
 
 def _suits_xla(layer: keras.Layer) -> bool:
-    """Whether XLA computes what TensorFlow would, as fast and compiled in bearable time.
+    """Whether XLA computes the same as TensorFlow, as fast, and compiles in reasonable time.
 
-    It draws other random numbers, is slow at convolutions and at sums of 16 bits, and compiles a
-    layer in `TimeDistributed` once for each step.
+    XLA draws other random numbers, is slow for convolutions and for 16-bit arithmetic, and compiles
+    a layer in `TimeDistributed` once for each step.
     """
     drops = getattr(layer, "dropout", hasattr(layer, "seed_generator"))
     convolves = hasattr(layer, "convolution_op") or isinstance(layer, CONVOLUTIONAL)

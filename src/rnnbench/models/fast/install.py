@@ -1,4 +1,4 @@
-"""Putting what is compiled in the place of what Keras calls."""
+"""Replacing the methods of Keras's objects by compiled ones."""
 
 import keras
 
@@ -11,9 +11,9 @@ from rnnbench.models.fast.training_step import TrainingStep
 
 
 def install(layer: keras.Layer, device: Device) -> None:
-    """Let a layer and all in it ask a device, whenever it is traced, what of it is compiled.
+    """Replace methods of a layer and its sublayers; a device decides what tracing compiles.
 
-    What a person, or an earlier call, has put in such a place stays.
+    Methods that a user or an earlier call has already replaced stay.
     """
     for part in layer._flatten_layers():
         if isinstance(part, keras.layers.RNN):

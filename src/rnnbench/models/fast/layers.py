@@ -1,4 +1,4 @@
-"""Keras's layers with the compiled loop: how their arrays go in and come out."""
+"""The compiled loop in Keras's layers: conversion of their arrays, weights and activations."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -27,17 +27,17 @@ from rnnbench.models.fast.steps import (
     logistic,
 )
 
-# Each takes up to a second to compile; a fixed length needs one, or one for each size of batch.
+# Each takes up to a second to compile; a fixed length needs one, or one for each batch size.
 MOST_SHAPES = 4
 
 
 class Loop:
-    """A layer's loop over the steps, in place of `RNN.inner_loop`.
+    """A replacement for `RNN.inner_loop`, a layer's loop over the steps.
 
     Attributes
     ----------
     reason : str or None
-        Why Keras's loop computed the layer the last time; None if the compiled one did.
+        Why Keras's loop was used at the last tracing; None if the compiled loop was used.
     """
 
     def __init__(self, layer: keras.layers.RNN, device: Device) -> None:
@@ -49,23 +49,23 @@ class Loop:
     def __call__(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, Any]:
-        """Return what `RNN.inner_loop` does: last output, outputs, last states."""
+        """Return the same as `RNN.inner_loop`: last output, outputs, last states."""
         layer, device = self._layer, self._device
-        uncomputed = (
+        unsupported = (
             reason_against(layer)
             or next(_reasons_against_arrays(layer, sequences, initial_state, mask), None)
             or self._reason_against_shape(sequences)
         )
-        self.reason = uncomputed or device.reason_against(layer)
+        self.reason = unsupported or device.reason_against(layer)
         if self.reason:
-            unrolls = device.is_cpu and not uncomputed and _is_short(sequences, mask)
+            unrolls = device.is_cpu and not unsupported and _is_short(sequences, mask)
             return _run_stock(layer, sequences, initial_state, mask, training, unrolls)
         if isinstance(layer, CONVOLUTIONAL):
             return _loop_over_frames(layer, not device.is_cpu, sequences, initial_state)
         return _loop(layer, device, sequences, initial_state, mask, training)
 
     def _reason_against_shape(self, sequences: Any) -> str | None:
-        """Count the shapes for each of which XLA compiles the loop, and refuse many."""
+        """Record the shape, for which XLA compiles the loop, and refuse more than a few shapes."""
         batch = sequences.shape[0]
         fewest = self._device.batch_size
         shape = (batch and max(batch, fewest), *sequences.shape[1:])
@@ -78,15 +78,16 @@ class Loop:
 def _reasons_against_arrays(
     layer: keras.layers.RNN, sequences: Any, initial_state: Any, mask: Any
 ) -> Iterator[str]:
-    """Say which of its arrays the compiled loop does not compute with."""
+    """Yield the properties of the arrays that the compiled loop does not support."""
     over_frames = isinstance(layer, CONVOLUTIONAL)
     rank = len(layer.cell.kernel_size) + 3 if over_frames else 3
     if not isinstance(sequences, tf.Tensor) or sequences.shape.rank != rank:
-        yield f"sequences that are no array of {rank} axes"
+        yield f"sequences that are not a tensor of {rank} axes"
     states = [tf.convert_to_tensor(state) for state in keras.tree.flatten(initial_state)]
     dtypes = {array.dtype.name for array in (sequences, *states)}
     if dtypes != {layer.compute_dtype}:
-        yield f"arrays of {', '.join(sorted(dtypes))} where it computes in {layer.compute_dtype}"
+        found = ", ".join(sorted(dtypes))
+        yield f"arrays of {found} in a layer that computes in {layer.compute_dtype}"
     batch, steps, *sides = sequences.shape[:-1]
     if None in sides or (steps is None and not over_frames):
         yield "lengths that may change from batch to batch"
@@ -111,7 +112,7 @@ def _fits_steps(mask: Any, batch: int | None, steps: int) -> bool:
 def _is_short(sequences: Any, mask: Any) -> bool:
     """Whether Keras's loop is worth unrolling.
 
-    Not with a mask: the directions of a `Bidirectional` then put out other numbers unrolled.
+    It is not with a mask: unrolled, the directions of a `Bidirectional` then return other numbers.
     """
     steps = sequences.shape[1]
     return mask is None and steps is not None and steps <= MOST_UNROLLED
@@ -125,14 +126,14 @@ def _run_stock(
     training: bool,
     unrolls: bool,
 ) -> tuple[Any, Any, Any]:
-    """Let Keras's own loop compute a layer, as with `unroll=True` if it is to be unrolled."""
+    """Compute a layer in Keras's own loop, as with `unroll=True` if `unrolls`."""
     before = layer.unroll
     layer.unroll = before or unrolls
     try:
-        found: tuple[Any, Any, Any] = type(layer).inner_loop(
+        outputs: tuple[Any, Any, Any] = type(layer).inner_loop(
             layer, sequences, initial_state, mask, training
         )
-        return found
+        return outputs
     finally:
         layer.unroll = before
 
@@ -145,11 +146,11 @@ def _loop(
     mask: Any,
     training: bool,
 ) -> tuple[Any, Any, Any]:
-    """Do what `RNN.inner_loop` does: last output, outputs (batch, steps, units), last states.
+    """Return the same as `RNN.inner_loop`: last output, outputs (batch, steps, units), last states.
 
-    A batch is cut in two where the device computes parts at once. A smaller batch than announced,
-    as the last of an epoch is, is filled up: XLA would compile the loop anew for its size, which
-    takes seconds.
+    A batch is cut in two if the device computes parts concurrently. A batch smaller than usual,
+    such as the last one of an epoch, is padded: otherwise XLA would compile the loop anew for its
+    size, which takes seconds.
     """
     mask = keras.tree.flatten(mask)[0] if mask is not None else None
     if layer.go_backwards:
@@ -169,17 +170,19 @@ def _loop(
     return last, outputs, ends
 
 
-def _in_parts(compute: Callable[..., Any], arrays: Sequence[Any], fewest: int, whole: bool) -> Any:
-    """Return what `compute` makes of a batch's arrays, of each part by itself unless `whole`.
+def _in_parts(
+    compute: Callable[..., Any], arrays: Sequence[Any], fewest: int, one_part: bool
+) -> Any:
+    """Apply `compute` to a batch's arrays in parts, or in `one_part`, and join the results.
 
-    TensorFlow runs what does not depend on each other on different cores. A batch is filled up
-    to the fewest examples that XLA is to compile for, and to equal parts.
+    TensorFlow computes independent parts on different cores. A batch is padded to the fewest
+    examples for which XLA compiles, and to parts of equal size.
     """
-    count = 1 if whole else PARTS_AT_ONCE
+    count = 1 if one_part else PARTS_AT_ONCE
     examples = tf.shape(arrays[0])[0]
     batch = tf.maximum(examples, fewest)
     missing = batch + -batch % count - examples
-    parts = zip(*(tf.split(_filled_up(array, missing), count) for array in arrays), strict=True)
+    parts = zip(*(tf.split(_padded(array, missing), count) for array in arrays), strict=True)
     computed = [compute(*part) for part in parts]
     return keras.tree.map_structure(
         lambda *cut: _first(tf.concat(cut, axis=0), examples, arrays[0].shape[0]), *computed
@@ -187,9 +190,9 @@ def _in_parts(compute: Callable[..., Any], arrays: Sequence[Any], fewest: int, w
 
 
 def _loop_over_frames(
-    layer: keras.layers.RNN, whole: bool, sequences: Any, initial_state: Any
+    layer: keras.layers.RNN, one_part: bool, sequences: Any, initial_state: Any
 ) -> tuple[Any, Any, Any]:
-    """Do what `RNN.inner_loop` does for a ConvLSTM without a mask."""
+    """Return the same as `RNN.inner_loop` for a ConvLSTM without a mask."""
     if layer.go_backwards:
         sequences = tf.reverse(sequences, [1])
     activations = _compilable_activations(layer.cell)
@@ -198,22 +201,22 @@ def _loop_over_frames(
         return recur_over_frames(layer.cell, activations, sequences, states, layer.return_sequences)
 
     arrays = [sequences, *initial_state]
-    last, outputs, ends = _in_parts(run, arrays, 1, whole)
+    last, outputs, ends = _in_parts(run, arrays, 1, one_part)
     return last, outputs, ends
 
 
-def _filled_up(array: Any, missing: Any) -> Any:
-    """Return an array with its last example repeated after it; as it is if none is missing.
+def _padded(array: Any, missing: Any) -> Any:
+    """Return an array with its last example repeated `missing` times at the end.
 
-    Zeros instead could overflow where no example does, and the gradient would not be a number.
+    Padding with zeros could overflow although no example does, and make the gradient NaN.
     """
     return tf.concat([array, tf.repeat(array[-1:], missing, axis=0)], axis=0)
 
 
 def _first(array: Any, examples: Any, batch: int | None) -> Any:
-    """Return the first examples; unlike `array[:examples]` this does not copy all of them.
+    """Return the first examples; unlike `array[:examples]`, this does not copy the whole array.
 
-    `batch` is how many there are, if that is known before anything is computed.
+    `batch` is their number if it is known at tracing, else None.
     """
     rank = array.shape.rank
     first = tf.slice(array, [0] * rank, [examples, *[-1] * (rank - 1)])
@@ -224,7 +227,7 @@ def _first(array: Any, examples: Any, batch: int | None) -> Any:
 def _run(
     layer: keras.layers.RNN, sequences: Any, mask: Any, initial_state: Any
 ) -> tuple[Any, Any, Any]:
-    """Do what `_inner_loop` does with a part of a batch."""
+    """Run the compiled loop of each cell on a part of a batch."""
     by_step = None if mask is None else tf.transpose(tf.cast(mask, tf.bool))[:, None, :]
     cells = cells_of(layer)
     states = list(initial_state) if len(cells) > 1 else [initial_state]
@@ -234,7 +237,7 @@ def _run(
     ends: list[Any] = []
     for number, (cell, state) in enumerate(zip(cells, states, strict=True)):
         every_step = layer.return_sequences or number + 1 < len(cells)
-        begin = [tf.transpose(one) for one in keras.tree.flatten(state)]
+        initial = [tf.transpose(array) for array in keras.tree.flatten(state)]
         hidden, end = recur(
             forward,
             _steps(cell),
@@ -242,10 +245,10 @@ def _run(
             hidden,
             _projection(cell),
             _weights(cell),
-            begin,
+            initial,
             every_step,
         )
-        end = [tf.transpose(one) for one in end]
+        end = [tf.transpose(array) for array in end]
         ends += end
     outputs = None
     if layer.return_sequences:
@@ -256,16 +259,17 @@ def _run(
 
 
 def _outputs(layer: keras.layers.RNN, mask: Any, last: Any, outputs: Any) -> tuple[Any, Any]:
-    """Return the last output and all of them; at a masked step Keras repeats, or puts out zeros.
+    """Return the last output and all outputs, with Keras's values at masked steps.
 
-    There is nothing to repeat before the first step that is not masked: zeros again.
+    Keras repeats the previous output or, with `zero_output_for_mask` and before the first unmasked
+    step, returns zeros.
     """
     if mask is not None:
-        shown = tf.cast(mask, last.dtype)
+        nonzero = tf.cast(mask, last.dtype)
         if not layer.zero_output_for_mask:
-            shown = tf.minimum(tf.cumsum(shown, axis=1), 1)
-        last *= shown[:, -1:]
-        outputs = None if outputs is None else outputs * shown[..., None]
+            nonzero = tf.minimum(tf.cumsum(nonzero, axis=1), 1)
+        last *= nonzero[:, -1:]
+        outputs = None if outputs is None else outputs * nonzero[..., None]
     return last, last if outputs is None else outputs
 
 

@@ -1,8 +1,8 @@
 """The compiled loop of a layer that computes in bfloat16.
 
-XLA multiplies 16 bits on a CPU by way of 32, TensorFlow's own products use the processor's
-instructions for them. So what can be multiplied for all steps at once is, outside of what XLA
-compiles, in 16 bits; the recurrence runs in 32, and with it every sum over the steps.
+On a CPU, XLA converts 16-bit factors to 32 bits, while TensorFlow's own products use the
+processor's instructions for 16 bits. Products over all steps at once are therefore computed by
+TensorFlow, in 16 bits; the recurrence and every sum over the steps have 32 bits.
 """
 
 from typing import Any
@@ -22,22 +22,22 @@ def pass_forward_in_16_bits(
     weights: list[Any],
     states: list[Any],
 ) -> Passed:
-    """Do what `rnnbench.models.fast.loop.pass_forward` does, from bfloat16 to bfloat16."""
+    """Return the same as `rnnbench.models.fast.loop.pass_forward`, from bfloat16 to bfloat16."""
     kernel, bias = projection
     factors = _flat(inputs)
     projected = _unflat(tf.matmul(kernel, factors, transpose_a=True), inputs)
-    # Not where XLA compiles: if much can begin at once, it hands the loop to another thread.
+    # Cast here, as XLA moves a compiled loop to another thread if many operations can start first.
     bias, weights, states = keras.tree.map_structure(in_32_bits, (bias, weights, states))
     after, saved = _forward(steps, projected, bias, mask, weights, states)
     made = Pass(mask, weights, states, after, saved)
 
-    def backward(of_hidden: Any, ends: list[Any]) -> Any:
+    def backward(grad_hidden: Any, ends: list[Any]) -> Any:
         ends = [in_32_bits(end) for end in ends]
-        of_x, of_bias, pairs, others, first = _backward(steps, made, of_hidden, ends)
-        of_inputs = tf.transpose(_unflat(tf.matmul(kernel, of_x), inputs), (1, 0, 2))
-        of_kernel = tf.matmul(factors, of_x, transpose_b=True)
-        of_weights = [tf.matmul(*pair, transpose_b=True) for pair in pairs]
-        return of_inputs, [of_kernel, of_bias], [tf.concat(of_weights, 1), *others], first
+        grad_x, grad_bias, pairs, others, first = _backward(steps, made, grad_hidden, ends)
+        grad_inputs = tf.transpose(_unflat(tf.matmul(kernel, grad_x), inputs), (1, 0, 2))
+        grad_kernel = tf.matmul(factors, grad_x, transpose_b=True)
+        grad_weights = [tf.matmul(*pair, transpose_b=True) for pair in pairs]
+        return grad_inputs, [grad_kernel, grad_bias], [tf.concat(grad_weights, 1), *others], first
 
     return _in_16_bits(after[0]), [_in_16_bits(state[-1]) for state in after], backward
 
@@ -46,7 +46,7 @@ def pass_forward_in_16_bits(
 def _forward(
     steps: Steps, projected: Any, bias: Any, mask: Any, weights: list[Any], states: list[Any]
 ) -> tuple[list[Any], list[Any]]:
-    """Return what `run_forward` does."""
+    """Return the result of `run_forward`."""
 
     def project(step: Any) -> Any:
         return in_32_bits(projected[:, step]) + bias
@@ -56,14 +56,20 @@ def _forward(
 
 @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
 def _backward(
-    steps: Steps, made: Pass, of_hidden: Any, ends: list[Any]
+    steps: Steps, made: Pass, grad_hidden: Any, ends: list[Any]
 ) -> tuple[Any, Any, Pairs, list[Any], list[Any]]:
-    """Return what `run_backward` does, flat in 16 bits, with the bias's gradient after x's."""
-    of_hidden = None if of_hidden is None else in_32_bits(of_hidden)
-    of_x, pairs, others, first = run_backward(steps, made, of_hidden, ends)
-    of_bias = _in_16_bits(bias_gradient(of_x))
+    """Return the result of `run_backward`, flat in 16 bits, and the bias's gradient after x's."""
+    grad_hidden = None if grad_hidden is None else in_32_bits(grad_hidden)
+    grad_x, pairs, others, first = run_backward(steps, made, grad_hidden, ends)
+    grad_bias = _in_16_bits(bias_gradient(grad_x))
     others, first = keras.tree.map_structure(_in_16_bits, (others, first))
-    return _flat(of_x), of_bias, [(_flat(one), _flat(other)) for one, other in pairs], others, first
+    return (
+        _flat(grad_x),
+        grad_bias,
+        [(_flat(one), _flat(other)) for one, other in pairs],
+        others,
+        first,
+    )
 
 
 def _flat(array: Any) -> Any:
@@ -73,7 +79,7 @@ def _flat(array: Any) -> Any:
 
 
 def _unflat(flat: Any, like: Any) -> Any:
-    """Return (rows, steps · batch) as (rows, steps, batch), of what is (steps, ..., batch)."""
+    """Return (rows, steps · batch) as (rows, steps, batch), as `like` is (steps, ..., batch)."""
     array = tf.reshape(flat, (flat.shape[0], tf.shape(like)[0], -1))
     array.set_shape([None, like.shape[0], like.shape[2]])
     return array

@@ -1,18 +1,18 @@
-"""An optimizer whose update of each variable XLA compiles into one pass over memory."""
+"""Compiling an optimizer's updates: XLA updates each variable in one pass over memory."""
 
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-# Entries; compiling costs a tenth of a second, which a small variable never earns back.
+# Entries of a variable; for smaller ones, the tenth of a second for compiling does not pay off.
 WORTH_COMPILING = 100_000
 
 
 def compile_updates(optimizer: keras.optimizers.Optimizer) -> None:
     """Let XLA compile the optimizer's own `update_step` for each large variable.
 
-    What it computes stays Keras's, repeated ids included. Once more changes nothing.
+    The arithmetic stays Keras's, including that for repeated ids. A second call changes nothing.
     """
     stock = type(optimizer).update_step.__get__(optimizer)
 

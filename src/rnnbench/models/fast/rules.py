@@ -1,4 +1,4 @@
-"""Which layers the compiled loop computes, and for which of them it is the faster one on a CPU."""
+"""The layers that the compiled loop supports, and those for which it is faster on a CPU."""
 
 import math
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import keras
 
 from rnnbench.models.cell import Cell
 
-# Not these: softmax and its kind, where an output depends on other units.
+# Without softmax and similar activations, where an output depends on other units.
 ELEMENTWISE = frozenset(
     getattr(keras.activations, name)
     for name in (
@@ -21,24 +21,24 @@ RECURRENT_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.laye
 CONVOLUTIONAL = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
 CHANNELS_OF_A_BLOCK = 16
 MOST_PLACES = 27  # of a kernel with one filter; each takes an array as large as the images
-# From here on Keras's loop is as fast on a CPU, or faster: what a step multiplies fills a core by
-# itself (`benchmarks/growth.py`).
+# Batch sizes from which Keras's loop is as fast on a CPU, or faster, because the products of a step
+# keep a core busy by themselves (`benchmarks/growth.py`).
 MANY_EXAMPLES = {
     keras.layers.SimpleRNNCell: 128,
     keras.layers.LSTMCell: 256,
     keras.layers.GRUCell: 1024,
 }
 LARGE_STATE_OF_SIMPLE_RNN = 2**13  # examples · units
-# Then a step of one layer can run beside one of the next where the loop is unrolled: 1.0 to 1.4
-# times as fast, small layers most. Tracing takes 10 to 20 ms a step and layer.
+# In an unrolled loop, steps of one layer can run concurrently with steps of the next, which is 1.0
+# to 1.4 times as fast, most for small layers. Tracing takes 10 to 20 ms per step and layer.
 MOST_UNROLLED = 50  # steps
-# Below, a second loop costs more than it saves.
+# Below this size, a second loop costs more than it saves.
 WORTH_CUTTING = 80_000  # entries of the kernels · examples
-DEFAULT_EXAMPLES = 32  # of a batch of `fit`; also where fewer are announced
+DEFAULT_EXAMPLES = 32  # the default batch size of `fit`; also assumed for smaller batch sizes
 
 
 def reason_against(layer: keras.layers.RNN) -> str | None:
-    """Return what of a layer the compiled loop does not compute; None if it computes all."""
+    """Return the property of a layer that the compiled loop does not support; None without one."""
     return next(_reasons_against(layer), None)
 
 
@@ -62,13 +62,13 @@ def _reasons_against(layer: keras.layers.RNN) -> Iterator[str]:
 
 
 def is_known(thing: Any) -> bool:
-    """Whether a thing, and each function that it holds, is Keras's, Python's or this project's.
+    """Whether an object and its callable attributes come from Keras, Python or this project.
 
-    Of a model, only what it is: its layers are asked by themselves.
+    For a model, only its class is checked: callers check its layers separately.
     """
-    held = {} if isinstance(thing, keras.Model) else getattr(thing, "__dict__", {})
-    called = [value for value in held.values() if callable(value)]
-    return all(_origin(one) in KNOWN_PACKAGES for one in [thing, *called])
+    attributes = {} if isinstance(thing, keras.Model) else getattr(thing, "__dict__", {})
+    called = [value for value in attributes.values() if callable(value)]
+    return all(_origin(each) in KNOWN_PACKAGES for each in [thing, *called])
 
 
 def _origin(thing: Any) -> str:
@@ -82,30 +82,30 @@ def has_own_cell(layer: keras.layers.RNN) -> bool:
 
 
 def reason_of_size(layer: keras.layers.RNN, batch_size: int) -> str | None:
-    """Return why a CPU computes a layer as fast in Keras's loop; None where it does not."""
+    """Return why Keras's loop is as fast for a layer on a CPU; None if it is slower."""
     large = not isinstance(layer, CONVOLUTIONAL) and any(
         _has_large_batch(cell, batch_size) for cell in cells_of(layer)
     )
-    return "Keras's loop is as fast for batches as large" if large else None
+    return "Keras's loop is as fast for batches this large" if large else None
 
 
 def has_one_simple_filter(layer: keras.layers.Conv3D) -> bool:
-    """Whether a convolution is one that `convolve_with_one_filter` computes faster."""
-    exact = layer.compute_dtype != "float16"  # the sum over the places is in this precision
+    """Whether `convolve_with_one_filter` computes a convolution, and faster."""
+    exact = layer.compute_dtype != "float16"  # the sum over the places has this precision
     one = layer.filters == 1 and layer.groups == 1
     small = math.prod(layer.kernel_size) <= MOST_PLACES
     return exact and one and small and _reason_of_convolution(layer) is None
 
 
 def is_worth_cutting(layer: keras.layers.RNN, batch_size: int) -> bool:
-    """Whether a CPU computes a batch faster in parts that run at once."""
+    """Whether a CPU computes a batch faster in parts that run concurrently."""
     kernels = [(cell.kernel, cell.recurrent_kernel) for cell in cells_of(layer)]
     entries: int = sum(math.prod(kernel.shape) for pair in kernels for kernel in pair)
     return entries * at_least_usual(batch_size) >= WORTH_CUTTING
 
 
 def at_least_usual(batch_size: int) -> int:
-    """Return how many examples to expect where `batch_size` are announced."""
+    """Return the batch size, or the default of `fit` if that is larger."""
     return max(batch_size, DEFAULT_EXAMPLES)
 
 
@@ -116,7 +116,7 @@ def cells_of(layer: keras.layers.RNN) -> list[keras.Layer]:
 
 
 def activations_of(cell: keras.Layer) -> list[Any]:
-    """Return a cell's activation and, of a gated one, that of its gates."""
+    """Return a cell's activation and, for a gated cell, the activation of its gates."""
     if isinstance(cell, keras.layers.SimpleRNNCell):
         return [cell.activation]
     return [cell.activation, cell.recurrent_activation]
@@ -129,7 +129,7 @@ def _has_large_batch(cell: keras.Layer, batch_size: int) -> bool:
 
 
 def _reason_of_call(layer: keras.layers.RNN, cell: Any) -> str | None:
-    """Return what calling a cell does beside the arithmetic that is written out in `steps`."""
+    """Return what calling a cell does in addition to the arithmetic in `steps`; None if nothing."""
     if _origin(type(cell)) not in KNOWN_PACKAGES or "call" in vars(cell):
         return f"no compiled loop for {type(cell).__name__}"
     if cell.compute_dtype != layer.compute_dtype:
@@ -145,9 +145,9 @@ def _reason_of_cell(cell: keras.Layer) -> str | None:
     if cell.recurrent_dropout:
         return "recurrent dropout"
     if cell.dropout == 1:
-        return "dropout of all"
+        return "a dropout rate of 1"
     if cell.dropout and getattr(cell, "implementation", 2) == 1:
-        return "dropout of each gate by itself (implementation=1)"
+        return "separate dropout for each gate (implementation=1)"
     return _reason_of_activations(cell)
 
 
@@ -168,7 +168,7 @@ def _reason_of_frames(layer: keras.layers.RNN) -> str | None:
 
 
 def _fit_beside_the_state(channels: int, filters: int) -> bool:
-    """Whether a frame's channels and one of ones cost nothing where convolutions fill up to 16."""
+    """Whether a frame's channels and the ones fit into the padding of the state's last block."""
     blocks = math.ceil(filters / CHANNELS_OF_A_BLOCK)
     return filters + channels + 1 <= blocks * CHANNELS_OF_A_BLOCK
 
@@ -180,4 +180,4 @@ def _reason_of_convolution(layer: keras.Layer) -> str | None:
         f"padding {layer.padding}": layer.padding == "same",
         "channels first": layer.data_format == "channels_last",
     }
-    return next((what for what, holds in plain.items() if not holds), None)
+    return next((condition for condition, holds in plain.items() if not holds), None)

@@ -1,4 +1,4 @@
-"""A model's training step, of which XLA compiles what is faster so."""
+"""A model's training step, compiled by XLA as a whole or in part where that is faster."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from rnnbench.models.fast.optimizer import compile_updates
 
 
 class TrainingStep:
-    """A model's own `train_step`, with what of it the device lets XLA compile.
+    """A replacement for a model's `train_step`, of which the device decides what XLA compiles.
 
-    Keras calls it while it traces, anew after each `compile`. The whole step compiled is what
-    `compile(jit_compile=True)` asks for, which Keras refuses where operations must be
-    deterministic; on a CPU what XLA compiles is. A batch of another size is compiled by itself.
+    Keras calls it during tracing, again after each `compile`. Compiling the complete step is what
+    `compile(jit_compile=True)` does, which Keras refuses if operations must be deterministic,
+    although XLA's code is deterministic on a CPU. XLA compiles once for each batch size.
     """
 
     def __init__(self, model: keras.Model, device: Device) -> None:
@@ -22,30 +22,30 @@ class TrainingStep:
         self._device = device
 
     def __call__(self, data: Any) -> Any:
-        """Do what `keras.Model.train_step` does."""
+        """Return the same as `keras.Model.train_step`."""
         stock = type(self._model).train_step.__get__(self._model)
         if tf.executing_eagerly():
             return stock(data)
         if self.is_compiled() and all(map(_is_number, keras.tree.flatten(data))):
-            whole = tf.function(stock, jit_compile=True, reduce_retracing=True, autograph=False)
-            return whole(data)
+            compiled = tf.function(stock, jit_compile=True, reduce_retracing=True, autograph=False)
+            return compiled(data)
         if self._device.compiles_updates():
             compile_updates(self._model.optimizer)
         return stock(data)
 
     def is_compiled(self) -> bool:
-        """Whether XLA compiles all of it."""
+        """Whether XLA compiles the complete step."""
         return self._device.compiles_step()
 
 
 def is_compiled(model: keras.Model) -> bool:
-    """Whether `TrainingStep`, or Keras itself, lets XLA compile the whole step."""
+    """Whether XLA compiles the complete step, by `TrainingStep` or by Keras itself."""
     step = model.train_step
     return (isinstance(step, TrainingStep) and step.is_compiled()) or bool(model.jit_compile)
 
 
 def _is_number(array: Any) -> bool:
-    """Whether XLA knows an array of a batch: neither text nor rows of their own lengths."""
+    """Whether XLA supports an array of a batch, which must not be text, ragged or sparse."""
     if array is None:
         return True
     dtype = array.dtype

@@ -1,1 +1,1 @@
-"""One module for each variant, or for a few small ones; each adds them to the registries."""
+"""The variants: one module for each, or for a few small ones, adds them to the registries."""

@@ -19,7 +19,7 @@ class Bidirectional(Layer):
     @field_validator("layer")
     @classmethod
     def _reads_one_way(cls, layer: Layer) -> Layer:
-        one_way = [name for name, one in VARIANTS.items() if one.recurrent and one.causal]
+        one_way = [name for name, each in VARIANTS.items() if each.recurrent and each.causal]
         if layer.type not in one_way:
             raise ValueError(
                 f"type {layer.type!r} is not a recurrent layer that reads one way;"
@@ -43,15 +43,15 @@ def _build(
 
 
 def _forms(h: int) -> list[Form]:
-    """Return one form for the default form of each recurrent variant that has units."""
+    """Return one form per recurrent variant that has units, around the variant's default form."""
     inner = [
         variant.forms(h)[0]
         for variant in VARIANTS.values()
         if variant.recurrent and "units" in variant.options.model_fields
     ]
     return [
-        Form(f"Bidirectional({one.name})", Bidirectional(layer=one.layer), f"2*({one.formula})")
-        for one in inner
+        Form(f"Bidirectional({form.name})", Bidirectional(layer=form.layer), f"2*({form.formula})")
+        for form in inner
     ]
 
 

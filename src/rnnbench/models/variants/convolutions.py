@@ -1,4 +1,4 @@
-"""Layers of frames: a recurrent one (Shi et al. 2015) and a convolution over time and space."""
+"""Layers for frames: ConvLSTM2D (Shi et al. 2015) and a convolution over time and space."""
 
 from functools import partial
 from typing import Literal
@@ -11,7 +11,7 @@ from rnnbench.params import Layer
 
 
 class Convolution(Layer):
-    """The options that both share."""
+    """The options that both layers share."""
 
     filters: PositiveInt
     kernel_size: PositiveInt

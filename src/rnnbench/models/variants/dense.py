@@ -1,4 +1,4 @@
-"""A fully connected layer, and a layer applied to each step by itself."""
+"""A fully connected layer, and a wrapper that applies a layer to each step separately."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""A vector for each word; the size of the vocabulary is the view's."""
+"""An embedding: one vector per word; the view decides the size of the vocabulary."""
 
 from typing import Any, Literal
 

@@ -1,7 +1,7 @@
-"""Gated recurrent unit (Cho et al. 2014), and one step of it.
+"""Gated recurrent unit (Cho et al. 2014), as a layer and as a cell.
 
-Keras's default, `reset_after=True`, is the form that GPU kernels compute; the paper's resets before
-the product with the recurrent kernel.
+Keras's default, `reset_after=True`, is the form that GPU kernels compute; the paper applies the
+reset gate before the product with the recurrent kernel.
 """
 
 from functools import partial

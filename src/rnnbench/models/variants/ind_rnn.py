@@ -1,7 +1,7 @@
-"""IndRNN (Li et al. 2018, arXiv:1803.04831), a recurrent layer whose units do not read each other.
+"""IndRNN (Li et al. 2018, arXiv:1803.04831), a recurrent layer of units independent of each other.
 
-`h' = relu(x W + u h + b)` with one recurrent weight per unit, which is kept within ±2^(1/T) for
-sequences of T steps: no state then grows more than twofold by itself.
+`h' = relu(x W + u h + b)` with one recurrent weight per unit, which is clipped to ±2^(1/T) for
+sequences of T steps, so that the recurrence at most doubles a state over the sequence.
 """
 
 from typing import Any, ClassVar, Literal
@@ -13,10 +13,10 @@ from rnnbench.models.variant import KERAS_DEFAULT, VARIANTS, Form, Recurrent, Va
 
 
 class IndRNN(Recurrent):
-    """Options of the layer; without an activation, relu.
+    """Options of the layer; the default activation is relu.
 
-    With `memory_steps`, T above, recurrent weights begin between 2^(-1/T) and 2^(1/T), as in the
-    last layer of the authors' models; without it, between 0 and 1, and 1 is the limit.
+    With `memory_steps`, T above, recurrent weights are drawn between 2^(-1/T) and 2^(1/T), as in
+    the last layer of the authors' models; without it, between 0 and 1 and clipped to ±1.
     """
 
     type: Literal["ind_rnn"] = "ind_rnn"
@@ -32,7 +32,10 @@ def define_cell() -> Any:
 
     @keras.saving.register_keras_serializable(PACKAGE)
     class IndRNNCell(Cell):
-        """Its recurrent kernel is a vector, and its kernel small at first, as the authors' is."""
+        """A step of IndRNN: the recurrent kernel is a vector.
+
+        The kernel's initial values are small, as in the authors' code.
+        """
 
         OPTIONS: ClassVar = ("activation", "memory_steps")
 
@@ -62,16 +65,16 @@ def define_cell() -> Any:
             self.bias = self.add_weight((self.units,), "zeros", name="bias")
 
         def call(self, inputs: Any, states: Any) -> Any:
-            read = ops.add(ops.matmul(inputs, self.kernel), self.bias)
-            kept = ops.multiply(states[0], self.recurrent_kernel)
-            h = keras.activations.get(self.activation)(read + kept)
+            from_input = ops.add(ops.matmul(inputs, self.kernel), self.bias)
+            from_state = ops.multiply(states[0], self.recurrent_kernel)
+            h = keras.activations.get(self.activation)(from_input + from_state)
             return h, [h]
 
     return IndRNNCell
 
 
 def ind_rnn(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
-    """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
+    """Compute the layer in NumPy from the list of `get_weights()`; see `reference.loop`."""
     kernel, recurrent_kernel, bias = weights
 
     def step(x: Array, states: States) -> States:

@@ -1,7 +1,7 @@
-"""JANET (van der Westhuizen & Lasenby 2018, arXiv:1804.04849), an LSTM with a forget gate alone.
+"""JANET (van der Westhuizen & Lasenby 2018, arXiv:1804.04849), an LSTM with only a forget gate.
 
 `c' = sigmoid(s) c + (1 - sigmoid(s - 1)) tanh(x W + c U + b)`, where s is the forget gate's sum.
-The state is the output. Without the shift by 1, beta of the paper, it is the recurrence of the
+The state is the output. Without the shift by 1, the paper's beta, the recurrence is that of the
 UGRNN (Collins et al. 2017).
 """
 
@@ -17,7 +17,7 @@ SHIFT = 1.0  # beta
 
 
 class JANET(Sized):
-    """Options of the layer; without `chrono_steps`, the forget gate's bias is 1 at first."""
+    """Options of the layer; without `chrono_steps`, the forget gate's initial bias is 1."""
 
     type: Literal["janet"] = "janet"
     chrono_steps: ChronoSteps = KERAS_DEFAULT
@@ -32,7 +32,7 @@ def define_cell() -> Any:
 
     @keras.saving.register_keras_serializable(PACKAGE)
     class JANETCell(Cell):
-        """Its kernels and bias have the forget gate and the candidate side by side."""
+        """A step of JANET; kernels and bias concatenate the forget gate and the candidate."""
 
         OPTIONS: ClassVar = ("chrono_steps",)
 
@@ -51,8 +51,8 @@ def define_cell() -> Any:
 
         def call(self, inputs: Any, states: Any) -> Any:
             (c,) = states
-            read = ops.add(ops.matmul(inputs, self.kernel), self.bias)
-            sums = read + ops.matmul(c, self.recurrent_kernel)
+            from_input = ops.add(ops.matmul(inputs, self.kernel), self.bias)
+            sums = from_input + ops.matmul(c, self.recurrent_kernel)
             forget, candidate = ops.split(sums, 2, axis=-1)
             write = 1 - ops.sigmoid(forget - SHIFT)
             c = ops.sigmoid(forget) * c + write * ops.tanh(candidate)
@@ -62,7 +62,7 @@ def define_cell() -> Any:
 
 
 def janet(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
-    """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
+    """Compute the layer in NumPy from the list of `get_weights()`; see `reference.loop`."""
     kernel, recurrent_kernel, bias = weights
 
     def step(x: Array, states: States) -> States:

@@ -1,7 +1,7 @@
 """An LSTM with layer normalisation (Ba, Kiros & Hinton 2016, arXiv:1607.06450).
 
-The sums of all gates, once those from the inputs and once those from the state, and the cell state
-on its way out have mean 0 and variance 1 over the units, times a gain, plus a bias:
+The input's part and the state's part of all gates, and the cell state before the output, are
+normalised to mean 0 and variance 1 over the units, then multiplied by a gain, plus a bias:
 `(i, f, g, o) = N(x W) + N(h U) + b`, then `c' = f c + i g` and `h' = o tanh(N(c'))`.
 """
 
@@ -40,7 +40,7 @@ def define_cell() -> Any:
 
     @keras.saving.register_keras_serializable(PACKAGE)
     class LayerNormLSTMCell(Cell):
-        """Its gates stand in Keras's order; the forget gate's bias is 1 at first."""
+        """A step, its gates in Keras's order; the forget gate's initial bias is 1."""
 
         def __init__(self, units: int, **options: Any) -> None:
             super().__init__(units, **options)
@@ -76,17 +76,17 @@ def define_cell() -> Any:
 
 
 def layer_norm_lstm(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
-    """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
+    """Compute the layer in NumPy from the list of `get_weights()`; see `reference.loop`."""
     kernel, recurrent_kernel, bias, *norms = weights
-    of_inputs, of_recurrent, of_state = norms[:2], norms[2:4], norms[4:]
+    input_norm, recurrent_norm, state_norm = norms[:2], norms[2:4], norms[4:]
 
     def step(x: Array, states: States) -> States:
         h, c = states
-        read = normalised(x @ kernel, EPSILON, *of_inputs)
-        recurrent = normalised(h @ recurrent_kernel, EPSILON, *of_recurrent)
-        i, f, candidate, o = np.split(read + recurrent + bias, 4, axis=-1)
+        from_input = normalised(x @ kernel, EPSILON, *input_norm)
+        from_state = normalised(h @ recurrent_kernel, EPSILON, *recurrent_norm)
+        i, f, candidate, o = np.split(from_input + from_state + bias, 4, axis=-1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(candidate)
-        h = sigmoid(o) * np.tanh(normalised(c, EPSILON, *of_state))
+        h = sigmoid(o) * np.tanh(normalised(c, EPSILON, *state_norm))
         return h, c
 
     units = len(recurrent_kernel)

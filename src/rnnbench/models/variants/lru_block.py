@@ -1,10 +1,10 @@
 """A block around the linear recurrent unit (Orvieto et al. 2023, arXiv:2303.06349).
 
 The unit: `s' = λ s + exp(gamma) (u B)` and `y = Re(s' C) + D u` with complex states s and
-`λ = exp(-exp(nu) + i exp(theta))`. A linear recurrence alone is no match for an LSTM layer. The
-block around it normalises its inputs, `u = LayerNorm(x)`, and returns `x + a sigmoid(b)` with a and
-b from a dense layer on `gelu(y)` (a gated linear unit). Outputs are as wide as inputs; blocks are
-stacked, two to six of them.
+`λ = exp(-exp(nu) + i exp(theta))`. As a linear recurrence alone is weaker than an LSTM layer, the
+block normalises the unit's inputs, `u = LayerNorm(x)`, and returns `x + a sigmoid(b)` with a and b
+from a dense layer on `gelu(y)` (a gated linear unit). Outputs are as wide as inputs; models stack
+two to six blocks.
 """
 
 import math
@@ -28,14 +28,14 @@ from rnnbench.params import Share
 
 EPSILON = 1e-5  # of the normalisation
 FORMULA = "4*x*h + 3*h + 2*x*x + 5*x"
-MARGIN = 1e-6  # of draws from 0 and 1, where logarithms would not be finite
+MARGIN = 1e-6  # least distance of draws from 0 and 1, where logarithms would not be finite
 
 
 class LRUBlock(Sized):
-    """Options of the block: complex states, and where their λ lie at first.
+    """Options of the block: the number of complex states and the initial distribution of their λ.
 
-    They are spread evenly over the part of the ring between two radii (by default 0 and 1) whose
-    angles are below `max_phase` (by default 2π).
+    The λ are uniform over the ring between the radii `r_min` and `r_max` (by default 0 and 1), with
+    angles below `max_phase` (by default 2π).
     """
 
     type: Literal["lru_block"] = "lru_block"
@@ -53,7 +53,7 @@ class LRUBlock(Sized):
 
 
 def define_block() -> Any:
-    """Define the Keras class."""
+    """Define the Keras class of the block."""
     import keras
     from keras import ops
 
@@ -62,10 +62,10 @@ def define_block() -> Any:
     from rnnbench.models.cell import normalised as normalised_in_keras
 
     class LRUBlockCell(Cell):
-        """Its states are the output and the real and imaginary parts of s.
+        """A step; its states are the output and the real and imaginary parts of s.
 
-        `input_kernel` has those of B side by side; `output_kernel` has the real part of C above
-        minus the imaginary one.
+        `input_kernel` concatenates the real and imaginary parts of B by columns; `output_kernel`
+        stacks the real part of C and minus its imaginary part by rows.
         """
 
         OPTIONS: ClassVar = ("r_min", "r_max", "max_phase")
@@ -88,10 +88,10 @@ def define_block() -> Any:
             normal = keras.initializers.RandomNormal
             self.norm_gain = self.add_weight((width,), "ones", name="norm_gain")
             self.norm_bias = self.add_weight((width,), "zeros", name="norm_bias")
-            # |λ|² is drawn evenly, so that each part of the ring gets as many λ as its area is.
+            # |λ|² is drawn uniformly, which makes λ uniform over the area of the ring.
             squares = max(self.r_min**2, MARGIN), min(self.r_max**2, 1 - MARGIN)
             log_radius = drawn(*squares, lambda square: ops.log(-0.5 * ops.log(square)))
-            # The same draws again: at first, states driven by white noise have its variance.
+            # From the same draws, so that states driven by white noise initially have its variance.
             log_gain = drawn_like(log_radius)
             log_phase = drawn(MARGIN, 1.0, lambda share: ops.log(self.max_phase * share))
             self.log_radius = self.add_weight((units,), log_radius, name="nu")
@@ -141,7 +141,7 @@ def define_block() -> Any:
 
 
 def lru_block(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
-    """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
+    """Compute the block in NumPy from the list of `get_weights()`; see `reference.loop`."""
     gain, bias, nu, theta, gamma, kernel, output_kernel, skip, gate_kernel, gate_bias = weights
     decay = np.exp(-np.exp(nu) + 1j * np.exp(theta))
 

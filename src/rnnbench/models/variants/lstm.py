@@ -1,4 +1,4 @@
-"""Long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000), and one step of it."""
+"""Long short-term memory (Hochreiter & Schmidhuber 1997; Gers et al. 2000), layer and cell."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,12 +17,12 @@ from rnnbench.models.variant import (
 
 FORMULA = "4*((x + h)*h + h)"
 REFERENCE = on_listed_weights(lstm)
-# The longest dependency, in steps, for which forget gates begin (Tallec & Ollivier 2018).
+# The longest dependency, in steps, for which gates are initialised (Tallec & Ollivier 2018).
 ChronoSteps = Annotated[int, Field(ge=3)]
 
 
 class LSTM(Recurrent):
-    """Options of the layer; `chrono_steps` sets its first biases for long dependencies."""
+    """Options of the layer; `chrono_steps` sets initial biases for long dependencies."""
 
     type: Literal["lstm"] = "lstm"
     chrono_steps: ChronoSteps = KERAS_DEFAULT
@@ -35,7 +35,7 @@ class LSTMCell(Recurrent):
 
 
 def define_initializer() -> Any:
-    """Define the Keras class of the chrono initialisation of an LSTM's bias."""
+    """Define the Keras class that initialises an LSTM's bias by `chrono`."""
     import keras
     from keras import ops
 
@@ -43,7 +43,7 @@ def define_initializer() -> Any:
 
     @keras.saving.register_keras_serializable(PACKAGE)
     class ChronoBias(keras.initializers.Initializer):  # type: ignore[misc]
-        """Biases of the forget gates as of `chrono`, their negatives for the input gates."""
+        """Forget gates get the biases of `chrono`, input gates their negatives."""
 
         def __init__(self, steps: int) -> None:
             self.steps = steps

@@ -1,9 +1,9 @@
 """minGRU (Feng et al. 2024, arXiv:2410.01201), a GRU whose gate does not read the state.
 
 `h' = (1 - z) h + z g(x W)` with the update gate `z = sigmoid(x V)`: the recurrence is linear in the
-state. By default `g(a)` is `a + 0.5` from 0 on and `sigmoid(a)` below, as where the paper computes
-in logarithms; the state is then positive. With the activation tanh it is the gated impulse linear
-recurrence of Martin & Cundy (2018, arXiv:1709.04057).
+state. By default `g(a)` is `a + 0.5` for `a >= 0` and `sigmoid(a)` below, as in the paper's
+log-space form; the state is then positive. With the activation tanh, the layer is the gated impulse
+linear recurrence of Martin & Cundy (2018, arXiv:1709.04057).
 """
 
 from typing import Any, ClassVar, Literal
@@ -15,7 +15,7 @@ from rnnbench.models.variant import VARIANTS, Form, Recurrent, Variant, loop_ove
 
 
 class MinGRU(Recurrent):
-    """Options of the layer; without an activation, g of the paper."""
+    """Options of the layer; the default activation is the paper's g."""
 
     type: Literal["min_gru"] = "min_gru"
 
@@ -29,7 +29,7 @@ def define_cell() -> Any:
 
     @keras.saving.register_keras_serializable(PACKAGE)
     class MinGRUCell(Cell):
-        """Its kernel and bias have the update gate and the candidate side by side."""
+        """A step of minGRU; kernel and bias concatenate the update gate and the candidate."""
 
         OPTIONS: ClassVar = ("activation",)
 
@@ -53,19 +53,19 @@ def define_cell() -> Any:
 
 
 def g(values: Any) -> Any:
-    """Return values + 0.5 from 0 on, their sigmoid below."""
+    """Return values + 0.5 where values are at least 0, their sigmoid elsewhere."""
     from keras import ops
 
     return ops.where(values >= 0, values + 0.5, ops.sigmoid(values))
 
 
 def g_in_numpy(values: Array) -> Array:
-    """Return the same in NumPy."""
+    """Return the same as `g`, in NumPy."""
     return np.where(values >= 0, values + 0.5, sigmoid(values))
 
 
 def min_gru(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
-    """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
+    """Compute the layer in NumPy from the list of `get_weights()`; see `reference.loop`."""
     kernel, bias = weights
 
     def step(x: Array, states: States) -> States:

@@ -28,9 +28,9 @@ def define_cell() -> Any:
 
     @keras.saving.register_keras_serializable(PACKAGE)
     class MinLSTMCell(Cell):
-        """Its kernel and bias have forget gate, input gate and candidate side by side.
+        """A step; kernel and bias concatenate forget gate, input gate and candidate.
 
-        The bias of the forget gate is 1 at first, as that of Keras's LSTM.
+        The forget gate's initial bias is 1, as in Keras's LSTM.
         """
 
         def build(self, input_shape: Any) -> None:
@@ -41,7 +41,7 @@ def define_cell() -> Any:
         def call(self, inputs: Any, states: Any) -> Any:
             sums = ops.add(ops.matmul(inputs, self.kernel), self.bias)
             forget, write, candidate = ops.split(sums, 3, axis=-1)
-            # f / (f + i) from the logarithms of both, as both may be too small to divide.
+            # f / (f + i) is computed from logarithms, because f and i may both underflow to 0.
             keep = ops.sigmoid(ops.softplus(-write) - ops.softplus(-forget))
             h = keep * states[0] + (1 - keep) * g(candidate)
             return h, [h]
@@ -50,7 +50,7 @@ def define_cell() -> Any:
 
 
 def min_lstm(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
-    """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
+    """Compute the layer in NumPy from the list of `get_weights()`; see `reference.loop`."""
     kernel, bias = weights
 
     def step(x: Array, states: States) -> States:

@@ -1,9 +1,9 @@
 """QRNN (Bradbury et al. 2017, arXiv:1611.01576) with a window of two steps and fo-pooling.
 
 Candidate z, forget gate f and output gate o are a causal convolution over the inputs of a step and
-of the step before; then `c' = f c + (1 - f) z` and `h' = o c'`. The recurrence is linear in c. The
-cell has the products of the step before as a state beside h and c: a masked step is left out of the
-convolution as it is left out of the recurrence.
+of the previous step; then `c' = f c + (1 - f) z` and `h' = o c'`. The recurrence is linear in c.
+Beside h and c, the products of the previous step are a state of the cell, so that masked steps are
+left out of the convolution as well.
 """
 
 from typing import Any, Literal
@@ -29,7 +29,7 @@ def define_cell() -> Any:
 
     @keras.saving.register_keras_serializable(PACKAGE)
     class QRNNCell(Cell):
-        """Its kernel has z, f, o for the next step, then z, f, o for the step itself."""
+        """A step; its kernel has z, f, o for the next step, then z, f, o for the current one."""
 
         def __init__(self, units: int, **options: Any) -> None:
             super().__init__(units, **options)
@@ -40,9 +40,9 @@ def define_cell() -> Any:
             self.bias = self.add_weight((3 * self.units,), "zeros", name="bias")
 
         def call(self, inputs: Any, states: Any) -> Any:
-            _, c, from_before = states
-            for_next, own = ops.split(ops.matmul(inputs, self.kernel), 2, axis=-1)
-            z, f, o = ops.split(ops.add(from_before + own, self.bias), 3, axis=-1)
+            _, c, from_previous = states
+            for_next, current = ops.split(ops.matmul(inputs, self.kernel), 2, axis=-1)
+            z, f, o = ops.split(ops.add(from_previous + current, self.bias), 3, axis=-1)
             f = ops.sigmoid(f)
             c = f * c + (1 - f) * ops.tanh(z)
             h = ops.sigmoid(o) * c
@@ -52,13 +52,13 @@ def define_cell() -> Any:
 
 
 def qrnn(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
-    """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
+    """Compute the layer in NumPy from the list of `get_weights()`; see `reference.loop`."""
     kernel, bias = weights
 
     def step(x: Array, states: States) -> States:
-        _, c, from_before = states
-        for_next, own = np.split(x @ kernel, 2, axis=-1)
-        z, f, o = np.split(from_before + own + bias, 3, axis=-1)
+        _, c, from_previous = states
+        for_next, current = np.split(x @ kernel, 2, axis=-1)
+        z, f, o = np.split(from_previous + current + bias, 3, axis=-1)
         c = sigmoid(f) * c + (1 - sigmoid(f)) * np.tanh(z)
         return sigmoid(o) * c, c, for_next
 

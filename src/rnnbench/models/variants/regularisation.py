@@ -1,4 +1,4 @@
-"""Layers that change training alone: numbers dropped at random, numbers normalised."""
+"""Regularising layers: dropout and batch normalisation."""
 
 from typing import Literal
 
@@ -7,21 +7,21 @@ from rnnbench.params import Fraction, Layer
 
 
 class Dropout(Layer):
-    """Inputs dropped at random while training."""
+    """Inputs dropped at random during training."""
 
     type: Literal["dropout"] = "dropout"
     rate: Fraction
 
 
 class SpatialDropout1D(Layer):
-    """Whole features of a sequence dropped at random while training."""
+    """Features dropped at random during training, each from all steps of a sequence."""
 
     type: Literal["spatial_dropout_1d"] = "spatial_dropout_1d"
     rate: Fraction
 
 
 class BatchNormalization(Layer):
-    """Inputs normalised over the batch, by running averages in prediction."""
+    """Inputs normalised over the batch, in prediction by running averages."""
 
     type: Literal["batch_normalization"] = "batch_normalization"
 

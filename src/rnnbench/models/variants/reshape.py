@@ -1,4 +1,4 @@
-"""The same numbers in steps of another length: images read by pixel instead of by row."""
+"""A reshape of sequences to another number of features, such as images by pixel, not by row."""
 
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from rnnbench.params import Layer
 
 
 class Reshape(Layer):
-    """Options of the layer: the numbers in each of the new steps."""
+    """Options of the layer: the number of features of each new step."""
 
     type: Literal["reshape"] = "reshape"
     features: PositiveInt

@@ -1,10 +1,10 @@
 """A block around Griffin's real-gated linear recurrent unit (De et al. 2024, arXiv:2402.19427).
 
 The unit: `h' = a h + sqrt(1 - a²) (i v)` with `a = sigmoid(Λ)^(8 r)`, where the recurrence gate r
-and the input gate i are sigmoids of v, not of the state. The block around it normalises, mixes and
-adds: with u the inputs divided by the root of their mean square, v is a convolution over the last
-four steps of `u W`, and the block returns `x + (h' gelu(u V)) O`. Outputs are as wide as inputs;
-blocks are stacked. The gates have whole kernels; those of the published models are block-diagonal.
+and the input gate i depend on v, not on the state. In the block around it, u is the inputs divided
+by the root of their mean square, v is a convolution over the last four steps of `u W`, and the
+output is `x + (h' gelu(u V)) O`. Outputs are as wide as inputs, so that blocks can be stacked. The
+gates have full kernels, while those of the published models are block-diagonal.
 """
 
 from typing import Any, Literal
@@ -18,8 +18,8 @@ EPSILON = 1e-6  # of the normalisation
 FORMULA = "3*x*h + 2*h*h + 10*h + 2*x"
 SHARPNESS = 8.0  # c of the paper
 TAPS = 4  # steps under the convolution
-RADII = (0.9, 0.999)  # between which sigmoid(Λ) is drawn
-SMALLEST = 2.5e-7  # 1 - a² counts as this at least, which keeps the gradient of its root finite
+RADII = (0.9, 0.999)  # limits of the initial sigmoid(Λ)
+SMALLEST = 2.5e-7  # lower bound of 1 - a², which keeps the gradient of its root finite
 
 
 class RGLRUBlock(Sized):
@@ -29,7 +29,7 @@ class RGLRUBlock(Sized):
 
 
 def define_block() -> Any:
-    """Define the Keras class."""
+    """Define the Keras class of the block."""
     import keras
     from keras import ops
 
@@ -37,10 +37,10 @@ def define_block() -> Any:
     from rnnbench.models.cell import gelu as gelu_in_keras
 
     class RGLRUBlockCell(Cell):
-        """Its states are the output, h, and what the convolution reads of the three steps before.
+        """A step; its states are the output, h and the previous inputs of the convolution.
 
-        `input_kernel` has V and W side by side, `gate_kernel` the gates r and i; the first row of
-        `convolution` belongs to the step itself, each further one to a step before.
+        `input_kernel` concatenates V and W, `gate_kernel` the gates r and i; the first row of
+        `convolution` belongs to the current step, each further row to an earlier step.
         """
 
         def __init__(self, units: int, **options: Any) -> None:
@@ -65,7 +65,7 @@ def define_block() -> Any:
             self.convolution_bias = zeros("convolution_bias", units)
             self.gate_kernel = weights("gate_kernel", (units, 2 * units))
             self.gate_bias = zeros("gate_bias", 2 * units)
-            smallest, largest = (radius**2 for radius in RADII)  # even over the area of the ring
+            smallest, largest = (radius**2 for radius in RADII)  # uniform over the ring's area
             decay = drawn(smallest, largest, lambda square: -ops.log(square**-0.5 - 1))
             self.decay = self.add_weight((units,), decay, name="decay")
             self.output_kernel = weights("output_kernel", (units, width))
@@ -101,7 +101,7 @@ def define_block() -> Any:
 
 
 def rg_lru_block(inputs: Array, weights: Any, mask: Array | None = None) -> Forward:
-    """Run it in NumPy on what `get_weights()` returns; see `reference.loop`."""
+    """Compute the block in NumPy from the list of `get_weights()`; see `reference.loop`."""
     norm_gain, kernel, bias, taps, taps_bias, gate_kernel, gate_bias, decay, out, out_bias = weights
 
     def step(x: Array, states: States) -> States:

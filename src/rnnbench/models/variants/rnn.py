@@ -1,4 +1,4 @@
-"""The loop that makes a layer of any cell, and cells stacked within one step."""
+"""`keras.layers.RNN`, which makes a layer of any cell, and stacks of cells within one step."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,14 +10,14 @@ from rnnbench.params import CellField, Layer, numbered
 
 
 class RNN(Layer):
-    """Options of the loop."""
+    """Options of the layer."""
 
     type: Literal["rnn"] = "rnn"
     cell: CellField
 
 
 class StackedRNNCells(Layer):
-    """Cells on top of each other, stepped together: `cell_1`, `cell_2`, … from the lowest."""
+    """Cells stacked within one step: `cell_1`, `cell_2`, … from the lowest."""
 
     type: Literal["stacked_rnn_cells"] = "stacked_rnn_cells"
     cells: Annotated[dict[str, CellField], Field(min_length=1), AfterValidator(numbered("cell"))]

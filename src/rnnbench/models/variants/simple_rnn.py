@@ -1,4 +1,4 @@
-"""Elman's recurrent layer (1990, "Finding structure in time"), and one step of it."""
+"""Elman's recurrent layer (1990, "Finding structure in time"), as a layer and as a cell."""
 
 from typing import Literal
 
