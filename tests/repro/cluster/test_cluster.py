@@ -272,7 +272,7 @@ def test_after_its_driver_ended_a_run_goes_on_and_trains_nothing_twice(
         interrupted.send_signal(signal.SIGINT)
         output, _ = interrupted.communicate(timeout=60)
         assert interrupted.returncode == 130
-        assert output.endswith("interrupted: nothing half done was kept\n")
+        assert output.endswith("interrupted: no partial result was kept\n")
         wait_until(lambda: not processes_in(nodes.folder), 40.0)
     assert "train@y" not in recorded(root)
     (tmp_path / "go").touch()
