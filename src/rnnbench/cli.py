@@ -337,7 +337,7 @@ def sync(rev: str | None) -> None:
     root = repository_root()
     with files_of_revision(root, rev) if rev else nullcontext(root) as files:
         before = make_missing(files)
-    click.echo(f"{len(before.missing)} runs were made or completed, {before.whole} were whole")
+    click.echo(f"{len(before.missing)} runs were made or completed, {before.complete} were whole")
 
 
 @track.command()
@@ -354,7 +354,7 @@ def status() -> None:
     for name in unknown:
         click.echo(f"on the server alone: {name}")
     click.echo(
-        f"{found.whole} runs in both, {len(found.missing)} to sync, {len(unknown)} on the server"
+        f"{found.complete} runs in both, {len(found.missing)} to sync, {len(unknown)} on the server"
         " alone"
     )
 

@@ -1,4 +1,4 @@
-"""The files of a repository that its stages depend on, and the archive that brings them to a node."""
+"""The files of a repository that its stages depend on, and an archive of them for a node."""
 
 import hashlib
 import io
