@@ -77,7 +77,7 @@ class Subject:
 
 
 def pipeline(repository: Repository) -> Any:
-    """Return the result of the pipeline, after a sync if MLflow shows a killed training as running."""
+    """Return the pipeline's result, after a sync if MLflow shows a killed training as running."""
     if running_runs(repository.folder):
         repository.run(*SYNC)
     return outcome(repository)
