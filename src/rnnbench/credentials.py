@@ -1,4 +1,4 @@
-"""Keeping passwords and tokens out of what is printed and recorded."""
+"""Removing passwords and tokens from messages and records."""
 
 import re
 

@@ -250,5 +250,5 @@ def _cost(finding: Finding) -> str:
     parameters = f"{finding.number('parameters'):,.0f} parameters"
     if math.isnan(stock):
         return f"not timed; {parameters}"
-    beside = "" if math.isnan(compiled) else f" ({compiled:.1f} compiled)"
-    return f"{stock:.1f} ms/step{beside}; {parameters}"
+    in_brackets = "" if math.isnan(compiled) else f" ({compiled:.1f} compiled)"
+    return f"{stock:.1f} ms/step{in_brackets}; {parameters}"

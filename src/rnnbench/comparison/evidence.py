@@ -34,8 +34,8 @@ ANIMATION_FIGURE = "frames.gif"  # after the experiment's name
 
 BINS = 15
 MOST_CLASSES = 12  # in a small confusion matrix
-CONFUSIONS_LISTED = 5  # of each experiment, where there are more classes
-MISTAKES_LISTED = 3  # of each experiment
+CONFUSIONS_LISTED = 5  # per experiment, if there are more classes
+MISTAKES_LISTED = 3  # per experiment
 MISTAKE_COLUMNS = ["experiment", "run", "example", "actual", "predicted", "probability", "text"]
 DIGITS = "%.4g"
 

@@ -130,7 +130,7 @@ class Claim(Section):
 
 
 class Literature(Section):
-    """The whole file."""
+    """The content of `literature.yaml`."""
 
     suites: dict[Name, SuiteLiterature] = Field(default={})
     claims: dict[Name, Claim] = Field(default={})

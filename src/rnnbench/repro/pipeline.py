@@ -30,7 +30,7 @@ class Pipeline:
     changed : frozenset of str
         Stages whose command, parameters, sources or outputs are not those of dvc.lock.
     alone : frozenset of str
-        Stages with `meta: {alone: true}`: nothing may run beside them.
+        Stages with `meta: {alone: true}`: no other stage may run at the same time.
     """
 
     needs: Mapping[str, frozenset[str]]

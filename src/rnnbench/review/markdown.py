@@ -18,7 +18,7 @@ OF_EXPERIMENTS = ("train", "time", "evaluate")
 METHODS = {
     Method.PAIRED: "Paired: both sides scored the same test examples, whose differences count.",
     Method.STATED: (
-        "Stated standard errors: the predictions of one side or both are not at hand, or the test"
+        "Stated standard errors: the predictions of one side or both are not available, or the test"
         " splits differ, so the standard errors in `comparisons/` were added up as if the two were"
         " independent. As a rule that makes the interval too wide."
     ),
@@ -80,8 +80,8 @@ def _stages(review: Review) -> str:
         parts.append(f"Run in this change, with results in `dvc.lock`: {_by_kind(ran)}.")
     if review.unreadable:
         parts.append(
-            "DVC cannot read the pipeline of the commit compared with, so what was out of date"
-            f" there already, and what ran since, is not known: {_code(review.unreadable)}."
+            "DVC cannot read the pipeline of the base commit, so it is not known which stages were"
+            f" out of date there and which ran since: {_code(review.unreadable)}."
         )
     return "\n\n".join(filter(None, parts))
 
@@ -91,7 +91,7 @@ def _causes(review: Review) -> str:
     affected: dict[str, list[str]] = {}
     for stage in review.now.values():
         for cause in stage.causes:
-            old = " (already so before)" if review.is_old(cause, stage.name) else ""
+            old = " (before this change already)" if review.is_old(cause, stage.name) else ""
             affected.setdefault(f"{_cause(cause, review)}{old}", []).append(stage.name)
     causes: dict[tuple[str, ...], list[str]] = {}
     for text, stages in affected.items():
@@ -125,8 +125,8 @@ def _following(review: Review) -> str:
     if not following:
         return ""
     return (
-        f"These follow, as they read what the stages above write: {_by_kind(following)}. DVC leaves"
-        " out those whose inputs come out as they were, and restores what its run cache has."
+        f"These follow, because they read outputs of the stages above: {_by_kind(following)}. DVC"
+        " skips those whose inputs turn out unchanged, and restores results that its run cache has."
     )
 
 
@@ -136,8 +136,8 @@ def _untouched(review: Review) -> str:
     stages = _counted(len(review.now) - len(review.run), "stage")
     if not names:
         return f"Not run again: {stages}. Some stage of every experiment runs again."
-    kept = _counted(len(names), "experiment")
-    return f"Not run again: {stages}, among them all of {kept}: {_names(names)}."
+    untouched = _counted(len(names), "experiment")
+    return f"Not run again: {stages}, including all stages of {untouched}: {_names(names)}."
 
 
 def _cost(cost: Cost, run: Collection[str]) -> str:
@@ -148,7 +148,7 @@ def _cost(cost: Cost, run: Collection[str]) -> str:
     if trained > len(cost.untimed):
         machine = f" on {cost.machine}" if cost.machine else ""
         sentences.append(
-            f"By the times of earlier runs{machine}, training takes"
+            f"According to earlier runs{machine}, training takes"
             f" {_minutes(cost.training_seconds)}, one experiment after another."
         )
     if cost.untimed:
@@ -158,7 +158,7 @@ def _cost(cost: Cost, run: Collection[str]) -> str:
         )
     if cost.other_seconds is not None:
         sentences.append(
-            f"The other stages take {_minutes(cost.other_seconds)}, by how long their kind took in"
+            f"The other stages take {_minutes(cost.other_seconds)}, according to earlier runs in"
             " this checkout."
         )
     if cost.unrecorded:
@@ -229,7 +229,7 @@ def _score_notes(review: Review) -> list[str]:
     notes += [text for method, text in METHODS.items() if method in used]
     stale = [one.name for one in review.scores if f"evaluate@{one.name}" in review.run]
     if stale:
-        notes.append(f"These scores are out of date, their stages run again: {_names(stale)}.")
+        notes.append(f"These scores are out of date, so their stages run again: {_names(stale)}.")
     return notes
 
 

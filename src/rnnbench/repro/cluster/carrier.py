@@ -136,7 +136,7 @@ def _clone(key: str, package: bytes) -> Iterator[tuple[Path, int]]:
 
 
 def _locked(folder: Path) -> int | None:
-    """Lock a clone; None if another process holds the lock, which ends with that process."""
+    """Lock a clone, for as long as this process and its children run; None if it is locked."""
     lock = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,7 +11,7 @@ from rnnbench.layout import RUNS_FOLDER, TIMING_FILE
 from rnnbench.repro.gpu import BYTES_OF_A_STAGE, ON_GPU
 from rnnbench.repro.pipeline import item, kind
 
-# Memory of a training that was not measured, and of DVC and the imported packages beside it.
+# Memory of a training that was not measured, and of DVC with the packages that it imports.
 UNMEASURED_BYTES = 2 * 2**30
 BYTES_BESIDE = 2**29
 
