@@ -1,8 +1,8 @@
-"""How far training with the compiled loop departs from stock training, beside rounding alone.
+"""The difference of training with the compiled loop from stock training, compared with rounding.
 
 The same model is trained on the first reviews of the IMDB view three times: with Keras's own loop,
-with the compiled one, and with Keras's own from weights that are one millionth larger. Once
-training has become sensitive to rounding, the last two leave the first in the same way. Needs
+with the compiled loop, and with Keras's own loop from weights that are one millionth larger. Once
+training has become sensitive to rounding, the last two depart from the first in the same way. Needs
 `dvc repro prepare@imdb-20k-200`. Writes `results/agreement.csv`.
 
     python benchmarks/agreement.py [--steps 150]
@@ -22,7 +22,7 @@ from rnnbench.training.batches import Batches
 
 import_keras()
 
-import keras  # noqa: E402 - after its chatter was held back
+import keras  # noqa: E402 - after `import_keras`, which silences it
 
 from rnnbench.models.fast import accelerate  # noqa: E402
 from rnnbench.training.determinism import seed_everything  # noqa: E402
@@ -33,7 +33,7 @@ MILLIONTH = 1e-6
 
 
 def losses(batches: Batches, steps: int, accelerated: bool = False, change: float = 0.0) -> Any:
-    """Train for some steps; return the loss of each."""
+    """Train for some steps; return the loss of each step."""
     seed_everything(42, deterministic=True)
     L = keras.layers  # noqa: N806
     layers = [L.Embedding(20_000, 128), L.LSTM(32), L.Dense(1, activation="sigmoid")]
@@ -46,7 +46,7 @@ def losses(batches: Batches, steps: int, accelerated: bool = False, change: floa
 
 
 @click.command()
-@click.option("--steps", default=150, show_default=True, help="How many steps are trained.")
+@click.option("--steps", default=150, show_default=True, help="How many steps to train.")
 def main(steps: int) -> None:
     """Measure and write the file."""
     batches = Batches(read_split(PREPARED_FOLDER / VIEW / FIT_FOLDER, "train"), BATCH_SIZE)

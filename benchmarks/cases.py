@@ -1,4 +1,4 @@
-"""The models to measure, those of the notebooks, described for any framework."""
+"""The models to measure, which are those of the notebooks, described for any framework."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 # The ways in which a case is trained.
 STOCK, JIT_COMPILE, ACCELERATED, JAX, TORCH = "stock", "jit_compile", "accelerated", "jax", "torch"
-STOCK_IN_FLOAT32 = "stock_in_float32"  # beside a case in 16 bits
+STOCK_IN_FLOAT32 = "stock_in_float32"  # only for cases in 16 bits
 MIXED = "mixed_bfloat16"
 VOCABULARY = 20_000
 WORD_FEATURES = 128
@@ -18,13 +18,13 @@ FRAME = 64
 
 @dataclass(frozen=True)
 class Case:
-    """A model and the shape of what it is trained on.
+    """A model and the shape of its training data.
 
     Attributes
     ----------
     inputs : str
-        "words" (embedded ids, one label of two), "rows" (28 numbers a step, one of ten) or "frames"
-        (64 x 64 pixels a step, as many out).
+        "words" (embedded ids, two classes), "rows" (28 numbers per step, ten classes) or "frames"
+        (64 x 64 pixels per step, in the inputs and in the targets).
     layer : str
         "simple_rnn", "lstm", "gru" or "conv_lstm_2d".
     """
@@ -35,7 +35,7 @@ class Case:
     layers: int = 1
     steps: int = 200
     batch_size: int = 64
-    batches: int = 12  # timed at once: few, so that what disturbs one way soon disturbs the others
+    batches: int = 12  # per round: few, so that a disturbance affects all ways of training
     bidirectional: bool = False
     activation: str | None = None
     reset_after: bool = True
@@ -43,25 +43,25 @@ class Case:
 
     @property
     def features(self) -> int:
-        """Return the numbers per step that the first layer reads."""
+        """The numbers per step that the first layer reads."""
         return {"words": WORD_FEATURES, "rows": ROW_FEATURES, "frames": 1}[self.inputs]
 
     @property
     def in_xla(self) -> bool:
-        """Return whether XLA trains it in reasonable time: not convolutions on a CPU."""
+        """Whether XLA trains it in reasonable time, which excludes convolutions on a CPU."""
         return self.layer != "conv_lstm_2d"
 
     @property
     def in_torch(self) -> bool:
-        """Whether PyTorch has the layer; its GRU is the one with `reset_after`."""
+        """Whether PyTorch has the layer; its GRU has `reset_after=True`."""
         stock = self.activation is None and self.reset_after and self.precision == "float32"
         return stock and self.in_xla
 
     def data(self) -> tuple[Any, Any]:
-        """Make random inputs and targets, the same each time.
+        """Make random inputs and targets, the same in each call.
 
-        The last batch of words or rows is half as large, as the notebooks' is: 20,000 reviews and
-        60,000 images are not a multiple of 64. TensorFlow then knows no batch's size beforehand.
+        The last batch of words or rows is half as large, similar to the notebooks, because 20,000
+        reviews and 60,000 images are not multiples of 64. TensorFlow then has no static batch size.
         """
         generator = np.random.default_rng(1)
         count = self.batch_size * self.batches

@@ -1,15 +1,15 @@
-"""What many experiments cost beside their training: side by side, and on a Ray cluster.
+"""The overhead of many experiments besides their training, with `--jobs` and on a Ray cluster.
 
     python benchmarks/cluster.py [--experiments 16] [--seconds 20] [--most 8] [--stages 1000]
 
 Writes `results/cluster.csv`: for `--jobs` and for a cluster of this machine, each with 1, 2, 4, …
 workers, how long experiments that sleep and small real trainings take together, the time to the
 first, and the processor time and memory of the driver. Sleeping takes no core, so that one machine
-stands for several: what is measured is the way of an experiment to its worker and back. Real
-trainings share the cores of this machine, and say nothing of several.
+can represent several: the time that remains is that of sending an experiment to its worker and its
+result back. Real trainings share the cores of this machine, and do not represent several machines.
 
-Writes `results/cluster_driver.csv`: what the driver does for each experiment, in pipelines with 10,
-100, … stages: `page.py` reckons from it what 1,000 experiments on 100 nodes wait for.
+Writes `results/cluster_driver.csv`: the work of the driver for each experiment, in pipelines with
+10, 100, … stages; `page.py` computes from it the limits of 1,000 experiments on 100 nodes.
 """
 
 import json
@@ -43,7 +43,7 @@ from rnnbench.repro.pipeline import read_pipeline
 GIT = ("git", "-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.org")
 SOURCE = Path(__file__).parent.parent / "src"
 ROUNDS = 3
-OUTPUT_BYTES = 100_000  # about what a small model takes
+OUTPUT_BYTES = 100_000  # about the size of a small model
 SMALL = "random-simple-rnn"
 DRIVER = """
 import json, resource, sys, time
@@ -52,12 +52,12 @@ from pathlib import Path
 from rnnbench.repro.cluster.place import Cluster
 from rnnbench.repro.reproduce import reproduce
 jobs, address, exchange, target = sys.argv[1:]
-begun = time.time()
+start = time.time()
 cluster = Cluster(address, exchange) if address else None
 done = reproduce(Path.cwd(), int(jobs), [target], cluster=cluster)
-seconds = time.time() - begun
+seconds = time.time() - start
 used = resource.getrusage(resource.RUSAGE_SELF)
-# Not ru_maxrss, which begins with that of the parent process.
+# Not ru_maxrss, which includes the peak of the parent process.
 status = Path("/proc/self/status").read_text()
 peak_kilobytes = int(status.split("VmHWM:")[1].split()[0])
 starts = [float(path.read_text()) for path in Path("models").glob("*")]
@@ -66,7 +66,7 @@ for path in Path("runs").glob("*/*/*/run.json"):
 print(json.dumps({
     "done": done,
     "seconds": seconds,
-    "seconds_to_first": min(starts, default=begun) - begun,
+    "seconds_to_first": min(starts, default=start) - start,
     "driver_seconds": used.ru_utime + used.ru_stime,
     "driver_megabytes": peak_kilobytes / 1024,
 }))
@@ -79,7 +79,7 @@ def compare(experiments: int, seconds: float, most: int) -> pd.DataFrame:
     Parameters
     ----------
     experiments : int
-        How many there are.
+        The number of experiments.
     seconds : float
         How long each training of the first kind sleeps.
     most : int
@@ -88,8 +88,8 @@ def compare(experiments: int, seconds: float, most: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per kind, way and number of workers. `occupied_seconds` is how long an experiment
-        occupies its worker, `overhead_seconds` how much longer than it sleeps.
+        One row per kind, way and number of workers. `occupied_seconds` is how long an experiment
+        occupies its worker, `overhead_seconds` how much longer that is than its sleep.
     """
     rows = []
     with _sleeping(experiments, seconds) as asleep, _small(experiments) as small:
@@ -121,7 +121,7 @@ def _measure(repository: Path, way: str, workers: int, target: str, asleep: bool
         environment = {**os.environ, "PYTHONPATH": str(source)}
         environment.pop("MLFLOW_TRACKING_URI", None)
         if asleep:
-            environment["KERAS_BACKEND"] = "jax"  # no TensorFlow, which would be imported
+            environment["KERAS_BACKEND"] = "jax"  # so that TensorFlow is not imported first
         with _cluster(folder, workers) if way == "--cluster" else nullcontext("") as address:
             answer = subprocess.run(  # noqa: S603
                 [sys.executable, "-c", DRIVER, str(workers), address, str(exchange), target],
@@ -149,18 +149,18 @@ def _sleeping(experiments: int, seconds: float) -> Iterator[Path]:
 
 @contextmanager
 def _small(experiments: int) -> Iterator[Path]:
-    """Make a clone whose experiments train one epoch with one seed, its data prepared."""
+    """Make a clone with prepared data whose experiments train for one epoch with one seed."""
     with scratch_clone() as (folder, content):
-        kept = only(content, [SMALL])
-        line = {**kept["experiments"][SMALL], "epochs": 1, "seeds": 1}
+        small = only(content, [SMALL])
+        line = {**small["experiments"][SMALL], "epochs": 1, "seeds": 1}
         names = [f"small-{number}" for number in range(experiments)]
-        # Different learning rates: DVC would take equal trainings from its cache.
+        # Learning rates differ, because DVC would take equal trainings from its cache.
         lines = {
             name: {**line, "learning_rate": 0.001 + number / 1e6}
             for number, name in enumerate(names)
         }
-        write_params({**kept, "experiments": lines}, folder / "params.yaml")
-        (folder / ".dvc" / "config.local").unlink()  # nor from that of the repository
+        write_params({**small, "experiments": lines}, folder / "params.yaml")
+        (folder / ".dvc" / "config.local").unlink()  # names the repository's cache
         _commit(folder)
         run_python(folder, "-m", "dvc", "repro", f"prepare@{line['view']}", quiet=True)
         _commit(folder)
@@ -168,7 +168,7 @@ def _small(experiments: int) -> Iterator[Path]:
 
 
 def _make_repository(root: Path, experiments: int, command: str) -> None:
-    """Make a repository with a stage that prepares, and one that trains for each experiment."""
+    """Make a repository with a stage that prepares and a training stage for each experiment."""
     stages = {
         "prepare": {"cmd": "echo view > view", "outs": ["view"]},
         "train": {
@@ -193,14 +193,14 @@ def _commit(root: Path) -> None:
 
 @contextmanager
 def _cluster(folder: Path, workers: int) -> Iterator[str]:
-    """Start a head without cores and one node with so many; yield the address."""
+    """Start a head node without cores and a node with `workers` cores; yield the address."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
     )
     try:
-        # What is declared of memory would hold experiments back that take hardly any.
+        # Enough declared memory, so that it does not limit experiments that need hardly any.
         cluster.add_node(
             num_cpus=workers,
             memory=workers * 2**32,
@@ -212,7 +212,7 @@ def _cluster(folder: Path, workers: int) -> Iterator[str]:
 
 
 def measure_driver(most: int) -> pd.DataFrame:
-    """Measure what the driver does, in pipelines with 10, 100, … stages that are up to date.
+    """Measure the work of the driver in pipelines with 10, 100, … stages that are up to date.
 
     Parameters
     ----------
@@ -222,11 +222,11 @@ def measure_driver(most: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per number of stages: once for all experiments, `status_seconds` (which stages are out
-        of date) and `pack_seconds` (the sources); for each, `send_seconds` (an output to the
-        exchange, a folder), `take_in_seconds` (the whole of taking a result in), and parts of it:
-        `receive_seconds` (from the exchange) and `lock_seconds` (reading and writing dvc.lock).
-        Medians of three.
+        One row per number of stages, medians of three. Once for all experiments: `status_seconds`
+        (finding stages that are out of date) and `pack_seconds` (packing the sources). For each
+        experiment: `send_seconds` (sending an output to the exchange, a folder), `take_in_seconds`
+        (merging a result), and its parts `receive_seconds` (receiving from the exchange) and
+        `lock_seconds` (reading and writing dvc.lock).
     """
     rows = []
     number = 10
@@ -247,10 +247,10 @@ def _driver_seconds(folder: Path, number: int) -> dict[str, float]:
     exchange = Exchange("exchange", str(store))
     measured: dict[str, list[float]] = {}
 
-    def clock(what: str, action: Callable[[], object]) -> None:
-        begun = time.perf_counter()
+    def clock(name: str, action: Callable[[], object]) -> None:
+        start = time.perf_counter()
         action()
-        measured.setdefault(f"{what}_seconds", []).append(time.perf_counter() - begun)
+        measured.setdefault(f"{name}_seconds", []).append(time.perf_counter() - start)
 
     for turn in range(ROUNDS):
         clock("status", lambda: read_pipeline(root))
@@ -273,7 +273,7 @@ def _driver_seconds(folder: Path, number: int) -> dict[str, float]:
 
 
 def _record_all(root: Path) -> None:
-    """Record every stage as if it had run, at once: DVC writes dvc.lock anew for each."""
+    """Record all stages as if they had run, in one write: DVC rewrites dvc.lock for each stage."""
     with chdir(root), Repo() as repo, lock_repo(repo):
         stages = [stage for stage in repo.index.stages if stage.cmd]
         recorded: dict[str, Any] = {}
@@ -307,7 +307,7 @@ def main(experiments: int, seconds: float, most: int, stages: int) -> None:
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", os.urandom(16).hex())
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # of a machine that is busy
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # the machine is busy
     write_csv("cluster_driver", measure_driver(stages))
     write_csv("cluster", compare(experiments, seconds, most))
 

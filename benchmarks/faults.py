@@ -1,6 +1,6 @@
-"""Kill every command that writes, at drawn moments, and compare what the next run completes.
+"""Kill every command that writes at random moments, and compare the result of the next run.
 
-`python benchmarks/faults.py [SEED]` writes benchmarks/results/kills.csv, a row per kill.
+`python benchmarks/faults.py [SEED]` writes benchmarks/results/kills.csv, one row per kill.
 """
 
 import hashlib
@@ -40,9 +40,9 @@ from rnnbench.tracking.store import ARTIFACTS, DATABASE
 
 RNNBENCH = ("-m", "rnnbench.cli")
 SYNC = (*RNNBENCH, "track", "sync")
-# Of the changes of a whole run, in how many the next kill falls: several kills come in a row.
+# A kill falls in the first of this many parts of a run's changes, so that kills come in a row.
 SHARE = 4
-# How long the server of the fetch takes for its file.
+# How long the server of the downloads takes for its file.
 SERVING_SECONDS = 1.0
 PARTS = 50
 
@@ -54,17 +54,18 @@ class Subject:
     Attributes
     ----------
     name : str
-        As a person types it.
+        The command as a person types it.
     command : tuple
-        What Python is given.
+        The arguments of Python.
     kills : int
         How often it is killed.
     begin : callable
-        Brings the repository to where the command has everything to do.
+        Resets the repository, so that the command has everything to do.
     look : callable
-        Returns what has to be the same after each round; raises `FaultError` if it is not whole.
+        Returns the result, which must be the same after each round; raises `FaultError` if the
+        result is incomplete.
     share : int
-        Of the changes of a whole run, one in so many is where the next kill may fall last.
+        A kill falls in the first of this many parts of the changes of an undisturbed run.
     """
 
     name: str
@@ -76,25 +77,25 @@ class Subject:
 
 
 def pipeline(repository: Repository) -> Any:
-    """Return what the pipeline left; what MLflow was not told by a killed training, it is now."""
+    """Return the pipeline's result, after a sync if MLflow shows a killed training as running."""
     if running_runs(repository.folder):
         repository.run(*SYNC)
     return outcome(repository)
 
 
 def demo(repository: Repository) -> Any:
-    """Return what the pipeline in demo/ left."""
+    """Return the result of the pipeline in demo/."""
     return outcome(repository, "demo")
 
 
 def lose_database(repository: Repository) -> None:
-    """Remove all that MLflow has, and leave the files of the runs."""
+    """Remove MLflow's database and artifacts, and keep the files of the runs."""
     (repository.folder / DATABASE).unlink(missing_ok=True)
     shutil.rmtree(repository.folder / ARTIFACTS, ignore_errors=True)
 
 
 def fetched(repository: Repository) -> dict[str, str]:
-    """Return the digests of what was fetched."""
+    """Return the digests of the fetched files."""
     raw = repository.folder / "data" / "raw"
     left = list(repository.folder.rglob(f".*{TEMPORARY_SUFFIX}"))
     if left or list(repository.folder.rglob("*.rejected")):
@@ -103,7 +104,7 @@ def fetched(repository: Repository) -> dict[str, str]:
 
 
 def subjects(address: str, digest: str) -> list[Subject]:
-    """Return all commands, each with what a whole run of it is compared by."""
+    """Return all commands to kill, with their settings."""
     fetching = (str(Path(__file__).with_name("fetching.py")), address, digest)
     return [
         Subject("fetch", fetching, 6, Repository.reset, fetched, share=1),
@@ -123,7 +124,7 @@ def subjects(address: str, digest: str) -> list[Subject]:
 def kill_often(
     subject: Subject, repository: Repository, generator: random.Random
 ) -> Iterator[dict[str, Any]]:
-    """Kill a command as often as is asked for; give a row per kill, with what came of its round.
+    """Kill a command `subject.kills` times; yield one row per kill, with the outcome of its round.
 
     A round begins with nothing done and ends when the command has run to its end.
     """
@@ -135,7 +136,7 @@ def kill_often(
         if done == subject.kills:
             return
         subject.begin(repository)
-        begun = time.monotonic()
+        start = time.monotonic()
         rows: list[dict[str, Any]] = []
         try:
             while done + len(rows) < subject.kills:
@@ -147,46 +148,46 @@ def kill_often(
             else:
                 repository.run(*subject.command)
             require_nothing_runs(repository)
-            came_out = "equal" if subject.look(repository) == expected else "different"
+            result = "equal" if subject.look(repository) == expected else "different"
         except FaultError as error:
-            came_out = str(error)
-            print(came_out, flush=True)
+            result = str(error)
+            print(result, flush=True)
             require_nothing_runs(repository)
-        seconds = time.monotonic() - begun
-        print(f"{subject.name}: {len(rows)} kills, {came_out[:60]}, {seconds:.0f} s", flush=True)
+        seconds = time.monotonic() - start
+        print(f"{subject.name}: {len(rows)} kills, {result[:60]}, {seconds:.0f} s", flush=True)
         done += len(rows)
         for row in rows:
-            yield {**row, "outcome": " ".join(came_out.split())[-300:]}
+            yield {**row, "outcome": " ".join(result.split())[-300:]}
 
 
 class SlowHandler(http.server.BaseHTTPRequestHandler):
-    """Serves a file in parts, with pauses, from the offset that is asked for."""
+    """Serves a file in parts, with pauses, from the requested offset."""
 
     content = b""
 
     def do_GET(self) -> None:
-        """Answer."""
-        asked = self.headers.get("Range")
-        begin = int(re.findall(r"\d+", asked)[0]) if asked else 0
+        """Send the file from the requested offset."""
+        requested = self.headers.get("Range")
+        begin = int(re.findall(r"\d+", requested)[0]) if requested else 0
         if begin >= len(self.content):
             self.send_error(416)
             return
-        self.send_response(206 if asked else 200)
+        self.send_response(206 if requested else 200)
         self.send_header("Content-Length", str(len(self.content) - begin))
         self.end_headers()
         size = len(self.content) // PARTS
-        with suppress(ConnectionError):  # who asked was killed
+        with suppress(ConnectionError):  # the client was killed
             for offset in range(begin, len(self.content), size):
                 self.wfile.write(self.content[offset : offset + size])
                 time.sleep(SERVING_SECONDS / PARTS)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def served_digits() -> Iterator[tuple[str, str]]:
-    """Serve a small file in the format of MNIST; give its address and its hash."""
+    """Serve a small file in the format of MNIST; yield its address and its hash."""
     generator = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mnist.npz"
@@ -205,7 +206,7 @@ def served_digits() -> Iterator[tuple[str, str]]:
 
 
 def main(seed: int, *names: str) -> None:
-    """Kill commands, all or those named, at moments drawn from a seed."""
+    """Kill commands, by default all, at random moments drawn from a seed."""
     print(f"seed {seed}", flush=True)
     with served_digits() as (address, digest), small_repository() as repository:
         repository.environment["RNNBENCH_CACHE"] = str(repository.folder / ".dvc" / "downloads")
@@ -217,10 +218,10 @@ def main(seed: int, *names: str) -> None:
 
 
 def replace_rows(command: str, rows: pd.DataFrame) -> None:
-    """Put the kills of a command in the place of those of an earlier time."""
+    """Replace the recorded kills of a command."""
     path = FOLDER / "kills.csv"
-    kept = pd.read_csv(path) if path.exists() else pd.DataFrame({"command": []})
-    write_csv("kills", pd.concat([kept[kept["command"] != command], rows]))
+    recorded = pd.read_csv(path) if path.exists() else pd.DataFrame({"command": []})
+    write_csv("kills", pd.concat([recorded[recorded["command"] != command], rows]))
 
 
 if __name__ == "__main__":

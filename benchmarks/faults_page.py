@@ -1,4 +1,4 @@
-"""Write docs/faults.md from what faults.py and places.py measured."""
+"""Write docs/faults.md from the measurements of faults.py and places.py."""
 
 from pathlib import Path
 

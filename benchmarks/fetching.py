@@ -1,4 +1,4 @@
-"""Fetch a data set whose file is on a server of one's own: `fetching.py ADDRESS SHA256`."""
+"""Fetch a data set from a given server: `fetching.py ADDRESS SHA256`."""
 
 import sys
 from dataclasses import replace

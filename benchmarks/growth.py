@@ -1,6 +1,7 @@
-"""How the cost of a training step grows with the sequence, the units and the batch.
+"""The growth of a training step's time with the steps of a sequence, the units and the batch size.
 
-Stock Keras and the compiled loop in turn, as in `recurrent_layers.py`. Writes `results/growth.csv`.
+Stock Keras and the compiled loop train in turn, as in `recurrent_layers.py`. Writes
+`results/growth.csv`.
 
     python benchmarks/growth.py [--rounds 3]
 """

@@ -1,9 +1,10 @@
-"""Milliseconds that fetching a batch adds to a step: the pipeline's batches against other ways.
+"""Milliseconds per step for fetching batches: the pipeline's batches against other ways.
 
-The whole epoch divided by its steps stands beside: what is read ahead, begun and ended is in it.
+The time of the whole epoch divided by its steps is also measured; it includes reading ahead and the
+start and the end of the epoch.
 
-The model is next to nothing, so that a step is mostly its input. Arrays of the shapes of the IMDB
-reviews and of the moving digits lie memory-mapped in files, as `prepare` leaves them. Writes
+The model computes next to nothing, so that a step is mostly its input. Arrays of the shapes of the
+IMDB reviews and of the moving digits are memory-mapped files, as after `prepare`. Writes
 `results/input.csv`.
 
     python benchmarks/input.py [--rounds 5]
@@ -26,20 +27,20 @@ from rnnbench.training.batches import Batches, keras_input
 
 import_keras()
 
-import keras  # noqa: E402 - after its chatter was held back
+import keras  # noqa: E402 - after `import_keras`, which silences it
 import tensorflow as tf  # noqa: E402
 
 from rnnbench.training.timing import TimingCallback  # noqa: E402
 
 
 def reviews(generator: np.random.Generator) -> Split:
-    """Make ids of the shape of the IMDB view, and labels."""
+    """Make ids with the shape of the IMDB view, and labels."""
     words = generator.integers(0, 20_000, (20_000, 200), dtype=np.int32)
     return Split(words, generator.integers(0, 2, len(words), dtype=np.uint8))
 
 
 def frames(generator: np.random.Generator) -> Split:
-    """Make bytes of the shape of the moving digits, to be predicted from others."""
+    """Make bytes with the shape of the moving digits, as inputs and as targets."""
     bytes_ = generator.integers(0, 256, (400, 10, 64, 64, 1), dtype=np.uint8)
     return Split(bytes_, bytes_[:, ::-1])
 
@@ -50,7 +51,7 @@ DATA: dict[str, tuple[Callable[[np.random.Generator], Split], int]] = {
 }
 
 
-def _tensorflow_s(split: Split, batch_size: int) -> Any:
+def _tensorflow_data(split: Split, batch_size: int) -> Any:
     def as_floats(*arrays: Any) -> Any:
         return (
             tuple(
@@ -74,7 +75,7 @@ WAYS: dict[str, Callable[[Split, int], dict[str, Any]]] = {
         "x": keras_input(Batches(split, size, shuffle_seed=1), most_in_memory=0)
     },
     "the files as PyDataset": lambda split, size: {"x": Batches(split, size, shuffle_seed=1)},
-    "tf.data": _tensorflow_s,
+    "tf.data": _tensorflow_data,
     "arrays": lambda split, size: {
         "x": scaled(np.array(split.inputs)),
         "y": as_targets(np.array(split.targets)),
@@ -97,7 +98,7 @@ def model_of(split: Split) -> Any:
 
 
 def milliseconds(model: Any, given: dict[str, Any]) -> tuple[float, float]:
-    """Return the median step of an epoch, and the epoch divided by its steps."""
+    """Return the median time of a step, and the time of the epoch divided by its steps."""
     timing = TimingCallback()
     model.fit(**given, epochs=1, verbose=0, callbacks=[timing])
     steps = timing.step_seconds
@@ -122,7 +123,7 @@ def main(rounds: int) -> None:
         for way, times in measured.items():
             step, share = np.median(times[1:], axis=0)
             rows.append({"data": name, "way": way, "milliseconds": step, "of_epoch": share})
-            print(f"{name}, {way}: {step:.2f} ms a step, {share:.2f} of the epoch", flush=True)
+            print(f"{name}, {way}: {step:.2f} ms/step, epoch {share:.2f} ms/step", flush=True)
     write_csv("input", pd.DataFrame(rows))
 
 

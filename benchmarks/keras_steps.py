@@ -1,4 +1,4 @@
-"""A case trained by Keras's `fit`, on the back end and in the way that a worker was started for."""
+"""Training a case with Keras's `fit`, on the back end and in the way of its worker."""
 
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +17,7 @@ from rnnbench.models.backend import import_keras
 
 import_keras()
 
-import keras  # noqa: E402 - after its chatter was held back
+import keras  # noqa: E402 - after `import_keras`, which silences it
 
 from rnnbench.data.prepared import Split  # noqa: E402
 from rnnbench.models.fast import accelerate, share_cores  # noqa: E402
@@ -30,7 +30,7 @@ LAYERS = {
     "gru": L.GRU,
     "conv_lstm_2d": L.ConvLSTM2D,
 }
-# What `compile` is told; nothing, as a user writes it, leaves the choice to Keras.
+# Arguments of `compile`; by default none, which leaves the choice to Keras.
 COMPILE: dict[str, dict[str, bool]] = {JIT_COMPILE: {"jit_compile": True}}
 
 
@@ -50,17 +50,17 @@ class Training:
         self.arguments = fit_arguments(split, case.batch_size, compiled=accelerated)
 
     def round(self) -> dict[str, Any]:
-        """Train once over the data; return what a `Round` holds."""
+        """Train once over the data; return the fields of a `Round`."""
         return asdict(train_round(self.model, self.arguments))
 
 
 def loss(case: Case) -> str:
-    """Return the loss of a case's targets."""
+    """Return the name of the loss for a case's targets."""
     return f"{'sparse_categorical' if case.inputs == 'rows' else 'binary'}_crossentropy"
 
 
 def build(case: Case, input_shape: tuple[int, ...]) -> Any:
-    """Build a case's model; its weights follow from the seed."""
+    """Build a case's model, always with the same seed."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential()
     if case.inputs == "words":

@@ -1,4 +1,4 @@
-"""Killing the project's commands at drawn moments, and looking at what the next run makes of it."""
+"""Killing the project's commands at random moments, and checking the result of the next run."""
 
 import hashlib
 import json
@@ -32,20 +32,20 @@ from rnnbench.tracking.store import DATABASE, default_uri
 
 COUNTING = Path(__file__).with_name("faulty")
 EXPERIMENT = "adding-20-simple-rnn"
-# Each costs seconds and writes its files as the others do.
+# These stages cost seconds, and write their files in the same way as others.
 LEFT_OUT = ("time", "layers")
-# Outputs that say the same in each run; the others hold times and identifiers.
+# Outputs that are equal in each run; the others contain times and identifiers.
 REPEATED = ("data/", METRICS_FILE, HISTORY_FILE, "confusion_matrix.csv", "results/members")
-# What is killed: the command's process group, as a terminal that closes does, or all that it
-# started, as a container that ends does.
+# A kill hits the command's process group, as when a terminal closes, or all processes that it
+# started, as when a container ends.
 GROUP, ALL = "group", "all"
-# After the file change that was drawn: at once, or while what follows is going on.
+# A kill comes at once after the drawn change of a file, or up to this much later.
 MOST_SECONDS_AFTER = 0.5
 SECONDS_TO_END = 60.0
 
 
 class FaultError(Exception):
-    """A killed command left something that it must not leave."""
+    """A killed command left an invalid state."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Repository:
     folder : Path
         Its root.
     environment : dict
-        Of its commands.
+        The environment of its commands.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class Repository:
     sessions: set[int] = field(default_factory=set)
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """Start Python in a session of its own, its output in a file."""
+        """Start Python in a session of its own, with its output in a file."""
         with (self.folder.parent / "output.txt").open("w") as output:
             process = subprocess.Popen(  # noqa: S603
                 [sys.executable, *arguments],
@@ -89,22 +89,22 @@ class Repository:
             If it does not succeed.
         """
         code = self.start(*arguments).wait()
-        said = self.said
+        output = self.output
         if code != 0:
-            raise FaultError(f"{' '.join(arguments)} ended with {code}:\n{said}")
-        return said
+            raise FaultError(f"{' '.join(arguments)} ended with {code}:\n{output}")
+        return output
 
     @property
-    def said(self) -> str:
-        """What the last command printed."""
+    def output(self) -> str:
+        """The output of the last command."""
         return (self.folder.parent / "output.txt").read_text(errors="replace")
 
     def processes(self) -> list[psutil.Process]:
-        """Return what the commands started here have left running."""
+        """Return the running processes of commands that were started here."""
         return [one for one in psutil.process_iter() if _session(one) in self.sessions]
 
     def reset(self) -> None:
-        """Return to the commit, without caches and outputs."""
+        """Restore the committed state, without caches and outputs."""
         for arguments in (("clean", "-ffdxq"), ("checkout", "--quiet", "--force", "HEAD")):
             subprocess.run(["git", *arguments], cwd=self.folder, check=True)  # noqa: S603, S607
 
@@ -118,7 +118,7 @@ def _session(process: psutil.Process) -> int | None:
 
 @contextmanager
 def small_repository() -> Iterator[Repository]:
-    """Give a clone of the project with one experiment of synthetic data that trains in a second."""
+    """Yield a clone of the project whose only experiment trains on synthetic data in a second."""
     with scratch_clone() as (folder, content):
         (folder / ".dvc" / "config.local").unlink()
         small = smallest(content)
@@ -148,7 +148,7 @@ def small_repository() -> Iterator[Repository]:
 
 
 def smallest(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave of a params.yaml one synthetic experiment of two seeds and two short epochs."""
+    """Reduce a params.yaml to one synthetic experiment with two seeds and two short epochs."""
     small = only(content, [EXPERIMENT])
     line = small["experiments"][EXPERIMENT]
     view, suite = small["views"][line["view"]], small["suites"][line["suite"]]
@@ -178,9 +178,9 @@ class Killing:
     Attributes
     ----------
     turn : int
-        After how many changes of files.
+        The number of the file change after which it happens.
     seconds : float
-        How long after that change.
+        How long after that change it happens.
     what : str
         `GROUP` or `ALL`.
     """
@@ -191,7 +191,7 @@ class Killing:
 
 
 def draw(generator: random.Random, changes: int) -> Killing:
-    """Draw a kill of a command that changes files so many times in all."""
+    """Draw a kill within the first `changes` file changes of a command."""
     seconds = generator.choice([0.0, generator.uniform(0.0, MOST_SECONDS_AFTER)])
     return Killing(generator.randint(1, changes), seconds, generator.choice([GROUP, ALL]))
 
@@ -205,12 +205,12 @@ def count_changes(repository: Repository, *command: str) -> int:
 
 
 def kill(repository: Repository, killing: Killing, *command: str) -> bool:
-    """Start a command and kill it at a moment; return whether it ran until then.
+    """Start a command and kill it at a moment; return whether it was still running.
 
     Raises
     ------
     FaultError
-        If it ends before by a failure: an earlier kill is the cause.
+        If it fails before that, which is the effect of an earlier kill.
     """
     folder = repository.folder.parent
     (folder / "count").unlink(missing_ok=True)
@@ -223,7 +223,7 @@ def kill(repository: Repository, killing: Killing, *command: str) -> bool:
         while not select.select([reader], [], [], 0.1)[0]:
             if (code := process.poll()) is not None:
                 if code != 0:
-                    raise FaultError(f"{' '.join(command)} ended with {code}:\n{repository.said}")
+                    raise FaultError(f"{' '.join(command)} ended with {code}:\n{repository.output}")
                 return False
     finally:
         os.close(reader)
@@ -239,7 +239,7 @@ def kill(repository: Repository, killing: Killing, *command: str) -> bool:
 
 @dataclass
 class Outcome:
-    """What a finished pipeline left that has to be the same each time."""
+    """The results of a finished pipeline that must be the same each time."""
 
     outputs: dict[str, str]
     stages: list[str]
@@ -247,20 +247,20 @@ class Outcome:
 
 
 def outcome(repository: Repository, part: str = ".") -> Outcome:
-    """Read what a finished pipeline left, and see that all of it is whole.
+    """Read the results of a finished pipeline, and check that they are complete.
 
     Parameters
     ----------
     repository : Repository
-        Where it ran, or had a demo run.
+        The repository in which it ran.
     part : str
-        The folder with its files: `demo`, or the repository's own.
+        The folder with its files: `demo`, or the repository's root by default.
 
     Raises
     ------
     FaultError
-        If a file of DVC's cache is not what its name says, an output is not what dvc.lock records,
-        a temporary file is left, or MLflow has a run that is not finished.
+        If a file in DVC's cache does not match its hash, an output does not match dvc.lock, a
+        temporary file is left, or MLflow has a run that is not finished.
     """
     folder = repository.folder / part
     lock = YAML(typ="safe").load((folder / "dvc.lock").read_text())["stages"]
@@ -291,12 +291,12 @@ def _md5(path: Path) -> str:
 
 
 def running_runs(folder: Path) -> list[str]:
-    """Return the names of the runs that MLflow says are running."""
+    """Return the names of the runs with the status RUNNING in MLflow."""
     return [str(run.info.run_name) for run in _runs(folder) if run.info.status == "RUNNING"]
 
 
 def _runs(folder: Path) -> "PagedList[Run]":
-    """Read a copy of the default store: MLflow keeps one open that is replaced by another."""
+    """Read runs from a copy of the default store, because MLflow keeps a replaced file open."""
     with tempfile.TemporaryDirectory() as elsewhere:
         shutil.copy(folder / DATABASE, elsewhere)
         client = MlflowClient(default_uri(Path(elsewhere)))
@@ -304,7 +304,7 @@ def _runs(folder: Path) -> "PagedList[Run]":
 
 
 def _finished_runs(folder: Path) -> list[dict[str, float]]:
-    """Return the metrics that MLflow has of the runs whose files are there, and of their parents.
+    """Return the metrics in MLflow of the recorded runs and of their parent.
 
     Metrics of the machine are left out.
     """
@@ -330,7 +330,7 @@ def _scores(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def require_nothing_runs(repository: Repository) -> None:
-    """Wait until what was started has ended.
+    """Wait until all processes that were started have ended.
 
     Raises
     ------

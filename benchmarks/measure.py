@@ -1,7 +1,7 @@
-"""Ways of training a case, timed in turn so that a disturbance affects all of them.
+"""Timing ways of training a case in turn, so that a disturbance affects all of them.
 
-A measurement is refused when losses are not finite, do not fall, differ between ways that compute
-the same, or when the steps of a loop do not add up to its time.
+A measurement is refused if losses are not finite, do not fall, or differ between ways that compute
+the same, or if the steps of a loop do not add up to its time.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ from rnnbench.timing.quartiles import quartiles, ratio_quartiles
 from rnnbench.training.timing import STEPS_MAY_MISS
 
 SCRIPT = Path(__file__).with_name("worker.py")
-# These start from the same weights and compute the same: Keras on TensorFlow.
+# Ways on TensorFlow, which start from the same weights and compute the same.
 SAME = (STOCK, JIT_COMPILE, ACCELERATED)
 
 
@@ -34,20 +34,20 @@ class Worker(processes.Worker):
         super().__init__(way, [str(SCRIPT)], back_end)
 
     def prepare(self, case: Case) -> dict[str, Any]:
-        """Build the case's model and train it until it is warm.
+        """Build the case's model and train it for warm-up.
 
-        Return what the first round did, and the `losses` of all.
+        Returns the answer of the first round, with the `losses` of all rounds.
         """
         return self.ask({"case": asdict(case)})
 
     def round(self) -> dict[str, Any]:
-        """Train the data once more; return the losses and times."""
+        """Train once over the data; return the losses and times."""
         return self.ask({})
 
 
 @contextmanager
 def workers(ways: Sequence[str]) -> Iterator[list[Worker]]:
-    """Start a process for each way, and for optional ones where they are installed."""
+    """Start a process for each way; JAX and PyTorch only if they are installed."""
     left_out = [way for way in (JAX, TORCH) if importlib.util.find_spec(way) is None]
     for way in set(ways).intersection(left_out):
         print(f"{way} is not installed: its column is left out")
@@ -61,13 +61,13 @@ def measure(case: Case, running: Sequence[Worker], rounds: int) -> dict[str, lis
     Returns
     -------
     dict
-        By way, the median milliseconds of a step in each round; rounds of the same place were
-        measured one after the other.
+        By way, the median milliseconds of a step in each round; rounds with the same index were
+        measured one after another.
 
     Raises
     ------
     RnnbenchError
-        If the losses or the times are not what they must be.
+        If the measurement is refused.
     """
     prepared = {worker.way: worker.prepare(case) for worker in running}
     losses = {way: list(answer["losses"]) for way, answer in prepared.items()}
@@ -92,7 +92,7 @@ def _require_steps_add_up(way: str, answer: dict[str, Any]) -> None:
 def summary(
     times: Mapping[str, list[float]], dividend: str = STOCK, divisor: str = ACCELERATED
 ) -> dict[str, float]:
-    """Return each way's median, and median and quartiles of two ways' ratio within a round."""
+    """Return each way's median, and the median and quartiles of the ratio of two within a round."""
     ratio = ratio_quartiles(times[dividend], times[divisor])
     return {
         **{way: quartiles(each)["median"] for way, each in times.items()},
@@ -102,7 +102,7 @@ def summary(
 
 
 def _require_learning(losses: dict[str, list[float]]) -> None:
-    """Refuse losses that do not fall after the first round; a single one may leap, as with relu."""
+    """Refuse losses whose median after the first round is not lower; single ones may jump."""
     for way, (first, *later) in losses.items():
         middle = float(np.median(later))
         if not np.all(np.isfinite([first, *later])) or middle >= first:
@@ -119,7 +119,7 @@ def matrix_rate(size: int = 1024, repeats: int = 40) -> float:
     matrix = tf.random.normal((size, size))
     seconds = []
     for _ in range(repeats):
-        begin = time.perf_counter()
+        start = time.perf_counter()
         tf.matmul(matrix, matrix).numpy()
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.perf_counter() - start)
     return float(2 * size**3 / np.median(seconds))

@@ -2,11 +2,10 @@
 
     python benchmarks/measuring.py [--pairs 60]
 
-The seconds that `TimingCallback` and the threads of `DeviceUsage` and `MachineLoad` work are
-counted by clocks of their own, which what else runs on the machine hardly disturbs. What they do to
-the training beyond that would show in the other number: trainings with and without them, in turn.
-Writes `results/measuring.csv`. Steps are short on purpose: what is done for each of them weighs
-most there.
+Clocks of their own count the seconds that `TimingCallback` and the threads of `DeviceUsage` and
+`MachineLoad` take; other processes hardly disturb them. The second number compares trainings with
+and without measuring, in turn, and so includes every other effect on training. Steps are short on
+purpose, because the cost per step weighs most then. Writes `results/measuring.csv`.
 """
 
 import gc
@@ -26,7 +25,7 @@ from rnnbench.models.backend import import_keras
 
 import_keras()
 
-import keras  # noqa: E402 - after its chatter was held back
+import keras  # noqa: E402 - after `import_keras`, which silences it
 from keras_steps import build, loss  # noqa: E402
 
 from rnnbench.data.prepared import Split  # noqa: E402
@@ -44,28 +43,28 @@ CASES = {
 
 
 class Clock(keras.callbacks.Callback):  # type: ignore[misc]
-    """Seconds from the beginning of training to its end, without the work of `fit` around it."""
+    """Measures training from its begin to its end, without the work of `fit` around it."""
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Start."""
-        self._begun = time.perf_counter()
+        """Start the clock."""
+        self._start = time.perf_counter()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Stop."""
-        self.seconds = time.perf_counter() - self._begun
+        """Stop the clock."""
+        self.seconds = time.perf_counter() - self._start
 
 
 class CountedTiming(TimingCallback):
-    """The timing callback, with the seconds that it takes itself."""
+    """The timing callback, which also counts the seconds that it takes itself."""
 
     own_seconds = 0.0
 
     @staticmethod
     def _counted(hook: Callable[..., None]) -> Callable[..., None]:
         def count(self: "CountedTiming", *arguments: Any, **named: Any) -> None:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             hook(self, *arguments, **named)
-            self.own_seconds += time.perf_counter() - begun
+            self.own_seconds += time.perf_counter() - start
 
         return count
 
@@ -85,7 +84,7 @@ def fit(model: Any, batches: Batches) -> float:
 
 
 def measured_fit(model: Any, batches: Batches) -> tuple[float, float]:
-    """Do the same with everything that measures; return also the seconds that measuring takes."""
+    """Train with everything that measures; return the seconds, and those spent on measuring."""
     gc.collect()
     clock = Clock()
     before = set(threading.enumerate())
@@ -102,9 +101,9 @@ def _processor_seconds(thread: threading.Thread) -> float:
 
 
 def row(name: str, case: Case, pairs: int) -> dict[str, Any]:
-    """Measure a case in pairs, each way first in every other pair.
+    """Measure a case in pairs, which alternate in which way is first.
 
-    The confidence interval of the pairs' median assumes nothing of how they are distributed.
+    The confidence interval of the pairs' median assumes no distribution.
     """
     data = Split(*case.data())
     batches = keras_input(Batches(data, case.batch_size))
@@ -141,9 +140,9 @@ def main(pairs: int) -> None:
     rows = [row(name, case, pairs) for name, case in CASES.items()]
     for found in rows:
         print(
-            f"{found['case']}: measuring works {found['own']:.2f} % of the time; it adds"
-            f" {found['percent']:.2f} %, with a confidence of {CONFIDENCE:.0%} between"
-            f" {found['lower']:.2f} and {found['upper']:.2f} %"
+            f"{found['case']}: measuring takes {found['own']:.2f} % of the time; trainings are"
+            f" {found['percent']:.2f} % longer ({CONFIDENCE:.0%} interval: {found['lower']:.2f} to"
+            f" {found['upper']:.2f} %)"
         )
     write_csv("measuring", pd.DataFrame(rows))
 

@@ -1,4 +1,4 @@
-"""Operations in products with the kernels of recurrent layers, counted from a model."""
+"""The number of operations in products with the kernels of a model's recurrent layers."""
 
 import keras
 
@@ -7,10 +7,10 @@ from rnnbench.timing.multiply_adds import layer_multiply_adds
 
 
 def operations(model: keras.Model, trained: int, validated: int = 0) -> float:
-    """Return the operations of some training examples and of others that only validate.
+    """Return the operations for numbers of training and of validation examples.
 
-    A multiplication and an addition are two. Training takes three times as many as the way forward:
-    backward, the gradients of inputs and of kernels are as many each.
+    A multiplication and an addition count as two operations. Training takes three times as many as
+    the forward pass: the gradients of inputs and of kernels take as many each.
     """
     recurrent = [layer for layer in model.layers if loops_of(layer)]
     forward = sum(layer_multiply_adds(layer, layer.input.shape) for layer in recurrent)

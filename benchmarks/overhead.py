@@ -1,11 +1,11 @@
-"""The cost of a run beside its training, and the cost of DVC by itself.
+"""The overhead of a run besides its training, and the overhead of DVC.
 
     python benchmarks/overhead.py [REPOSITORY]
 
-Writes `results/overhead.csv`: for each experiment that `rnnbench repro` trained last, its stage's
-seconds, those of its epochs and validations, the rest for each run, and the peak memory. Writes
-`results/dvc.csv`: the seconds of `dvc status` and of `dvc repro` where every stage is up to date,
-and by how much a stage takes longer when DVC runs it than its command alone.
+Writes `results/overhead.csv`: for each experiment that `rnnbench repro` trained last, the seconds
+of its stage and of its epochs and validations, the remaining seconds per run, and the peak memory.
+Writes `results/dvc.csv`: the seconds of `dvc status` and of `dvc repro` if every stage is up to
+date, and how much longer a stage takes with DVC than its command alone.
 """
 
 import statistics
@@ -29,7 +29,7 @@ CHEAP_STAGES = ("members", "layers")  # each is `python stages/STAGE.py`
 
 
 def measure_overhead(repository: Path) -> pd.DataFrame:
-    """Return a row for each experiment that `rnnbench repro` trained last in a repository."""
+    """Return one row per experiment that `rnnbench repro` trained last in a repository."""
     seconds = read_json(repository / SECONDS_FILE)
     rows = []
     for name, experiment in load_params(repository / "params.yaml").experiments.items():
@@ -58,7 +58,7 @@ def _training_seconds(run: Mapping[str, Any]) -> float:
 
 
 def measure_dvc(repository: Path) -> pd.DataFrame:
-    """Return DVC's seconds in a repository, medians over rounds.
+    """Return the seconds that DVC takes in a repository, as medians over rounds.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def measure_dvc(repository: Path) -> pd.DataFrame:
     type=click.Path(exists=True, resolve_path=True, path_type=Path),
 )
 def main(repository: Path) -> None:
-    """Measure the REPOSITORY, by default the working directory, and its last runs."""
+    """Measure DVC and the last runs in REPOSITORY, by default the working directory."""
     dvc = measure_dvc(repository)
     write_csv("dvc", dvc)
     print(dvc.to_string(index=False))
@@ -105,8 +105,8 @@ def main(repository: Path) -> None:
     write_csv("overhead", table)
     worst = table.sort_values("overhead").iloc[-1]
     print(
-        f"{len(table)} experiments: beside training a run costs {table['overhead'].median():.1f} s"
-        f" (median), {worst['overhead']:.1f} s at most ({worst['experiment']}); peak memory"
+        f"{len(table)} experiments: the overhead of a run is {table['overhead'].median():.1f} s"
+        f" (median), at most {worst['overhead']:.1f} s ({worst['experiment']}); peak memory"
         f" {table['memory'].max():.0f} MB"
     )
 

@@ -1,4 +1,4 @@
-"""Write `docs/speed.md` and its figure from what was measured.
+"""Write `docs/speed.md` and its figure from the measurements.
 
 python benchmarks/page.py
 """
@@ -77,15 +77,15 @@ are longer; there the lines differ because rnnbench gives an operation half of t
 
 @dataclass(frozen=True)
 class Section:
-    """A measurement as the page shows it: a file of `results/` with a text and a table."""
+    """A section of the page: a file of `results/` as a table, with a title and a text."""
 
     title: str
-    words: str
+    text: str
     columns: tuple[Column, ...]
 
     def written(self, table: pd.DataFrame) -> str:
-        """Return the words and the table."""
-        return f"{self.words}\n\n{to_markdown(as_text(table, self.columns))}"
+        """Return the text and the table."""
+        return f"{self.text}\n\n{to_markdown(as_text(table, self.columns))}"
 
 
 SECTIONS = {
@@ -258,19 +258,19 @@ second: **{products:.0f} s** in all. A program that computes the same in float32
 
 
 def draw_growth(table: pd.DataFrame) -> Figure:
-    """Draw one panel per axis: colours are layers, dashed lines stock Keras."""
+    """Draw one panel per axis: colours distinguish layers, dashed lines are stock Keras."""
     figure = Figure(figsize=(12, 4), layout="constrained")
     axes = figure.subplots(1, len(AXES))
     colours = mpl.color_sequences["tab10"]
     for panel, (axis, label) in zip(axes, AXES.items(), strict=True):
-        of_axis = table[table["axis"] == axis]
+        rows = table[table["axis"] == axis]
         for colour, (layer, name) in zip(colours, LAYERS.items(), strict=False):
             for way, line in ((STOCK, "--"), (ACCELERATED, "-")):
-                chosen = of_axis[(of_axis["layer"] == layer) & (of_axis["way"] == way)]
+                chosen = rows[(rows["layer"] == layer) & (rows["way"] == way)]
                 title = f"{name}, {'stock Keras' if way == STOCK else 'rnnbench'}"
                 panel.plot(chosen["value"], chosen["median"], line, color=colour, label=title)
         panel.set(xscale="log", yscale="log", xlabel=label)
-        panel.set_xticks(sorted(of_axis["value"].unique()))
+        panel.set_xticks(sorted(rows["value"].unique()))
         panel.xaxis.set_major_formatter("{x:.0f}")
         panel.minorticks_off()
         panel.grid(alpha=0.3)
@@ -281,7 +281,7 @@ def draw_growth(table: pd.DataFrame) -> Figure:
 
 
 def write_page(folder: Path = DOCS) -> None:
-    """Write the page from what was measured, and the figure."""
+    """Write the page and its figure from the measurements that exist."""
     written: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {
         "recurrent_layers": ("A training step of `fit`, in milliseconds", layers),
         "end_to_end": ("End to end", end_to_end),
@@ -312,7 +312,7 @@ def layers(table: pd.DataFrame) -> str:
 
 
 def growth(_: pd.DataFrame) -> str:
-    """Return the text on the figure."""
+    """Return the text on the figure of growth."""
     return GROWTH.format(
         small=SMALL_STEP,
         numbers=LARGE_STATE_OF_SIMPLE_RNN,
@@ -324,7 +324,7 @@ def growth(_: pd.DataFrame) -> str:
 
 
 def driver(table: pd.DataFrame) -> str:
-    """Return the text on the driver of a cluster, and what it means for many experiments."""
+    """Return the text on the driver of a cluster and on its limits with many experiments."""
     experiments, nodes = ON_PAPER
     row = table.sort_values("stages").iloc[-1]
     each = row["send_seconds"] + row["take_in_seconds"]
@@ -349,7 +349,7 @@ def driver(table: pd.DataFrame) -> str:
 
 
 def end_to_end(table: pd.DataFrame) -> str:
-    """Return the text on the notebooks."""
+    """Return the text on the comparison with the notebooks."""
     facts = table.iloc[0]
     return END_TO_END_TEXT.format(
         jobs=facts["jobs"],

@@ -1,6 +1,6 @@
-"""How many digits are read on photographs of shaded paper: training digits drawn on it.
+"""How many digits a model recognises on simulated photographs of training digits on shaded paper.
 
-Writes `benchmarks/results/photographs.csv`, to which `docs/predict.md` leads.
+Writes `benchmarks/results/photographs.csv`, to which `docs/predict.md` links.
 
 Run after `dvc repro train@mnist-gru` or `dvc pull train@mnist-gru`; the test split is not opened.
 """
@@ -27,7 +27,7 @@ Pixels = npt.NDArray[np.float64]
 
 
 def photograph(digit: npt.NDArray[np.uint8], generator: np.random.Generator) -> Image.Image:
-    """Photograph a digit of 28 x 28 pixels, drawn with ink on grey paper partly in shadow."""
+    """Simulate a photograph of a digit of 28 x 28 pixels, on grey paper partly in shadow."""
     paper = generator.uniform(110, 230) * _light(generator)
     side = int(generator.integers(140, 400))
     strokes = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
@@ -42,7 +42,7 @@ def photograph(digit: npt.NDArray[np.uint8], generator: np.random.Generator) -> 
 
 
 def _light(generator: np.random.Generator) -> Pixels:
-    """Return the share of light that falls on each place: a gradient and the edge of a shadow."""
+    """Return the share of light on each pixel: a gradient and the edge of a shadow."""
     rows, columns = np.mgrid[-0.5 : 0.5 : ROWS * 1j, -0.5 : 0.5 : COLUMNS * 1j]
     gradient, edge = generator.uniform(-0.4, 0.4, 2), generator.uniform(0, 2 * np.pi)
     across = rows * np.sin(edge) + columns * np.cos(edge) - generator.uniform(-0.3, 0.3)
@@ -52,7 +52,7 @@ def _light(generator: np.random.Generator) -> Pixels:
 
 
 def main() -> None:
-    """Write how many digits the model reads on photographs, and in the files of MNIST."""
+    """Write how many digits the model recognises on photographs, and in the files of MNIST."""
     from rnnbench.evaluation.trained import load_trained
 
     generator = np.random.default_rng(SEED)

@@ -1,8 +1,8 @@
-"""Run the pipeline in places where programs fail, and write down what came out.
+"""Run the pipeline in places where programs often fail, and record the outcomes.
 
-`python benchmarks/places.py` writes benchmarks/results/places.csv. It mounts small disks and
-becomes other users, so that it needs root on Linux; the clock is set back by libfaketime, whose
-library the variable FAKETIME_LIBRARY names.
+`python benchmarks/places.py` writes benchmarks/results/places.csv. It mounts small disks and runs
+as other users, so it needs root on Linux. The clock is set back by libfaketime, whose library is
+given by the variable FAKETIME_LIBRARY.
 """
 
 import os
@@ -30,7 +30,7 @@ SYNC = ("-m", "rnnbench.cli", "track", "sync")
 STRANGE = "a b ü #1 50%25,?x"
 AS_ELSEWHERE = "the same result as in an ordinary place"
 NAMELESS, ANOTHER, GROUP = 64001, 64002, 64000
-# Another user, who may read what root may: Python itself may lie in a folder of root's.
+# Other users need root's permission to read, because Python may be in a folder of root.
 READ = "+dac_read_search"
 BECOME = ("setpriv", "--clear-groups", f"--inh-caps={READ}", f"--ambient-caps={READ}")
 FAKETIME_LIBRARY = os.environ.get(
@@ -39,16 +39,16 @@ FAKETIME_LIBRARY = os.environ.get(
 
 
 class Place:
-    """A copy of the small repository somewhere.
+    """A copy of the small repository in some place.
 
     Parameters
     ----------
     folder : Path
         Its root.
-    before : tuple
-        What a command begins with, such as one that makes it another user's.
+    before : str
+        A prefix of every command, such as one that changes the user.
     environment : str
-        Variables to add.
+        Environment variables to add.
     """
 
     def __init__(self, folder: Path, *before: str, **environment: str) -> None:
@@ -78,7 +78,7 @@ class Place:
         )
 
     def trained(self) -> str:
-        """Train, and say whether what came out is what comes out elsewhere."""
+        """Train, and return whether the result is the same as in an ordinary place."""
         answer = self.run(*TRAIN)
         if answer.returncode != 0:
             return failure(answer)
@@ -89,7 +89,7 @@ class Place:
         return AS_ELSEWHERE if self.history() == expected() else "another result"
 
     def history(self) -> str:
-        """Return the digest of what training said of each epoch."""
+        """Return the digest of the history of training."""
         (path,) = (self.folder / RESULTS_FOLDER).glob(f"*/{EXPERIMENT}/{HISTORY_FILE}")
         return file_digest(path)
 
@@ -98,12 +98,12 @@ _EXPECTED: list[str] = []
 
 
 def expected() -> str:
-    """Return the digest of an ordinary place's history."""
+    """Return the digest of the history in an ordinary place."""
     return _EXPECTED[0]
 
 
 def failure(answer: "subprocess.CompletedProcess[str]") -> str:
-    """Return the sentence with which a command refuses."""
+    """Return the error message of a command."""
     lines = [line for line in answer.stderr.splitlines() if line.lower().startswith("error:")]
     traceback = "Traceback" in answer.stdout + answer.stderr
     first = lines[0] if lines else (answer.stderr.strip().splitlines() or ["no message"])[-1]
@@ -111,13 +111,13 @@ def failure(answer: "subprocess.CompletedProcess[str]") -> str:
 
 
 def warning(answer: "subprocess.CompletedProcess[str]") -> str:
-    """Return what is printed of tracking that failed."""
+    """Return the warning that tracking failed."""
     return next(line for line in answer.stdout.splitlines() if line.startswith("warning:"))
 
 
 @contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[None]:
-    """Mount something at a folder for a while."""
+    """Mount a file system at a folder while the block runs."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", *options, str(folder)], check=True)  # noqa: S603, S607
     try:
@@ -127,19 +127,19 @@ def mounted(folder: Path, *options: str) -> Iterator[None]:
 
 
 def git(folder: Path, *arguments: str) -> None:
-    """Run git."""
+    """Run git in a folder, with a user for commits."""
     identity = ("-c", "user.name=Faults", "-c", "user.email=faults@example.org")
     subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True)  # noqa: S603, S607
 
 
 def copied(original: Path, target: Path) -> Path:
-    """Copy a repository."""
+    """Copy a repository, and return the copy."""
     shutil.copytree(original, target, symlinks=True)
     return target
 
 
 def ordinary(original: Path, folder: Path) -> str:
-    """Train as everywhere."""
+    """Train in an ordinary place, and store the expected history."""
     place = Place(copied(original, folder / "clone"))
     answer = place.run(*TRAIN)
     if answer.returncode != 0:
@@ -149,12 +149,12 @@ def ordinary(original: Path, folder: Path) -> str:
 
 
 def strange_path(original: Path, folder: Path) -> str:
-    """Train where every character of the path means something to some program."""
+    """Train in a path of characters that are special to some program."""
     return Place(copied(original, folder / STRANGE / "clone")).trained()
 
 
 def strange_path_synced(original: Path, folder: Path) -> str:
-    """Bring a lost database back from the files there."""
+    """Restore a lost database from the files in that path."""
     place = Place(folder.parent / "strange_path" / STRANGE / "clone")
     (place.folder / "mlflow.db").unlink()
     answer = place.run(*SYNC)
@@ -199,7 +199,7 @@ def as_user(folder: Path, user: int, **environment: str) -> Place:
 
 
 def nameless_fetch(original: Path, folder: Path) -> str:
-    """Fetch a file as that user: there is no folder to keep it in."""
+    """Fetch a file as the nameless user, who has no folder for downloads."""
     place = as_user(copied(original, folder / "clone"), NAMELESS)
     place.without("HOME", "XDG_CACHE_HOME", "RNNBENCH_CACHE", "RNNBENCH_LOCAL_DATA")
     return failure(place.run(str(fetching()), "http://127.0.0.1:9/mnist.npz", "0" * 64))
@@ -211,7 +211,7 @@ def fetching() -> Path:
 
 
 def full_disk(original: Path, folder: Path) -> str:
-    """Train where models do not fit on the disk, then where they do."""
+    """Train with too little disk space for models, then with enough."""
     place = Place(copied(original, folder / "clone"))
     with mounted(place.folder / "runs", "-t", "tmpfs", "-o", "size=16k", "tmpfs"):
         first = failure(place.run(*TRAIN))
@@ -219,7 +219,7 @@ def full_disk(original: Path, folder: Path) -> str:
 
 
 def full_artifacts(original: Path, folder: Path) -> str:
-    """Train where MLflow's artifacts do not fit on the disk, then sync where they do."""
+    """Train with too little disk space for MLflow's artifacts, then sync with enough."""
     place = Place(copied(original, folder / "clone"))
     with mounted(place.folder / "mlartifacts", "-t", "tmpfs", "-o", "size=16k", "tmpfs"):
         first = place.trained()
@@ -228,7 +228,7 @@ def full_artifacts(original: Path, folder: Path) -> str:
 
 
 def full_cache(original: Path, folder: Path) -> str:
-    """Train where DVC's cache does not fit on the disk, then where it does."""
+    """Train with too little disk space for DVC's cache, then with enough."""
     place = Place(copied(original, folder / "clone"))
     with mounted(place.folder / ".dvc" / "cache", "-t", "tmpfs", "-o", "size=40k", "tmpfs"):
         first = failure(place.run(*TRAIN))
@@ -269,7 +269,7 @@ def clock_back(original: Path, folder: Path) -> str:
 
 
 def two_users(original: Path, folder: Path) -> str:
-    """Fetch with a cache in which another user's broken download lies, both of one group."""
+    """Fetch with a cache that has the unfinished download of another user of the same group."""
     cache = folder / "cache"
     cache.mkdir(mode=0o2775)
     cache.chmod(0o2775)
@@ -331,7 +331,7 @@ PLACES: dict[str, Callable[[Path, Path], str]] = {
 
 
 def main(*wanted: str) -> None:
-    """Go to all places, or to those whose functions are named."""
+    """Run all places, or only those whose functions are named."""
     rows = []
     with small_repository() as repository, tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary)

@@ -1,6 +1,6 @@
-"""Test scores with `precision: mixed_bfloat16` beside those with float32, over the same seeds.
+"""Test scores with `precision: mixed_bfloat16` and with float32, over the same seeds.
 
-Trained by `rnnbench repro` on part of the data, all epochs. Writes `results/precision.csv`.
+`rnnbench repro` trains on part of the data for all epochs. Writes `results/precision.csv`.
 
     python benchmarks/precision.py [--share 4] [--jobs 2] [EXPERIMENT ...]
 """
@@ -25,26 +25,26 @@ SEEDS = 3
 
 
 def scores(folder: Path, content: Mapping[str, Any], precision: str) -> list[dict[str, Any]]:
-    """Return one row per experiment that was run in a folder: its scores over the seeds."""
+    """Return one row per experiment that was run in a folder, with its scores over the seeds."""
     rows = []
     for name in content["experiments"]:
         measure = FOR_16_BITS[name]
         results = folder / RESULTS_FOLDER / content["experiments"][name]["suite"] / name
         runs = read_json(results / EVALUATION_FOLDER / SCORES_FILE)["runs"]
         values = [run[measure] for run in runs.values()]
-        extent = {"lowest": min(values), "mean": np.mean(values), "highest": max(values)}
-        rows.append({"experiment": name, "measure": measure, "precision": precision, **extent})
+        summary = {"lowest": min(values), "mean": np.mean(values), "highest": max(values)}
+        rows.append({"experiment": name, "measure": measure, "precision": precision, **summary})
     return rows
 
 
 @click.command()
 @click.argument("experiments", nargs=-1, type=click.Choice(list(FOR_16_BITS)))
-@click.option("--share", default=4, show_default=True, help="One part in how many of the data.")
-@click.option("--jobs", default=2, show_default=True, help="Stages side by side.")
+@click.option("--share", default=4, show_default=True, help="Train on one part in this many.")
+@click.option("--jobs", default=2, show_default=True, help="Stages at a time.")
 def main(experiments: tuple[str, ...], share: int, jobs: int) -> None:
     """Train EXPERIMENTS, by default all, in both precisions, and write the file.
 
-    What it says of others stays.
+    The rows of other experiments stay.
     """
     rows = []
     with scratch_clone() as (folder, content):

@@ -1,7 +1,7 @@
 """Milliseconds of a training step: stock Keras against the compiled loop, JAX and PyTorch.
 
-Each case is trained in every way, a round after the other; what is compared is the ratio within a
-round. Writes `results/recurrent_layers.csv` beside this file.
+All ways of training a case take turns, one round each, and ratios are taken within a round. Writes
+`results/recurrent_layers.csv`.
 
     python benchmarks/recurrent_layers.py [--rounds 7] [CASE ...]
 """
@@ -49,7 +49,7 @@ def row(name: str, running: list[Worker], rounds: int, rate: float) -> dict[str,
 def main(cases: tuple[str, ...], rounds: int) -> None:
     """Measure CASES, by default all, and write their rows of the file."""
     rate = matrix_rate()
-    print(f"matrix products: {rate / 1e9:.0f} billion operations a second", flush=True)
+    print(f"matrix products: {rate / 1e9:.0f} billion operations per second", flush=True)
     rows = []
     with workers(WAYS) as running:
         for name in cases or CASES:

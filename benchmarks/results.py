@@ -1,4 +1,4 @@
-"""Where measurements are kept, each with the machine that made them."""
+"""Reading and writing measurements, each with the machine that made them."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).with_name("results")
 
 
 class OtherMachineError(Exception):
-    """The measurements of a file were made on another machine."""
+    """Raised if the measurements in a file were made on another machine."""
 
 
 def write_csv(name: str, table: pd.DataFrame) -> None:
@@ -21,23 +21,23 @@ def write_csv(name: str, table: pd.DataFrame) -> None:
 
 
 def update_csv(name: str, table: pd.DataFrame, key: str) -> None:
-    """Write rows of a measurement in place of those with the same key; other rows stay.
+    """Replace the rows of a measurement that have the same key; other rows stay.
 
     Raises
     ------
     OtherMachineError
-        If the others were measured on another machine: their numbers say nothing beside these.
+        If the other rows were measured on another machine, so that they are not comparable.
     """
     fresh = _named(table).set_index(key)
-    kept = read_csv(name).set_index(key)
-    others = kept.drop(fresh.index, errors="ignore")
+    recorded = read_csv(name).set_index(key)
+    others = recorded.drop(fresh.index, errors="ignore")
     machine = ["processor", "cores"]
     if (others[machine].to_numpy() != fresh[machine].iloc[0].to_numpy()).any():
         raise OtherMachineError(
             f"{name}.csv was measured on {others['processor'].iloc[0]} with"
             f" {others['cores'].iloc[0]} cores, which is not this machine: measure all cases"
         )
-    order = list(dict.fromkeys([*kept.index, *fresh.index]))
+    order = list(dict.fromkeys([*recorded.index, *fresh.index]))
     _write(name, pd.concat([others, fresh]).loc[order].reset_index())
 
 

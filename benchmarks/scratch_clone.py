@@ -15,10 +15,10 @@ from ruamel.yaml import YAML
 from rnnbench.demo import lay_out, only
 
 ROOT = Path(__file__).parent.parent
-# What the data sets offer for training; views of frames and synthetic ones say it themselves.
+# Training examples of the data sets whose views need not name a number.
 TRAINING_EXAMPLES = {"imdb": 25_000, "reuters": 8_982, "mnist": 60_000}
 
-# Experiments that 16 bits are for, as their products are large; and what their scores are told by.
+# Experiments that profit from 16 bits because their products are large, with their scores.
 FOR_16_BITS = {"mnist-lstm": "accuracy", "mnist-gru": "accuracy", "moving-mnist-conv-lstm": "loss"}
 
 
@@ -35,15 +35,15 @@ def smaller(
     content: Mapping[str, Any], names: Collection[str], seeds: int, share: int
 ) -> dict[str, Any]:
     """Return a params.yaml with some experiments, a number of seeds and 1/share of the data."""
-    kept = only(content, names)
+    reduced = only(content, names)
     return {
-        **kept,
+        **reduced,
         "experiments": {
-            name: {**line, "seeds": seeds} for name, line in kept["experiments"].items()
+            name: {**line, "seeds": seeds} for name, line in reduced["experiments"].items()
         },
         "views": {
             name: {**view, "train_examples": _examples(view) // share}
-            for name, view in kept["views"].items()
+            for name, view in reduced["views"].items()
         },
     }
 
@@ -64,16 +64,16 @@ def in_precision(
 
 
 def run_pipeline(folder: Path, jobs: int, *stages: str) -> float:
-    """Run `rnnbench repro`; return its seconds."""
+    """Run `rnnbench repro` in a clone; return its seconds."""
     return run_python(folder, "-m", "rnnbench.cli", "repro", "--jobs", str(jobs), *stages)
 
 
 def run_python(folder: Path, *arguments: str, quiet: bool = False) -> float:
-    """Run Python in a clone, on its source and its own tracking store; return the seconds."""
+    """Run Python in a clone, with its source and its own tracking store; return the seconds."""
     environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    said = subprocess.DEVNULL if quiet else None
+    output = subprocess.DEVNULL if quiet else None
     command = [sys.executable, *arguments]
-    begun = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environment, stdout=said, check=True)  # noqa: S603
-    return time.perf_counter() - begun
+    start = time.perf_counter()
+    subprocess.run(command, cwd=folder, env=environment, stdout=output, check=True)  # noqa: S603
+    return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""The `train` stage of an experiment with one seed and with three, which share what is compiled.
+"""The time of a `train` stage with one seed and with three, which share the compiled functions.
 
     python benchmarks/seeds.py [--rounds 5]
 
@@ -17,13 +17,13 @@ from scratch_clone import run_pipeline, run_python, scratch_clone, smaller
 from results import write_csv
 from rnnbench.demo import write_params
 
-# Of small ones most of the time is what the first seed alone needs; of the last it is training.
+# For the small ones, most of the time is spent once, on the first seed; for the last, on training.
 EXPERIMENTS = ("adding-20-gru", "copying-15-lstm", "adding-100-lstm", "sentiment-gru")
 SEEDS = {"one": 1, "three": 3}
 
 
 def train(folder: Path, content: Mapping[str, Any], name: str, seeds: int) -> float:
-    """Run an experiment's train stage with a number of seeds; return its seconds."""
+    """Run an experiment's `train` stage with a number of seeds; return its seconds."""
     write_params(smaller(content, [name], seeds, share=1), folder / "params.yaml")
     return run_python(folder, "stages/train.py", name, quiet=True)
 

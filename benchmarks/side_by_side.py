@@ -1,6 +1,6 @@
-"""Examples per second of one to four trainings at the same time, in total.
+"""The total examples per second of one to four trainings at the same time.
 
-Each is a process of its own that trains as the pipeline does. Writes `results/jobs.csv`.
+Each training is a process of its own and works as in the pipeline. Writes `results/jobs.csv`.
 
     python benchmarks/side_by_side.py [--rounds 7]
 """
@@ -35,12 +35,12 @@ def side_by_side(rounds: int) -> pd.DataFrame:
 
 
 def _together(running: list[Worker]) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     for worker in running:
         worker.tell({})
     for worker in running:
         worker.answer()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""A case trained by PyTorch's own recurrent layers, as its tutorials write the step."""
+"""Training a case with PyTorch's own recurrent layers, with the step of its tutorials."""
 
 import statistics
 import time
@@ -13,7 +13,7 @@ LAYERS = {"simple_rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU
 
 
 class Model(torch.nn.Module):  # type: ignore[misc]
-    """An embedding where there are words, the recurrent layers, and a dense layer."""
+    """An embedding (of words only), the recurrent layers, and a dense layer."""
 
     def __init__(self, case: Case) -> None:
         super().__init__()
@@ -52,19 +52,19 @@ class Training:
     def round(self) -> dict[str, Any]:
         """Train once over the data; return its loss and the milliseconds of each step."""
         losses, milliseconds = [], []
-        loop_begun = time.perf_counter()
+        loop_start = time.perf_counter()
         for begin in range(0, len(self.inputs), self.case.batch_size):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             batch = slice(begin, begin + self.case.batch_size)
             self.optimizer.zero_grad()
             loss = self.loss(self.model(self.inputs[batch]), self.targets[batch])
             loss.backward()
             self.optimizer.step()
             losses.append(loss.item())
-            milliseconds.append(1000 * (time.perf_counter() - begun))
+            milliseconds.append(1000 * (time.perf_counter() - start))
         return {
             "loss": statistics.mean(losses),
             "early_loss": statistics.mean(losses[:COMPARED_STEPS]),
             "milliseconds": milliseconds,
-            "loop_milliseconds": 1000 * (time.perf_counter() - loop_begun),
+            "loop_milliseconds": 1000 * (time.perf_counter() - loop_start),
         }

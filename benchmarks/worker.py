@@ -1,8 +1,8 @@
-"""A process that trains cases in one way, a round at a time, when it is told to.
+"""A process that trains cases in one way, one round per question.
 
     python worker.py WAY
 
-A question with a `case` builds its model and warms it up; an empty one trains a round.
+A question with a `case` builds its model and warms it up; an empty question trains one round.
 """
 
 import importlib
@@ -17,7 +17,7 @@ ROUNDS_TO_WARM_UP = 2
 
 
 def main(way: str) -> None:
-    """Answer until the other side hangs up."""
+    """Answer questions until the connection is closed."""
     asked, answer = questions()
     framework = importlib.import_module("torch_steps" if way == TORCH else "keras_steps")
     training: Any = None

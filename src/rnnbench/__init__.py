@@ -22,8 +22,8 @@ def load(name: str, rev: str | None = None, repository: Path | None = None) -> "
     Returns
     -------
     LoadedExperiment
-        With `scores`, `history`, `predictions`, `model` and `seeds`, each read when it is first
-        asked for; one that cannot be had raises RnnbenchError.
+        With `scores`, `history`, `predictions`, `model` and `seeds`, each read on first access; a
+        part that is not available raises RnnbenchError.
 
     Raises
     ------

@@ -23,7 +23,7 @@ def main() -> None:
 @main.command()
 @reports_errors
 def check() -> None:
-    """Say whether params.yaml and literature.yaml can be used, and what is wrong with them."""
+    """Check params.yaml and literature.yaml, and report the errors in them."""
     from rnnbench.comparison.literature import load_literature
 
     params = load_params()
@@ -39,13 +39,13 @@ def check() -> None:
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    help="How many stages run side by side; by default one per core, at most four.",
+    help="How many stages run at a time; by default one per core, at most four.",
 )
 @click.option(
     "--times/--no-times",
     default=True,
     show_default=True,
-    help="Whether the stages `time` run, each with nothing beside it.",
+    help="Whether to run the `time` stages, each of them alone.",
 )
 @takes_cluster
 @reports_errors
@@ -60,11 +60,11 @@ def repro(
 ) -> None:
     """Reproduce the pipeline as `dvc repro` does, several stages at a time.
 
-    STAGES are stages of dvc.yaml, such as train@imdb-lstm, or kinds of them, such as evaluate; the
-    stages that they need are reproduced too. By default it is the whole pipeline. A stage with
-    `meta: {alone: true}` in dvc.yaml runs with nothing beside it. With --cluster, experiments are
-    trained and evaluated on the nodes of a Ray cluster, and all other stages run here: see
-    docs/cluster.md.
+    STAGES are stages of dvc.yaml, such as train@imdb-lstm, or kinds of stages, such as evaluate;
+    the stages that they need are reproduced too. By default the whole pipeline is reproduced. A
+    stage with `meta: {alone: true}` in dvc.yaml runs while no other stage does. With --cluster,
+    experiments are trained and evaluated on the nodes of a Ray cluster, and all other stages run on
+    this machine: see docs/cluster.md.
     """
     from rnnbench.repro.cluster.place import Cluster
     from rnnbench.repro.reproduce import default_jobs, reproduce
@@ -97,15 +97,15 @@ def demo() -> None:
 @click.option(
     "--fail-if-worse",
     is_flag=True,
-    help=f"Exit with {WORSE} if a score is worse beyond chance, or none is left as every seed"
-    " diverges.",
+    help=f"Exit with {WORSE} if a score is worse beyond chance, or is missing now because every"
+    " seed diverges.",
 )
 @reports_errors
 def review(base: str | None, fail_if_worse: bool) -> None:
-    """Print as Markdown what the change from the commit BASE to the workspace does.
+    """Print the effects of the change from the commit BASE to the workspace, as Markdown.
 
     BASE is a commit, branch or tag. By default it is HEAD where tracked files have uncommitted
-    changes, and otherwise the commit at which the present branch left the main branch.
+    changes, and otherwise the commit at which the current branch left the main branch.
     """
     from rnnbench.review.markdown import as_markdown
     from rnnbench.review.review import review as review_change
@@ -121,7 +121,7 @@ def review(base: str | None, fail_if_worse: bool) -> None:
 @click.argument("stage")
 @reports_errors
 def why(stage: str) -> None:
-    """Say which parameter, file or data made STAGE out of date, and in which commit."""
+    """Report which parameter, file or data made STAGE out of date, and in which commit."""
     from rnnbench.review.why import why as explain
     from rnnbench.tracking.store import repository_root
 
@@ -136,26 +136,26 @@ def why(stage: str) -> None:
     "--file",
     "text_file",
     type=click.Path(path_type=Path),
-    help="Texts, one a line, or a table with a column `text`.",
+    help="A file of texts, one per line, or a table with a column `text`.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("predicted.gif"),
     show_default=True,
-    help="Where predicted frames go: .gif, .npy or an image; of several sequences with numbers.",
+    help="File for predicted frames: .gif, .npy or an image; numbered for several sequences.",
 )
-@click.option("--seed", type=int, help="Which run; by default that of the first seed.")
+@click.option("--seed", type=int, help="Seed of the run; by default the experiment's first seed.")
 @reports_errors
 def predict(
     experiment: str, inputs: tuple[str, ...], text_file: Path | None, output: Path, seed: int | None
 ) -> None:
     """Predict with a trained EXPERIMENT.
 
-    INPUTS are texts for an experiment of reviews or newswires (without any, one a line is read from
-    --file or standard input); images of digits or folders of them; an animation, a folder of images
-    or a .npy file of frames; or .npy files of sequences for the synthetic tasks. docs/predict.md
-    says what is read how.
+    INPUTS are texts for an experiment on reviews or newswires (without any, one text per line is
+    read from --file or standard input); images of digits or folders of them; an animation, a folder
+    of images or a .npy file of frames; or .npy files of sequences for the synthetic tasks.
+    docs/predict.md describes each kind of input.
     """
     from rnnbench.models.backend import import_keras
 
@@ -168,14 +168,14 @@ def predict(
 
 
 @main.command()
-@click.option("--sequence-length", type=click.IntRange(1), help="Steps of a sequence.")
-@click.option("--features", type=click.IntRange(1), help="x, inputs a step.")
+@click.option("--sequence-length", type=click.IntRange(1), help="Steps per sequence.")
+@click.option("--features", type=click.IntRange(1), help="x, inputs per step.")
 @click.option("--units", type=click.IntRange(1), help="h, units of every layer.")
 @reports_errors
 def layers(sequence_length: int | None, features: int | None, units: int | None) -> None:
     """Show the shapes, states and parameters of every recurrent layer.
 
-    What is not given is taken from `layer_table` in params.yaml.
+    Sizes that are not given are taken from `layer_table` in params.yaml.
     """
     from rnnbench.models.backend import import_keras
     from rnnbench.tables import as_text, print_table
@@ -198,8 +198,8 @@ def new() -> None:
 @new.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--text", help="The column of a table with the texts.")
-@click.option("--label", help="The column with their classes.")
-@click.option("--name", help="Name of the suite and its view; by default that of the file.")
+@click.option("--label", help="The column of a table with the classes.")
+@click.option("--name", help="Name of the suite and its view; by default the name of the file.")
 @click.option(
     "--test-fraction",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -255,10 +255,10 @@ def text(
     "values",
     multiple=True,
     required=True,
-    help="A column with a series of numbers; once for each series.",
+    help="A column with a series of numbers; repeat the option for each series.",
 )
 @click.option(
-    "--horizon", type=click.IntRange(1), required=True, help="How many steps are to be forecast."
+    "--horizon", type=click.IntRange(1), required=True, help="How many steps to forecast."
 )
 @click.option(
     "--season",
@@ -270,23 +270,23 @@ def text(
     type=click.Choice(["refuse", "fill", "ignore"]),
     default="refuse",
     show_default=True,
-    help="What happens where times or values are missing: an error, the value before, or (for"
-    " times alone) nothing.",
+    help="What to do where times or values are missing: report an error, repeat the value before,"
+    " or (for times only) ignore the gap.",
 )
-@click.option("--name", help="Name of the suite and its view; by default that of the file.")
+@click.option("--name", help="Name of the suite and its view; by default the name of the file.")
 @click.option(
     "--test-fraction",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.2,
     show_default=True,
-    help="Share of the steps that is kept for the test split, the last ones.",
+    help="Share of the steps, the last ones, that is kept for the test split.",
 )
 @click.option(
     "--validation-fraction",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.1,
     show_default=True,
-    help="Share of the steps before them that is held out for validation, the last ones.",
+    help="Share of the steps before the test split, the last ones, held out for validation.",
 )
 @reports_errors
 def series(
@@ -302,7 +302,7 @@ def series(
 ) -> None:
     """Compare layers on forecasts of one or several series.
 
-    PATH is a .csv, .tsv or .parquet file with a row for each time. The file stays where it is.
+    PATH is a .csv, .tsv or .parquet file with one row per time. The file stays where it is.
     """
     from rnnbench.data.datasets.series import OwnSeries
     from rnnbench.new.series import new_series
@@ -322,13 +322,13 @@ def track() -> None:
 
 
 @track.command()
-@click.option("--rev", help="Of which commit; by default the files that are here.")
+@click.option("--rev", help="Commit whose runs to log; by default those in the workspace.")
 @reports_errors
 def sync(rev: str | None) -> None:
-    """Make on the tracking server what it lacks of the runs that are recorded in files.
+    """Log the runs that are recorded in files and missing on the tracking server.
 
     The server is the one that MLFLOW_TRACKING_URI names, or mlflow.db. Files come from `dvc repro`,
-    `dvc pull` or `dvc checkout`. What the server has is not made again.
+    `dvc pull` or `dvc checkout`. Nothing is logged twice.
     """
     from rnnbench.tracking.store import repository_root
     from rnnbench.tracking.sync import files_of_revision
@@ -337,13 +337,13 @@ def sync(rev: str | None) -> None:
     root = repository_root()
     with files_of_revision(root, rev) if rev else nullcontext(root) as files:
         before = make_missing(files)
-    click.echo(f"{len(before.missing)} runs were made or completed, {before.whole} were whole")
+    click.echo(f"{len(before.missing)} runs were made or completed, {before.complete} were whole")
 
 
 @track.command()
 @reports_errors
 def status() -> None:
-    """Say which recorded runs the tracking server lacks, and which it alone has."""
+    """List the recorded runs that the tracking server lacks, and the runs that only it has."""
     from rnnbench.tracking.store import repository_root
     from rnnbench.tracking.sync import compare_with_server, unknown_runs
 
@@ -354,20 +354,20 @@ def status() -> None:
     for name in unknown:
         click.echo(f"on the server alone: {name}")
     click.echo(
-        f"{found.whole} runs in both, {len(found.missing)} to sync, {len(unknown)} on the server"
+        f"{found.complete} runs in both, {len(found.missing)} to sync, {len(unknown)} on the server"
         " alone"
     )
 
 
 @main.command()
 @click.argument("experiment")
-@click.option("--alias", default="best", show_default=True, help="What the version is called.")
+@click.option("--alias", default="best", show_default=True, help="Alias of the version.")
 @reports_errors
 def register(experiment: str, alias: str) -> None:
     """Put the model of an EXPERIMENT's best run into MLflow's registry.
 
-    The best run is the one with the lowest validation loss. Its version says what the model was
-    trained on, its test metrics, its limits and its licence.
+    The best run is the one with the lowest validation loss. The version's description states the
+    training data, the test metrics, the limits and the licence.
     """
     from rnnbench.tracking.register import register as register_best
     from rnnbench.tracking.store import repository_root

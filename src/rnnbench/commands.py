@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rnnbench.errors import RnnbenchError
 
-# Names a program that stands in for the interpreter and starts faster.
+# Environment variable with the path of a program that replaces the interpreter and starts faster.
 INTERPRETER = "RNNBENCH_INTERPRETER"
 DVC = (sys.executable, "-m", "dvc")
 
@@ -63,7 +63,7 @@ def files_of_working_tree(root: Path) -> list[str]:
 
 
 def interpreter() -> str:
-    """Return the program that runs further Python of this project."""
+    """Return the program that runs Python code of this project in a new process."""
     return os.environ.get(INTERPRETER, sys.executable)
 
 

@@ -1,10 +1,10 @@
-"""Keeping passwords and tokens out of what is printed and recorded."""
+"""Removing passwords and tokens from messages and records."""
 
 import re
 
 HIDDEN = "***"
-# `user:password@` and `token@` behind `://`. A password may hold what should have been encoded; the
-# digits of a port and a slash begin none.
+# `user:password@` and `token@` after `://`. A password may hold characters that should have been
+# percent-encoded, but digits and a slash after the colon are a port, not a password.
 _USER_INFORMATION = re.compile(r"(?<=://)(?:[^\s/@:'\"]*:(?!\d+/)[^\s'\"]*|[^\s/@'\"]+)@")
 _QUERY_VALUE = re.compile(
     r"([?&;][\w.%-]*(?:token|passw|pwd|secret|key|sig|credential|auth)[\w.%-]*=)[^\s&;#'\"]+",
@@ -15,12 +15,12 @@ _HEADER = re.compile(r"(authorization\W{1,4}(?:basic|bearer)\s+)[^\s'\"]+", re.I
 
 
 def without_credentials(text: str) -> str:
-    """Return a text whose addresses have neither user and password nor secret parameters.
+    """Return a text with the users, passwords and secret parameters in its addresses hidden.
 
     Parameters
     ----------
     text : str
-        An address, or any message that may quote some.
+        An address, or any message that may quote addresses.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The pipeline on some experiments with a small budget, in a folder of its own.
 
-Nothing of the repository is touched: `demo/` is a clone of it, with the working tree's files, the
+The repository itself is not changed: `demo/` is a clone of it, with the working tree's files, the
 repository's DVC cache and a `params.yaml` with the values of `demo.yaml`.
 """
 
@@ -34,7 +34,7 @@ from rnnbench.tables import print_table
 from rnnbench.tracking.store import tracking_uri
 
 DEMO_FOLDER = "demo"
-# What the pipeline writes: the demo has its own.
+# Outputs of the pipeline, which are not copied into the demo.
 OUTPUTS = (*OUTPUTS_IN_GIT, RAW_FOLDER, PREPARED_FOLDER, RUNS_FOLDER)
 BUDGET_FILE = Path("demo.yaml")
 HEADER = "# Made by `rnnbench demo` from the repository's params.yaml and demo.yaml.\n"
@@ -48,7 +48,7 @@ def with_budget(content: Mapping[str, Any], budget: Mapping[str, Any]) -> dict[s
     content : mapping
         The file as read.
     budget : mapping
-        Part of such a file: its `experiments` are those that stay, its values replace the file's.
+        Part of such a file: only its `experiments` are kept, and its values replace the file's.
     """
     return _merged(only(content, budget["experiments"]), budget)
 
@@ -64,14 +64,14 @@ def _merged(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
 
 
 def only(content: Mapping[str, Any], experiments: Collection[str]) -> dict[str, Any]:
-    """Leave out of a `params.yaml` what none of some experiments needs.
+    """Return the content of a `params.yaml` reduced to some experiments and what they need.
 
     Parameters
     ----------
     content : mapping
         The file as read.
     experiments : collection of str
-        Which ones stay, with their views, models and suites.
+        The ones to keep, with their views, models and suites.
     """
     lines = _named(experiments, content["experiments"])
     sections = {
@@ -88,7 +88,7 @@ def _named(names: Collection[str], entries: Mapping[str, Any]) -> dict[str, Any]
 
 
 def lay_out(root: Path, target: Path) -> Params:
-    """Put the repository's present files into `target`, with a small `params.yaml`.
+    """Put the repository's current files into `target`, with a small `params.yaml`.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def lay_out(root: Path, target: Path) -> Params:
 
 
 def run_demo(root: Path, target: Path) -> bool:
-    """Run the pipeline in `target` and say what came out.
+    """Run the pipeline in `target` and print its results.
 
     Parameters
     ----------
@@ -163,13 +163,13 @@ def run_demo(root: Path, target: Path) -> bool:
 
 
 def _full_run(found: list[Comparison], root: Path) -> str:
-    """Say what the full run would add, and how long it would take at the demo's speed."""
+    """Return a sentence on what the full run adds, and how long it takes at the demo's speed."""
     full = load_params(root / PARAMS_FILE)
     recorded = read_comparisons(full, root / COMPARISONS_FOLDER)
     added = (
         f"The full run, `rnnbench repro`, trains all {len(full.experiments)} experiments with up to"
         f" {max(len(one.seeds) for one in full.experiments.values())} seeds on all examples and"
-        " times each with nothing beside it"
+        " times each of them alone"
     )
     known = {one.name: one for part in recorded for one in part.findings if one.seconds_alone > 0}
     here = {one.name: one for part in found for one in part.findings if one.was_run}
@@ -223,7 +223,7 @@ def _remove(path: Path) -> None:
 
 
 def write_params(content: Mapping[str, Any], path: Path) -> None:
-    """Write the content of a `params.yaml`, whole or not at all."""
+    """Write the content of a `params.yaml` atomically."""
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)
         YAML().dump(dict(content), stream)

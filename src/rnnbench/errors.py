@@ -1,4 +1,4 @@
-"""The exception that a person is meant to read, and how it is shown."""
+"""The exception for errors that a user can correct, and how commands print it."""
 
 import sys
 from collections.abc import Callable
@@ -12,10 +12,10 @@ INTERRUPTED = 130
 
 
 class RnnbenchError(Exception):
-    """Something the user gave cannot be used.
+    """An input, a setting or the machine does not allow what was asked for.
 
-    The message says what was given, what is accepted and what to do. Credentials in it are hidden:
-    it may quote an address, or another program that does.
+    The message says what was given, what is accepted and what to do. Credentials in it are hidden,
+    because it may quote an address or the output of another program.
     """
 
     def __init__(self, message: str) -> None:
@@ -23,7 +23,7 @@ class RnnbenchError(Exception):
 
 
 def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Make a command print errors meant for a person without a traceback and exit with 1."""
+    """Make a command print errors that a user can correct without a traceback and exit with 1."""
 
     @wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -33,7 +33,7 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
         except KeyboardInterrupt:
-            print("interrupted: nothing half done was kept", file=sys.stderr)
+            print("interrupted: no partial result was kept", file=sys.stderr)
             sys.exit(INTERRUPTED)
 
     return guarded

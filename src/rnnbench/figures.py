@@ -1,4 +1,4 @@
-"""Figures as files: one style, small, and the same bytes for the same content."""
+"""Figures as files: one style, small files, and the same bytes for the same content."""
 
 import hashlib
 import io
@@ -18,10 +18,10 @@ from rnnbench.files import atomic_file
 mpl.use("Agg")
 
 DOTS_PER_INCH = 110
-COLOURS = 256  # the most that the palette of a PNG has room for
+COLOURS = 256  # the largest palette of a PNG
 BACKGROUND, TEXT, LINE = "#ffffff", "#1b1f24", "#d0d7de"
-# Told apart with every kind of colour blindness, and visible on light and dark ground: Okabe & Ito
-# 2008, with a darker orange and sky blue. Each has a marker, for print without colour.
+# Distinguishable with every kind of colour blindness, and visible on light and dark backgrounds:
+# Okabe & Ito 2008, with a darker orange and sky blue. Each has a marker, for print without colour.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#3b9bd6", "#7f7f7f")
 MARKERS = "osD^vPX"
 DASHES = ((0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0, (1, 2)), (0, (9, 3)))
@@ -47,15 +47,15 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=SERIES),
     "lines.linewidth": 1.5,
-    # Text stays text: a file without fonts, that a browser draws with its own. Labels were laid out
-    # with DejaVu Sans, which is wider than those.
+    # Text stays text, without embedded fonts; a browser draws it with its own. The layout is made
+    # with DejaVu Sans, which is wider than the fonts of browsers.
     "svg.fonttype": "none",
     "svg.hashsalt": "rnnbench",
 }
 mpl.rcParams.update(STYLE)
 
 SVG_FONTS = "'DejaVu Sans', Verdana, 'Segoe UI', Roboto, Arial, sans-serif"
-# What matplotlib writes at every text and path and a browser does not need, with its replacement.
+# Markup that matplotlib writes and a browser does not need, with its replacement.
 SUPERFLUOUS = tuple(
     (re.compile(pattern, re.DOTALL), replacement)
     for pattern, replacement in (
@@ -76,7 +76,7 @@ SUPERFLUOUS = tuple(
 TAG, DECIMALS = re.compile("<[^>]*>"), re.compile(r"(?<=\d)(\.\d)\d+")
 OUTLINE, COMMAND = re.compile(' d="([^"]*)"'), re.compile(" ?([A-Za-z]) ?")
 INLINE_STYLE = re.compile(' style="([^"]*)"')
-FEWEST_USES = 3  # of a style that gets a class
+FEWEST_USES = 3  # of a style, for it to become a class
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -100,7 +100,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def _compact(svg: str) -> str:
-    """Return an SVG without what a browser does not need; tenths of a point are enough."""
+    """Return an SVG without superfluous markup, its coordinates in tenths of a point."""
     for pattern, replacement in SUPERFLUOUS:
         svg = pattern.sub(replacement, svg)
     svg = TAG.sub(lambda tag: DECIMALS.sub(r"\1", tag[0]), svg)
@@ -115,7 +115,7 @@ def _compact_outline(path: re.Match[str]) -> str:
 
 
 def _with_classes(svg: str) -> str:
-    """Return an SVG in which styles that many elements have are classes.
+    """Return an SVG with a class for each style that several elements share.
 
     The name of a class is a digest of its style, so that figures on one page do not change each
     other.

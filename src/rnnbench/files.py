@@ -1,4 +1,4 @@
-"""Writing files so that a reader never finds half of one."""
+"""Writing files atomically, so that a reader never finds a part of one."""
 
 import ctypes
 import errno
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 20
 TEMPORARY_SUFFIX = ".partial"
-# Of renameat2(2): paths are relative to the working directory; both exist and change places.
+# Arguments of renameat2(2): paths are relative to the working directory; exchange both paths.
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 
 
 @contextmanager
 def explained_write_errors(target: Path) -> Iterator[None]:
-    """Turn the ways a disk refuses into errors that say what to do.
+    """Turn failures to write into errors that say what to do.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def explained_write_errors(target: Path) -> Iterator[None]:
     Raises
     ------
     RnnbenchError
-        If the disk is full or the folder may not be written.
+        If the disk is full or the folder is not writable.
     """
     try:
         yield
@@ -59,7 +59,7 @@ def explained_write_errors(target: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside `target`; it becomes `target` if the block succeeds.
+    """Yield a temporary path beside `target`; it becomes `target` if the block succeeds.
 
     Parameters
     ----------
@@ -78,16 +78,16 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `target`; it replaces `target` if the block succeeds.
+    """Yield a temporary folder beside `target`; it replaces `target` if the block succeeds.
 
-    If the process is killed, `target` is what stood there before, or the new folder. Where the
-    system cannot exchange two folders in one step, `target` may be missing then: the old folder is
-    beside it, and comes back with the next call.
+    If the process is killed, `target` is either the previous or the new folder. On a system that
+    cannot exchange two folders in one step, `target` may be missing then: the previous folder is
+    beside it, and the next call restores it.
 
     Parameters
     ----------
     target : Path
-        The final name. What stood there before is replaced as a whole.
+        The final name. An existing folder is replaced as a whole.
 
     Yields
     ------
@@ -108,12 +108,12 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside `target`, on the same file system, while the block runs.
+    """Yield an empty folder beside `target`, on the same file system, and remove it afterwards.
 
     Parameters
     ----------
     target : Path
-        What the folder is for. What processes that were killed left of theirs is removed.
+        The path that the folder is for. Folders that killed processes left for it are removed.
     """
     with _temporary_path(target, Path.mkdir) as temporary:
         yield temporary
@@ -121,9 +121,9 @@ def temporary_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def _temporary_path(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
-    """Make a path beside `target` with the permissions that the umask says; remove it at the end.
+    """Make a path beside `target` with the umask's permissions; remove it at the end.
 
-    The process holds a lock on it, which ends with the process: a path without one is a leftover.
+    The process holds a lock on it, which ends with the process: a path without lock is a leftover.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for leftover in target.parent.glob(f".{glob.escape(target.name)}.*{TEMPORARY_SUFFIX}"):
@@ -145,8 +145,8 @@ def _temporary_path(target: Path, make: Callable[[Path], None]) -> Iterator[Path
 
 
 def _remove_unless_locked(leftover: Path) -> None:
-    """Remove what a process that was killed had not finished."""
-    with suppress(OSError):  # it is locked, another user's, or gone by now
+    """Remove an unfinished file or folder of a killed process."""
+    with suppress(OSError):  # it is locked, belongs to another user, or is gone by now
         descriptor = os.open(leftover, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -163,7 +163,7 @@ def _remove(path: Path) -> None:
 
 
 def _bring_back(replaced: Path, target: Path) -> None:
-    """End what a process that was killed between two renames had begun."""
+    """Complete or undo a replacement whose process was killed between two renames."""
     if replaced.exists() and not target.exists():
         replaced.replace(target)
     shutil.rmtree(replaced, ignore_errors=True)
@@ -180,14 +180,14 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def require_free_space(folder: Path, needed_bytes: int) -> None:
-    """Refuse to begin a write that cannot end.
+    """Raise if a disk has too little free space for a write.
 
     Parameters
     ----------
     folder : Path
         An existing folder on the disk in question.
     needed_bytes : int
-        How much is about to be written, in bytes.
+        The size of the write, in bytes.
 
     Raises
     ------
@@ -203,23 +203,22 @@ def require_free_space(folder: Path, needed_bytes: int) -> None:
 
 
 def write_json(target: Path, content: Any) -> None:
-    """Write `content` as indented JSON, whole or not at all.
+    """Write `content` as indented JSON, atomically.
 
-    Numbers that are not finite are refused: JSON has none, and a metric that is not a number
-    must not pass for one.
+    Numbers that are not finite raise ValueError, because JSON cannot represent them.
     """
     with atomic_file(target) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def write_table(target: Path, table: "pd.DataFrame") -> None:
-    """Write a table as comma-separated values, whole or not at all."""
+    """Write a table as comma-separated values, atomically."""
     with atomic_file(target) as temporary:
         table.to_csv(temporary, index=False)
 
 
 def write_text(target: Path, content: str) -> None:
-    """Write `content` as UTF-8, whole or not at all."""
+    """Write `content` as UTF-8, atomically."""
     with atomic_file(target) as temporary:
         temporary.write_text(content, encoding="utf-8")
 
@@ -230,7 +229,7 @@ def read_json(source: Path) -> Any:
 
 
 def text_digest(text: str) -> str:
-    """Return 32 hexadecimal digits that tell this text from any other."""
+    """Return the first 32 hexadecimal digits of the text's SHA-256 hash."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -75,12 +75,12 @@ REPRODUCTION_FILE = "reproduction.csv"
 
 LITERATURE_FILE = Path("literature.yaml")
 
-# What the pipeline itself writes into git: it is no source of what it writes.
+# Outputs of the pipeline that git tracks; they are not among its sources.
 OUTPUTS_IN_GIT = (Path("dvc.lock"), RESULTS_FOLDER, COMPARISONS_FOLDER, REPORT_FOLDER)
 
 
 def seed_folder(seed: int) -> str:
-    """Return what the folder, or the entry, of a run with this seed is called."""
+    """Return the name of the folder, or of the entry, of a run with this seed."""
     return f"{SEED}{seed}"
 
 

@@ -1,7 +1,7 @@
 """The results of an experiment by name and revision: scores, history, predictions, model.
 
-Each part is read when it is first asked for. Files of a commit come from git, from DVC's cache or
-from its remote; those of the workspace from where they lie, and from the cache if they do not.
+Each part is read on first access. Files of a commit come from git, from DVC's cache or from its
+remote; files of the workspace are read in place or, if they are missing, from the cache.
 """
 
 import io
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class RevisionFiles:
-    """The files of the workspace or of a commit, those in DVC's cache or remote included.
+    """The files of the workspace or of a commit, including those in DVC's cache or remote.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class RevisionFiles:
 
     @cached_property
     def _files(self) -> DVCFileSystem:
-        # The remote of today: a commit may be older than it, or name one that is gone.
+        # The current remote: the commit may be older than it, or name a remote that is gone.
         remote = Config(str(self.root / Repo.DVC_DIR))["core"].get("remote")
         try:
             files = DVCFileSystem(str(self.root), rev=self.revision, remote=remote)
@@ -115,15 +115,15 @@ class RevisionFiles:
             fetch = "dvc fetch --all-commits"
             make = f"after `git checkout {self.revision}`, `dvc repro` makes it anew"
         return RnnbenchError(
-            f"{path} of {self} is neither here nor in DVC's cache, and no DVC remote gave it;"
-            f" `{fetch}` brings what a remote has; {make}"
+            f"{path} of {self} is neither here nor in DVC's cache, and no DVC remote provided it;"
+            f" `{fetch}` downloads what a remote has; {make}"
         )
 
 
 class LoadedExperiment:
-    """What is recorded of an experiment; each part is read when it is first asked for.
+    """The recorded results of an experiment; each part is read on first access.
 
-    A part that cannot be had raises RnnbenchError, which says where it was looked for.
+    A part that is not available raises RnnbenchError, which says where it was looked for.
 
     Parameters
     ----------
@@ -161,10 +161,10 @@ class LoadedExperiment:
 
     @cached_property
     def predictions(self) -> Mapping[int, dict[str, Array]]:
-        """The arrays that evaluation kept of each seed that did not diverge, by seed.
+        """The arrays that evaluation saved for each seed that did not diverge, by seed.
 
         `score` is the task's score of each test example, shape (examples,); the others depend on
-        the task, for example `probabilities` and `labels` in a classification.
+        the task, for example `probabilities` and `labels` for classification.
         """
         folder = self._results / EVALUATION_FOLDER / PREDICTIONS_FOLDER
         found = {}
@@ -194,7 +194,7 @@ class LoadedExperiment:
         Raises
         ------
         RnnbenchError
-            If the seed was not trained, diverged, or its model cannot be had.
+            If the seed was not trained, it diverged, or its model is not available.
         """
         from rnnbench.models.backend import import_keras
 

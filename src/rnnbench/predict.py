@@ -44,17 +44,17 @@ def predict(
     params : Params
         The parameters.
     inputs : sequence of str
-        Texts; or paths of images, of frames, of arrays, of folders: docs/predict.md says which.
+        Texts, or paths of images, frames, arrays or folders; see docs/predict.md.
     text_file : Path or None
-        For text, a file with one text a line or a table with a column `text`; without it and
-        without `inputs`, standard input with one text a line.
+        For text, a file with one text per line or a table with a column `text`; without it and
+        without `inputs`, standard input with one text per line.
     output : Path
-        Where predicted frames go. Of several sequences they go to files with numbers: of
-        `next.gif`, to `next-1.gif`, `next-2.gif` and so on.
+        The file for predicted frames. For several sequences its name is numbered: `next.gif`
+        becomes `next-1.gif`, `next-2.gif` and so on.
     seed : int or None
-        Which run; by default that of the first seed.
+        The seed of the run; by default the experiment's first seed.
     runs : Path, default runs
-        Where runs are.
+        The folder of the runs.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def predict(
     elif text_file is not None or not inputs:
         raise RnnbenchError(f"{name} does not read text; give the paths of its inputs")
     else:
-        # All are read before the first is answered: one that cannot be read stops the command.
+        # All inputs are read before the first prediction, so that an unreadable one stops it all.
         read = [batch for path in inputs for batch in _read(Path(path), manifest)]
         output_names = _numbered(output, sum(len(examples) for _, examples in read))
         batches = iter(read)
@@ -114,10 +114,10 @@ def _is_file(text: str) -> bool:
 
 
 def _encode(encoder: TextEncoder, texts: list[str]) -> Iterator[tuple[list[str], Array]]:
-    """Yield batches of texts: how each is shown, and its ids."""
+    """Yield batches of texts: the texts as they are shown, and their ids."""
     for begin in range(0, len(texts), TEXTS_AT_ONCE):
         batch = texts[begin : begin + TEXTS_AT_ONCE]
-        unknown = "  (none of its words is known: the answer means nothing)"
+        unknown = "  (none of its words is known, so the prediction is meaningless)"
         remarks = ["" if encoder.known_words(text) else unknown for text in batch]
         shown = [_shown(text) + remark for text, remark in zip(batch, remarks, strict=True)]
         yield shown, encoder(batch)
@@ -164,19 +164,19 @@ def _read_numbers(path: Path, wanted: tuple[int, ...]) -> Array:
         )
     largest = float(np.finfo(np.float32).max)
     if np.abs(numbers.astype(np.float64)).max() > largest:
-        raise RnnbenchError(f"{path} holds numbers above {largest:.2g}, the most it can take")
+        raise RnnbenchError(f"{path} holds numbers above {largest:.2g}, the largest float32 number")
     return numbers.astype(np.float32).reshape(-1, *wanted)
 
 
 def _numbered(output: Path, count: int) -> Iterator[Path]:
-    """Yield a name for each of `count` answers: the one given, or with numbers from 1."""
+    """Yield a file name for each of `count` predictions: `output`, or numbered from 1."""
     if count == 1:
         return repeat(output)
     return (output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1))
 
 
 def _shown(text: str) -> str:
-    """Return the beginning of a text, without what would move a terminal's cursor."""
+    """Return the beginning of a text, its control characters replaced."""
     beginning = text[: SHOWN_CHARACTERS + 1]
     printable = "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in beginning

@@ -1,4 +1,4 @@
-"""What the runs of an experiment say of themselves."""
+"""The records of an experiment's runs, `run.json` in their folders."""
 
 from pathlib import Path
 from typing import Any

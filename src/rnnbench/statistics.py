@@ -120,7 +120,7 @@ def estimate_seed_mean(values: npt.ArrayLike) -> Estimate:
 
 
 def estimate_score(scores: npt.ArrayLike | None, means: npt.ArrayLike) -> Estimate:
-    """Estimate a mean score from those of single examples, or where they have none from its means.
+    """Estimate a mean score from the examples' scores or, without these, from the seeds' means.
 
     `scores` has the shape (seeds, examples), `means` (seeds,).
     """
@@ -148,7 +148,7 @@ def compare_means(first: npt.ArrayLike, second: npt.ArrayLike) -> Difference:
 
 
 def subtract_estimates(first: Estimate, second: Estimate, basis: str) -> Difference:
-    """Return the difference of two means that were estimated apart from each other.
+    """Return the difference of two means that were estimated separately.
 
     The variances add up (Welch 1947, "The generalization of 'Student's' problem when several
     different population variances are involved", Biometrika 34). The share of examples on which the
@@ -183,8 +183,8 @@ def judge(difference: Difference, margin: float, p_value: float | None = None) -
 def is_practically_equal(difference: Difference, margin: float) -> bool:
     """Return whether the whole 95 % interval lies inside ± margin.
 
-    These are the two one-sided tests of Schuirmann 1987, each at 2.5 %. At the usual 5 % the
-    interval would be that of 90 %; this one is stricter, and it is the one that readers see.
+    These are the two one-sided tests of Schuirmann 1987, each at 2.5 %. The usual 5 % corresponds
+    to a 90 % interval; the 95 % interval is stricter, and it is the one that tables show.
     """
     return -margin < difference.lower and difference.upper < margin
 
@@ -240,7 +240,7 @@ def seeds_needed(
     first, second : array_like, shapes (seeds, examples)
         As for `compare_means`, with at least two seeds each; otherwise ValueError is raised.
     power : float
-        Probability that the difference comes out beyond chance.
+        Probability that the difference is found to be beyond chance.
     alpha : float
         Two-sided significance level. Divide it by the number of comparisons to plan for Holm.
     most : int
@@ -249,7 +249,7 @@ def seeds_needed(
     Returns
     -------
     int or None
-        None if `most` seeds are too few, as they are where the test examples alone leave it open.
+        None if `most` seeds are too few; with too few test examples no number of seeds suffices.
     """
     pair = _checked_pair(first, second)
     if min(map(len, pair)) == 1:
@@ -270,26 +270,28 @@ def plan_seeds(
     difference: float,
     over_examples: float,
     examples: int,
-    of_one_seed: Sequence[float],
+    seed_variances: Sequence[float],
     power: float = 0.8,
     alpha: float = ALPHA,
     most: int = 1_000,
 ) -> int | None:
-    """Return how many seeds per model would settle a difference, its variances being known.
+    """Return how many seeds per model would settle a difference with known variances.
 
     Parameters
     ----------
     difference : float
         The difference of the mean scores.
     over_examples : float
-        Its variance over so many test `examples`, which more seeds leave as it is.
-    of_one_seed : sequence of float
-        The variance over seeds of a single run of each model.
+        Its variance over test examples, which more seeds do not reduce.
+    examples : int
+        The number of test examples.
+    seed_variances : sequence of float
+        For each model, the variance over seeds of the score of a single run.
     power, alpha, most
         See `seeds_needed`.
     """
     seeds = np.arange(2, most + 1)
-    by_model = [one / seeds for one in of_one_seed]
+    by_model = [variance / seeds for variance in seed_variances]
     variance = over_examples + sum(by_model)
     degrees = _satterthwaite(
         variance, (over_examples, examples - 1), *((part, seeds - 1) for part in by_model)
@@ -315,10 +317,10 @@ def smallest_visible_difference(
 def examples_needed(
     difference: float, variance: float, power: float = 0.8, alpha: float = ALPHA
 ) -> int:
-    """Return how many test examples show a difference of two means, which must not be 0.
+    """Return how many test examples are needed to show a difference of two means, not 0.
 
-    `variance` is that of the paired difference over examples; alpha is two-sided (Miller 2024,
-    "Adding error bars to evals").
+    `variance` is the variance of the paired difference over examples; alpha is two-sided (Miller
+    2024, "Adding error bars to evals").
     """
     return math.ceil((_standard_errors_needed(power, alpha / 2) / difference) ** 2 * variance)
 
@@ -326,9 +328,9 @@ def examples_needed(
 def seeds_needed_by_ranks(probability: float, power: float = 0.95, alpha: float = ALPHA) -> int:
     """Return how many seeds per model a rank test of one number per seed needs.
 
-    `probability`, above 0.5, is that with which a run of the better model beats one of the other;
-    alpha is one-sided (Noether 1987, "Sample size determination for some common nonparametric
-    tests", JASA 82).
+    `probability`, above 0.5, is the probability that a run of the better model beats a run of the
+    other; alpha is one-sided (Noether 1987, "Sample size determination for some common
+    nonparametric tests", JASA 82).
     """
     return math.ceil((_standard_errors_needed(power, alpha) / (probability - 0.5)) ** 2 / 6)
 
@@ -367,11 +369,11 @@ def _is_binary(scores: Array) -> bool:
 def _variance_by_seed(scores: Array) -> tuple[float, float]:
     """Return MS_S / (S N) and MS_SE / (S N): the mean squares of seeds and of the residual."""
     seeds, examples = scores.shape
-    of_seed = scores.mean(axis=1, keepdims=True)
-    residual = scores - of_seed - scores.mean(axis=0) + of_seed.mean()
+    seed_means = scores.mean(axis=1, keepdims=True)
+    residual = scores - seed_means - scores.mean(axis=0) + seed_means.mean()
     residual_degrees = (seeds - 1) * (examples - 1)
-    of_mean = float(np.square(residual).sum()) / residual_degrees / scores.size
-    return float(of_seed.var(ddof=1)) / seeds, of_mean
+    residual_variance = float(np.square(residual).sum()) / residual_degrees / scores.size
+    return float(seed_means.var(ddof=1)) / seeds, residual_variance
 
 
 def _variance(per_example: Array, *models: Array, floor: float = 0.0) -> tuple[float, float]:
@@ -392,15 +394,15 @@ def _variance(per_example: Array, *models: Array, floor: float = 0.0) -> tuple[f
 
 
 def _satterthwaite(variance: Any, *components: tuple[Any, Any]) -> Any:
-    """Return the degrees of freedom of a sum of variances, each given with its own.
+    """Return the degrees of freedom of a sum of variances, given with their degrees of freedom.
 
-    A true sum has at least those of one component and at most those of all together. Here a
-    residual is subtracted, which can lead out of that range.
+    A true sum has at least the fewest of its components and at most their total. Here a residual
+    is subtracted, which can lead out of that range.
     """
-    spent = sum(component**2 / degrees for component, degrees in components)
+    denominator = sum(component**2 / degrees for component, degrees in components)
     all_degrees = [degrees for _, degrees in components]
     fewest = reduce(np.minimum, all_degrees)
-    return np.clip(variance**2 / (spent + np.finfo(float).tiny), fewest, sum(all_degrees))
+    return np.clip(variance**2 / (denominator + np.finfo(float).tiny), fewest, sum(all_degrees))
 
 
 def _tested(difference: Estimate, share_differing: float) -> Difference:
@@ -409,7 +411,7 @@ def _tested(difference: Estimate, share_differing: float) -> Difference:
         statistic = abs(np.divide(difference.value, difference.standard_error))
     return Difference(
         **vars(difference),
-        # Without any difference and any variance the statistic is 0 / 0.
+        # With neither a difference nor a variance the statistic is 0 / 0.
         p_value=1.0
         if np.isnan(statistic)
         else float(2 * stats.t.sf(statistic, difference.degrees_of_freedom)),
@@ -424,5 +426,5 @@ def _t_interval(value: float, variance: float, degrees: float, basis: str) -> Es
 
 
 def _standard_errors_needed(power: float, tail: float) -> float:
-    """Return how many standard errors a difference measures that comes out with this power."""
+    """Return how many standard errors a difference must span to be found with this power."""
     return float(stats.norm.isf(tail) + stats.norm.ppf(power))

@@ -20,11 +20,11 @@ class Column:
     Attributes
     ----------
     name : str
-        In the data.
+        Its name in the data.
     title : str
-        In the table's head.
+        Its title in the table's head.
     style : str, default ""
-        How a number is written, for `format`; empty for text.
+        The format specification of its numbers; empty for text.
     ends : tuple of str, default ()
         Two more columns of the data: the ends of an interval, written beside the value.
     """
@@ -73,7 +73,7 @@ def to_terminal(shown: pd.DataFrame, title: str) -> Table:
 
 
 def print_table(shown: pd.DataFrame, title: str) -> None:
-    """Print a table of text; lines become longer than the terminal before a column is left out."""
+    """Print a table of text; lines may be longer than the terminal, so that no column is lost."""
     console, table = Console(markup=False), to_terminal(shown, title)
     without_limit = console.options.update_width(sys.maxsize)
     console.width = max(console.width, console.measure(table, options=without_limit).minimum)

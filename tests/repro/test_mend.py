@@ -77,7 +77,7 @@ def test_what_was_trained_is_restored_and_not_trained_again(
     whole, ran = lock.read_text(), (repository / "ran").read_text()
     lock.write_text(whole[: whole.index("  train:") + 50])
     assert reproduce(repository, jobs=2)
-    assert "dvc.lock was cut off when DVC was killed" in capfd.readouterr().out
+    assert "dvc.lock was truncated when DVC was killed" in capfd.readouterr().out
     assert (repository / "ran").read_text() == ran
     assert load_yaml(lock) == parse_yaml(whole, "dvc.lock")
     assert read_pipeline(repository).changed == frozenset()

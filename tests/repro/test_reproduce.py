@@ -240,7 +240,7 @@ def test_ctrl_c_ends_the_stages_and_keeps_what_has_finished(tmp_path: Path) -> N
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert output.endswith("interrupted: nothing half done was kept\n")
+    assert output.endswith("interrupted: no partial result was kept\n")
     assert (root / "cleaned").exists()
     assert recorded(root) == {"a"}
     wait_until(lambda: not runs(root))

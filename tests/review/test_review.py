@@ -68,7 +68,9 @@ def test_a_changed_parameter_is_one_row_and_runs_what_depends_on_it(project: Pro
     assert rows(section(text, "What runs again")) == [hit]
     assert "**6 of 16 stages run again, and 1 of 3 experiments are trained again.**" in text
     assert f"`time@{GRU}`, `evaluate@{GRU}`, `compare@{SUITE}`, `report`" in text
-    kept = f"Not run again: 10 stages, among them all of 2 experiments: `{SIMPLE}`, `{MATCHED}`."
+    kept = (
+        f"Not run again: 10 stages, including all stages of 2 experiments: `{SIMPLE}`, `{MATCHED}`."
+    )
     assert kept in text
 
 
@@ -176,7 +178,7 @@ def test_what_was_out_of_date_before_is_told_apart(project: Project) -> None:
         content["margin"] = 0.5
     causes = {row[0] for row in rows(section(project.review(), "What runs again"))}
     assert causes == {
-        "`src/rnnbench/evaluation` changed (already so before)",
+        "`src/rnnbench/evaluation` changed (before this change already)",
         "`margin`: `0.01` → `0.5`",
     }
 
@@ -187,7 +189,7 @@ def test_a_result_that_was_written_by_hand_makes_its_stage_run(project: Project)
     assert f"`results/{SUITE}/{GRU}/metrics.json` is not what the stage wrote" in text
     (row,) = rows(section(text, "Scores"))
     assert row[5].startswith("no verdict: ")
-    assert f"These scores are out of date, their stages run again: `{GRU}`." in text
+    assert f"These scores are out of date, so their stages run again: `{GRU}`." in text
 
 
 def test_missing_results_are_named_and_not_guessed(project: Project) -> None:
@@ -327,7 +329,7 @@ def test_an_earlier_pipeline_that_dvc_cannot_read_is_said(project: Project) -> N
     project.write("dvc.yaml", "stages: {train: {command: true}}\n")
     project.commit("Broken")
     project.write("dvc.yaml", text)
-    assert "DVC cannot read the pipeline of the commit compared with" in project.review()
+    assert "DVC cannot read the pipeline of the base commit" in project.review()
 
 
 def test_text_of_others_is_neither_markup_nor_a_mention(project: Project) -> None:

@@ -81,7 +81,7 @@ def test_a_stage_that_only_needs_others_names_them_and_their_reasons_once(
     project.write("src/rnnbench/evaluation/module.py", "changed = 1\n")
     commit = project.commit("Scores")[:9]
     text = why(project, "report")
-    assert text.startswith("report itself is as dvc.lock says, but stages that it needs are not:")
+    assert text.startswith("report itself is unchanged, but stages that it needs are out of date:")
     assert text.count(f"- in {commit}") == 1
     assert f"evaluate@{MATCHED}, evaluate@{GRU}, out of date:" in text
 
@@ -92,7 +92,7 @@ def test_data_that_were_made_anew_name_their_stage_and_its_commit(project: Proje
         repo.commit(f"prepare@{VIEW}", force=True)
     commit = project.commit("Prepared anew")[:9]
     text = why(project, f"train@{GRU}")
-    assert f"- data/prepared/{VIEW}/fit is another one, written by prepare@{VIEW} since" in text
+    assert f"- data/prepared/{VIEW}/fit changed, written by prepare@{VIEW} since" in text
     assert f"recorded in {commit} (" in text
 
 
@@ -122,8 +122,8 @@ def test_a_stage_that_never_ran_names_the_commit_that_added_it(project: Project)
 def test_what_is_not_here_is_told_apart_from_what_changed(project: Project, tmp_path: Path) -> None:
     text = why(project.clone(tmp_path / "clone"), f"train@{GRU}")
     assert text.startswith(f"train@{GRU} is up to date")
-    assert f"Not here: data/prepared/{VIEW}/fit, runs/{SUITE}/{GRU}" in text
-    assert "Not here" not in why(project, f"train@{GRU}")
+    assert f"Missing: data/prepared/{VIEW}/fit, runs/{SUITE}/{GRU}" in text
+    assert "Missing" not in why(project, f"train@{GRU}")
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_ctrl_c_ends_the_processes_that_train(untrained: Path, root: Path) -> No
         os.killpg(stage.pid, signal.SIGINT)  # as Ctrl-C does: to all of the terminal
         _, errors = stage.communicate()
     wait_until_ended(processes)
-    assert (stage.returncode, errors) == (130, "interrupted: nothing half done was kept\n")
+    assert (stage.returncode, errors) == (130, "interrupted: no partial result was kept\n")
     assert not (untrained / "results").exists()
 
 

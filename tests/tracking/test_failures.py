@@ -85,7 +85,7 @@ def test_a_server_that_dies_in_mid_training_and_comes_back_misses_nothing_after_
     answer = CliRunner().invoke(main, ["track", "sync"])
     assert answer.output.splitlines()[-1] == "2 runs were made or completed, 0 were whole"
     now = compare_with_server(folder)
-    assert (len(now.missing), now.whole) == (0, len(SEEDS))
+    assert (len(now.missing), now.complete) == (0, len(SEEDS))
     client = MlflowClient(server.uri)
     experiment = client.get_experiment_by_name("digit-rows")
     assert experiment

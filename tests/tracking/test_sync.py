@@ -131,7 +131,7 @@ def test_what_is_made_from_files_equals_what_was_logged_live_and_twice_makes_not
     ends = [run.info.end_time for run in runs if RUN_TAG in run.data.tags]
     assert parent.info.end_time == max(ends)  # not when it was synced
     again = make_missing(repository)
-    assert (len(again.missing), again.whole) == (0, len(SEEDS))
+    assert (len(again.missing), again.complete) == (0, len(SEEDS))
     assert content() == live
 
 

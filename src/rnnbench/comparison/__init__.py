@@ -1,1 +1,1 @@
-"""Statistics, claims, tables, figures and the report, from what evaluation wrote."""
+"""Statistics, claims, tables, figures and the report, made from the results of evaluation."""

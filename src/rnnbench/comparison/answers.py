@@ -1,7 +1,7 @@
 """The answer of each suite: which layer to choose, at what cost, and how sure that is.
 
-Everything is derived from the scores, the differences and the times of `comparisons/` by one rule.
-A layer is chosen where the runs tell it apart; where they do not, the answer says so.
+One rule derives all answers from the scores, the differences and the times in `comparisons/`. If
+the runs do not tell the layers apart, the answer says so.
 """
 
 import math
@@ -28,17 +28,17 @@ COLUMNS = (
     Column("cost", "cost"),
     Column("certainty", "how sure"),
 )
-NAMED = 3  # experiments that a sentence names
+NAMED = 3  # the most experiments that a sentence names
 
 
 @dataclass(frozen=True)
 class Rivals:
-    """The other experiments of a view, by what is known of the best mean against each.
+    """The other experiments of a view, grouped by the verdict of the best mean on each.
 
     Attributes
     ----------
     worse, equal, undecided : list of Finding
-        Those that the best mean is beyond chance better than, practically equal to, and neither.
+        Experiments that are worse than the best mean beyond chance, practically equal, or neither.
     """
 
     worse: list[Finding]
@@ -49,10 +49,10 @@ class Rivals:
 def tabulate_answers(comparisons: list[Comparison]) -> pd.DataFrame:
     """Return what to choose for each view of each suite, one row per answer.
 
-    Where a baseline beats the best recurrent network beyond chance, it is the first answer and the
-    recurrent layer a second one. A layer is chosen if it has the best mean, or if its training
-    takes a tenth less time and it is not worse than that by the margin (one-sided, 97.5 %). If the
-    best mean is beyond chance better than no other experiment, the choice is undecided.
+    If a baseline beats the best recurrent network beyond chance, it is the first answer and the
+    recurrent layer the second. The layer with the best mean is chosen, unless another layer trains
+    in a tenth less time and is not worse by the margin (one-sided, 97.5 %). The choice is undecided
+    if no such layer exists and the difference of the best mean from another one is undecided.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def _baseline(
     return {
         "choice": f"{against['baseline_title']} (no recurrent layer)",
         "score": f"{_score_title(findings[0])} {with_interval(against, 'baseline_')}",
-        # Baselines are fitted beside other stages, so how long that took says little.
+        # Baselines are fitted while other stages run, so their time says little.
         "cost": "no training steps; not timed",
         "certainty": "; ".join(
             filter(
@@ -112,7 +112,7 @@ def _baseline(
 
 
 def _recurrent(comparison: Comparison, findings: list[Finding], best: Finding) -> dict[str, str]:
-    """Return the answer which recurrent network to choose, or that it is undecided."""
+    """Return the recurrent network to choose, or that the choice is undecided."""
     rivals, chance = _rivals(comparison, findings, best), _against_chance(best)
     chosen = best if chance else _cheapest(comparison, findings, best)
     certainty = [chance or _against_others(comparison, findings, best, chosen, rivals)]
@@ -142,7 +142,7 @@ def _rivals(comparison: Comparison, findings: list[Finding], best: Finding) -> R
 def _cheapest(comparison: Comparison, findings: list[Finding], best: Finding) -> Finding:
     """Return the cheapest experiment that is not worse than the best mean by the margin.
 
-    That is the best mean itself unless the other's time is shorter beyond what times scatter.
+    That is the best mean itself, unless the other's time is shorter by more than the tolerance.
     """
     margin = comparison.summary["margin"]
     as_good = [
@@ -165,7 +165,7 @@ def _seconds(finding: Finding) -> float:
 
 
 def _choice(findings: list[Finding], best: Finding, chosen: Finding, rivals: Rivals) -> str:
-    """Name what to choose; its score and cost are those of the first experiment that is named."""
+    """Return the choice as text; the answer's score and cost are those of the first name in it."""
     if _against_chance(best):
         return f"none: {best.name}, the best mean, is not told apart from learning nothing"
     if len(findings) == 1:
@@ -198,11 +198,11 @@ def _against_others(
     chosen: Finding,
     rivals: Rivals,
 ) -> str:
-    """Return what is known of the best mean against the others, all of them counted."""
+    """Return the number of other experiments with each verdict against the best mean, as text."""
     if len(findings) == 1:
         return "nothing to compare it with"
     others = len(findings) - 1
-    told = [
+    groups = [
         f"{text} {len(group)} of {others}"
         for text, group in (
             ("better than", rivals.worse),
@@ -211,7 +211,7 @@ def _against_others(
         )
         if group
     ]
-    counts = ", ".join(told) + _seeds_needed(comparison, best, rivals.undecided)
+    counts = ", ".join(groups) + _seeds_needed(comparison, best, rivals.undecided)
     if chosen is best:
         return counts
     margin = comparison.summary["margin"]
@@ -222,7 +222,7 @@ def _against_others(
 
 
 def _seeds_needed(comparison: Comparison, best: Finding, undecided: list[Finding]) -> str:
-    """Return how many seeds would settle the undecided pair that needs fewest."""
+    """Return a clause on how many seeds would settle the undecided pair that needs fewest."""
     needed = {
         one.name: comparison.differences[best.name, one.name][1]
         for one in undecided
@@ -236,7 +236,7 @@ def _seeds_needed(comparison: Comparison, best: Finding, undecided: list[Finding
 
 
 def _seeds_of(findings: list[Finding]) -> str:
-    """Return a clause on experiments with a single seed, of which little is known."""
+    """Return a clause on experiments with a single seed; empty if there are none."""
     single = [one for one in findings if one.seeds == 1]
     if not single:
         return ""
@@ -245,10 +245,10 @@ def _seeds_of(findings: list[Finding]) -> str:
 
 
 def _cost(finding: Finding) -> str:
-    """Return the milliseconds of a step and the number of parameters."""
+    """Return the milliseconds per step and the number of parameters, as text."""
     stock, compiled = (finding.number(f"{loop}_milliseconds") for loop in ("stock", "compiled"))
     parameters = f"{finding.number('parameters'):,.0f} parameters"
     if math.isnan(stock):
         return f"not timed; {parameters}"
-    beside = "" if math.isnan(compiled) else f" ({compiled:.1f} compiled)"
-    return f"{stock:.1f} ms/step{beside}; {parameters}"
+    in_brackets = "" if math.isnan(compiled) else f" ({compiled:.1f} compiled)"
+    return f"{stock:.1f} ms/step{in_brackets}; {parameters}"

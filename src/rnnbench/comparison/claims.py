@@ -1,9 +1,9 @@
-"""What is claimed, and what the runs say about it.
+"""Tests of the claims in `literature.yaml`.
 
 Every comparison of a claim has an outcome: as claimed, the opposite, practically equal, undecided
-or not run. Scores are compared by `rnnbench.statistics`, those of one claim together by
-Holm's procedure. Times are those of stock Keras, with which the claims were made; quartiles of
-training steps take the place of an interval, and there is no p-value.
+or not run. Scores are compared with `rnnbench.statistics`, and the p-values of one claim are
+adjusted together by Holm's procedure. Times are those of stock Keras, with which the claims were
+made; quartiles of training steps take the place of an interval, and there is no p-value.
 """
 
 import math
@@ -31,9 +31,9 @@ AS_CLAIMED = "as claimed"
 OPPOSITE = "the opposite"
 # Times whose ratio is closer to 1 are not called different, whatever their quartiles.
 TIME_TOLERANCE = 0.1
-SMALLEST_P = 1e-16  # that is written; the tails of distributions are not known further
+SMALLEST_P = 1e-16  # the smallest that is shown; computed tails of distributions end there
 
-# What the verdict on the first of two means for a claim; one that is not here stays as it is.
+# The outcome of a claim's relation by verdict; a verdict that is not listed is the outcome itself.
 OUTCOMES: dict[str, dict[Verdict, str]] = {
     "higher": {Verdict.BETTER: AS_CLAIMED, Verdict.WORSE: OPPOSITE},
     "lower": {Verdict.WORSE: AS_CLAIMED, Verdict.BETTER: OPPOSITE},
@@ -63,9 +63,9 @@ JUDGED = (
 
 @dataclass(frozen=True)
 class Compared:
-    """What an experiment is compared with, and the difference; None where one was not run.
+    """The comparison of an experiment; `difference` is None if one of the two was not run.
 
-    `other` is the second experiment, and None for a baseline or a number.
+    `second` names what it is compared with; `other` is None if that is a baseline or a number.
     """
 
     second: str
@@ -81,9 +81,9 @@ def compare_claims(comparisons: list[Comparison], literature: Literature) -> pd.
     -------
     DataFrame
         `claim`, `first`, `second`, `outcome`, `measure`; the `difference` of the scores, positive
-        where the first is better, or of the times as a share of the second, with the ends of its
-        95 % interval, of times by quartiles; `p`, adjusted for all comparisons of the claim; the
-        `margin`; `seeds_needed` where seeds would decide it; the ratios of the parameters
+        if the first is better, or of the times as a share of the second, with the ends of its 95 %
+        interval or, for times, of its quartiles; `p`, adjusted for all comparisons of the claim;
+        the `margin`; `seeds_needed` if more seeds would decide it; the ratios of the parameters
         (without embedding and dense layers) and of the times of a step per example, with stock
         Keras and with compiled loops; and the `basis` of the interval.
 
@@ -105,7 +105,7 @@ def compare_claims(comparisons: list[Comparison], literature: Literature) -> pd.
 
 
 def tabulate_verdicts(compared: pd.DataFrame, literature: Literature) -> pd.DataFrame:
-    """Return `claim`, `text`, `source` and `verdict`: how many comparisons have which outcome."""
+    """Return `claim`, `text`, `source` and `verdict`: the number of comparisons per outcome."""
     return pd.DataFrame(
         {
             "claim": name,
@@ -118,7 +118,7 @@ def tabulate_verdicts(compared: pd.DataFrame, literature: Literature) -> pd.Data
 
 
 def readable_comparisons(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparisons of one claim for people: every cell as text, times in percent."""
+    """Return the comparisons of one claim for readers: every cell as text, times in percent."""
     style = "+.1%" if STEP_TIME in set(compared["measure"]) else "+.4f"
     difference = Column("difference", "difference [interval]", style, ("lower", "upper"))
     shown = compared.assign(p=compared["p"].clip(lower=SMALLEST_P))
@@ -132,7 +132,7 @@ def _rows(
         (first, _compare(claim, first, second, scored, suites))
         for first, second in claim.comparisons
     ]
-    of_times = claim.measure == STEP_TIME
+    is_time = claim.measure == STEP_TIME
     adjusted = iter(adjust_holm([one.difference.p_value for _, one in pairs if one.difference]))
     for first, one in pairs:
         row = {"first": first, "second": one.second, "measure": claim.measure}
@@ -140,9 +140,7 @@ def _rows(
             yield {**row, "outcome": NOT_RUN}
             continue
         p_value = next(adjusted)
-        margin = (
-            _time_margin(claim) if of_times else claim.margin or suites[first].summary["margin"]
-        )
+        margin = _time_margin(claim) if is_time else claim.margin or suites[first].summary["margin"]
         outcome = _outcome(claim.relation, one.difference, margin, p_value)
         yield {
             **row,
@@ -151,7 +149,7 @@ def _rows(
             "upper": one.difference.upper,
             "basis": one.difference.basis,
             "margin": margin,
-            "p": NAN if of_times else p_value,
+            "p": NAN if is_time else p_value,
             "outcome": outcome,
             "seeds_needed": one.seeds_needed if outcome == Verdict.UNDECIDED else NAN,
             **(_ratios(scored[first], one.other) if one.other else {}),
@@ -181,8 +179,8 @@ def _compare(
             " claim of literature.yaml compares; both must be in one suite and on one view"
         )
     difference, needed = suites[first].differences[first, second]
-    # The number was planned for all pairs of a view, not for those of a claim, so it may be one
-    # that did not suffice here.
+    # The number was planned for all pairs of a view, not for those of a claim, so it may not exceed
+    # the number of seeds that did not suffice here.
     needed = needed if math.isnan(needed) else max(needed, 1 + max(finding.seeds, other.seeds))
     return Compared(second, difference, other, needed)
 
@@ -217,10 +215,10 @@ def _time_margin(claim: Claim) -> float:
 
 
 def _difference_of_times(first: Finding, second: Finding, margin: float) -> Difference | None:
-    """Return the difference of two times as a share of the second; None if one is not known.
+    """Return the difference of two times as a share of the second; None if a time is not known.
 
-    Its ends are those of the quartiles. In place of a p-value it has 0 where the quartiles do not
-    overlap and the difference exceeds the margin, else 1.
+    Its ends are made from the quartiles. Its p-value is 0 if the quartiles do not overlap and the
+    difference exceeds the margin, and 1 otherwise.
     """
     value, lower, upper = (
         _quartile(first, end) / _quartile(second, other) - 1.0
@@ -234,7 +232,7 @@ def _difference_of_times(first: Finding, second: Finding, margin: float) -> Diff
 
 
 def _quartile(finding: Finding, end: str) -> float:
-    """Return the time of training with one example, stock Keras: the median or a quartile."""
+    """Return the training time per example with stock Keras: the median or a quartile."""
     share = finding.number(f"stock_milliseconds{end}") / finding.number("stock_milliseconds")
     return _seconds_per_example(finding, "stock") * share
 
@@ -262,7 +260,7 @@ def _recurrent_parameters(finding: Finding) -> int:
 
 
 def _verdict(rows: pd.DataFrame) -> str:
-    """Write how many comparisons of a claim have each outcome."""
+    """Return the number of comparisons of a claim with each outcome, as text."""
     counts = rows["outcome"].value_counts()
     if counts.get(NOT_RUN, 0) == len(rows):
         return NOT_RUN
@@ -278,7 +276,7 @@ def _verdict(rows: pd.DataFrame) -> str:
 
 
 def _seeds(needed: "pd.Series[float]", undecided: int) -> str:
-    """Write how many seeds would decide the comparisons of which that is known."""
+    """Return a clause on how many seeds would decide comparisons, if that is known."""
     if needed.empty:
         return ""
     which = (

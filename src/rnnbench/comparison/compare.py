@@ -51,29 +51,29 @@ def compare(
     results: Path = RESULTS_FOLDER,
     comparisons: Path = COMPARISONS_FOLDER,
 ) -> Path:
-    """Write what page and README show of a suite.
+    """Write the comparison of a suite, which the report and the README show.
 
     Parameters
     ----------
     suite : str
         Its name.
     facts : Suite
-        Its title and target, of `params.yaml`.
+        Its title and target, from `params.yaml`.
     literature : SuiteLiterature
-        What is reported for its experiments.
+        The results reported for its experiments.
     margin : float
-        The largest difference of scores without practical importance, of `params.yaml`.
+        The largest difference of scores without practical importance, from `params.yaml`.
     results, comparisons : Path
-        Where results and the list of members are, and where the folder SUITE goes.
+        The folder of the results and the lists of members, and the folder for the folder SUITE.
 
     Returns
     -------
     Path
-        The folder: `table.csv` with every number and `table.md` for people, `pairs.csv` with the
+        The folder: `table.csv` with every number and `table.md` for readers, `pairs.csv` with the
         differences of every two experiments, `baselines.csv`, `against_baselines.csv` with the
         differences from them, `curves.csv` with a metric of each epoch, `summary.json` with facts
         about layers, data, machines and what more seeds would decide, and figures. An experiment
-        without results is in it as not run.
+        without results is listed as not run.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def _require_target_is_not_met(suite: str, target: Target | None, results: Resul
 def _markdown(
     table: pd.DataFrame, baselines: pd.DataFrame, power: dict[str, dict[str, Any]]
 ) -> str:
-    """Write a table for each view; below it, what more seeds would decide."""
+    """Return a table for each view, and below it a text on what more seeds would decide."""
     views = table.get("view", pd.Series(dtype=str)).dropna().unique()
     shown = readable_tables(table, baselines=baselines)
     parts = []
@@ -132,7 +132,7 @@ def _markdown(
 
 
 def _summary(title: str, margin: float, results: Results) -> dict[str, Any]:
-    """Return the facts that are not numbers of a table: layers, warnings, data, machines."""
+    """Return the facts that are not in the table: layers, warnings, data and machines."""
     found = [result for result in results.values() if result]
     environments: list[dict[str, Any]] = []
     for environment in [

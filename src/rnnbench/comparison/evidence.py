@@ -1,4 +1,4 @@
-"""The evidence behind a suite's scores: what its models get wrong, and how sure they are of it."""
+"""The evidence behind a suite's scores: the mistakes of its models, and their confidence."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -34,27 +34,27 @@ ANIMATION_FIGURE = "frames.gif"  # after the experiment's name
 
 BINS = 15
 MOST_CLASSES = 12  # in a small confusion matrix
-CONFUSIONS_LISTED = 5  # of each experiment, where there are more classes
-MISTAKES_LISTED = 3  # of each experiment
+CONFUSIONS_LISTED = 5  # per experiment, if there are more classes
+MISTAKES_LISTED = 3  # per experiment
 MISTAKE_COLUMNS = ["experiment", "run", "example", "actual", "predicted", "probability", "text"]
 DIGITS = "%.4g"
 
 
 def write_evidence(results: Iterable[Result], curves: pd.DataFrame, folder: Path) -> None:
-    """Write tables and figures of what is known of the answers of a suite's models.
+    """Write tables and figures on the predictions of a suite's models.
 
-    Each kind is written where the evaluations hold it: learning curves, confusions, calibration,
-    accuracy by the length of a text, the worst mistakes, error by steps or frames ahead and the
-    frames.
+    Each kind is written if the evaluations have its data: learning curves, confusions, calibration,
+    gradients by lag, accuracy by the length of a text, the worst mistakes, error by steps or frames
+    ahead and the frames.
 
     Parameters
     ----------
     results : iterable of Result
-        Of the experiments that have scores.
+        The results of the experiments that have been evaluated.
     curves : DataFrame
         See `rnnbench.comparison.table.tabulate_curves`.
     folder : Path
-        Where the files go.
+        The folder for the files.
     """
     evaluated = [result for result in results if result.runs]
     if not evaluated:
@@ -92,7 +92,7 @@ def tabulate_steps(details: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     details : mapping of DataFrame
-        Of each experiment: see `rnnbench.tasks.forecasting.score_each_step`.
+        By experiment: see `rnnbench.tasks.forecasting.score_each_step`.
     """
     tables = [
         table.drop(columns="seed")
@@ -106,18 +106,18 @@ def tabulate_steps(details: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _joined(results: list[Result], kind: str) -> pd.DataFrame:
-    """Return a table of the evaluations of all experiments, with the name of each."""
+    """Return one kind of table of all experiments, with a column `experiment`."""
     tables: list[pd.DataFrame] = [getattr(one, kind).assign(experiment=one.name) for one in results]
     return pd.concat(tables)
 
 
 def list_mistakes(mistakes: pd.DataFrame) -> pd.DataFrame:
-    """Return the wrong answers that an experiment's runs were surest of, one row per example.
+    """Return the wrong predictions with the highest probabilities, one row per test example.
 
     Parameters
     ----------
     mistakes : DataFrame
-        `experiment`, `run`, and what `rnnbench.evaluation.texts.find_worst_mistakes` returns.
+        `experiment`, `run`, and the columns of `rnnbench.evaluation.texts.find_worst_mistakes`.
     """
     if mistakes.empty:
         return mistakes
@@ -130,7 +130,7 @@ def list_mistakes(mistakes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write_confusions(results: list[Result], folder: Path) -> None:
-    """Draw the confusions of few classes; of many, list the most frequent ones."""
+    """Draw the confusions of few classes; list the most frequent confusions of many classes."""
     confusions = {one.name: one.confusions for one in results}
     confusions = {name: table for name, table in confusions.items() if len(table)}
     if not confusions:
@@ -150,8 +150,8 @@ def list_confusions(confusions: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         `actual`, `predicted`, `count` over all seeds, and the `share` of the actual class.
     """
-    of_class = confusions.groupby("actual")["count"].transform("sum")
-    shares = confusions.assign(share=confusions["count"] / of_class)
+    class_counts = confusions.groupby("actual")["count"].transform("sum")
+    shares = confusions.assign(share=confusions["count"] / class_counts)
     wrong = shares[(shares["actual"] != shares["predicted"]) & (shares["count"] > 0)]
     return wrong.nlargest(CONFUSIONS_LISTED, "count")
 
@@ -176,19 +176,19 @@ def _write_calibration(results: list[Result], folder: Path) -> None:
 
 
 def _classified(result: Result) -> Iterator[tuple[str, dict[str, Array]]]:
-    """Yield the probabilities and labels of each run, where the task has them."""
+    """Yield the predictions of each run that has probabilities and labels."""
     for seed, arrays in result.predictions():
         if {"probabilities", "labels"} <= set(arrays):
             yield seed, arrays
 
 
 def measure_reliability(probabilities: Array, labels: Array) -> pd.DataFrame:
-    """Return how often a run is right among answers of like confidence, one row per bin.
+    """Return the accuracy of a run's predictions by their confidence, one row per bin.
 
     Parameters
     ----------
     probabilities : ndarray, shape (answers, classes)
-        What the run predicted; its confidence is the largest one.
+        The predicted probabilities; the confidence is the largest of them.
     labels : ndarray of int, shape (answers,)
         The true classes.
 
@@ -196,7 +196,7 @@ def measure_reliability(probabilities: Array, labels: Array) -> pd.DataFrame:
     -------
     DataFrame
         `bin`, the number of `answers` in it, their mean `confidence` and their `accuracy`; 15 bins
-        of equal width, as in Guo et al. 2017, those without answers left out.
+        of equal width, as in Guo et al. 2017, without empty ones.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     answers = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Figures of what models do: confusions, reliability, gradients, lengths, frames."""
+"""Figures on predictions of models: confusions, reliability, gradients, lengths, frames."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,12 +18,12 @@ from rnnbench.figures import DASHES, MARKERS, SERIES, TEXT
 
 MOST_CLASSES_WITH_NUMBERS = 4
 DARK = 0.5
-ON_DARK, ON_LIGHT = "#fdfdfd", "#000000"  # no colours of a page, which its reader may turn round
-RARE_VISIBLE = 0.4  # power of the scale of colours where there are more classes
-FEWEST_ANSWERS = 10  # of a point in a diagram of reliability
-MARGIN = 0.03  # of a diagram of reliability, below its lowest point
-MOST_LAGS = 21  # of a line
-SMALLEST_SHARE = 1e-8  # that is told from none
+ON_DARK, ON_LIGHT = "#fdfdfd", "#000000"  # not the page's colours, which its dark mode replaces
+RARE_VISIBLE = 0.4  # exponent of the colour scale if there are more classes
+FEWEST_ANSWERS = 10  # per point of a reliability diagram
+MARGIN = 0.03  # of a reliability diagram, below its lowest point
+MOST_LAGS = 21  # per line
+SMALLEST_SHARE = 1e-8  # smaller shares are drawn at this value
 FRAME_GAP = 2  # pixels
 HORIZONS = {"mse_per_pixel": "mean squared error per pixel", "ssim": "SSIM"}
 
@@ -31,12 +31,12 @@ Pixels = npt.NDArray[Any]  # bytes, of shape (frames, rows, columns)
 
 
 def draw_confusion_matrices(confusions: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw shares of each actual class.
+    """Draw confusion matrices with shares of each actual class.
 
     Parameters
     ----------
     confusions : mapping of DataFrame
-        Of each experiment: actual, predicted, count, over all seeds.
+        By experiment: `actual`, `predicted` and `count`, over all seeds.
     """
     classes = {name: list(table["actual"].unique()) for name, table in confusions.items()}
     shared = len(set(map(tuple, classes.values()))) == 1
@@ -46,7 +46,7 @@ def draw_confusion_matrices(confusions: Mapping[str, pd.DataFrame]) -> Figure:
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axis.grid(visible=False)
         few = len(names) <= MOST_CLASSES_WITH_NUMBERS
-        # Of many classes each confusion is rare: the scale makes small shares visible.
+        # With many classes each confusion is rare: the scale makes small shares visible.
         scale = PowerNorm(1.0 if few else RARE_VISIBLE, vmin=0.0, vmax=1.0)
         axis.imshow(shares, cmap="Blues", norm=scale, interpolation="none")
         axis.set_xticks(range(len(names)), names, rotation=90)
@@ -62,12 +62,12 @@ def draw_confusion_matrices(confusions: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def draw_reliability(reliability: pd.DataFrame, errors: "pd.Series[float]") -> Figure:
-    """Draw accuracy over confidence, a line per run; on the diagonal they are equal.
+    """Draw accuracy over confidence: the mean and the range of the seeds, and the diagonal.
 
     Parameters
     ----------
     reliability : DataFrame
-        `experiment` and what `rnnbench.comparison.evidence.measure_reliability` returns.
+        `experiment` and the columns of `rnnbench.comparison.evidence.measure_reliability`.
     errors : Series
         The expected calibration error of each experiment, the mean over its seeds.
     """
@@ -98,7 +98,8 @@ def draw_gradients(gradients: pd.DataFrame) -> Figure:
     Parameters
     ----------
     gradients : DataFrame
-        `experiment`, `run` and what `rnnbench.evaluation.gradients.share_gradient_by_lag` returns.
+        `experiment`, `run` and the columns of
+        `rnnbench.evaluation.gradients.share_gradient_by_lag`.
     """
     names = list(gradients["experiment"].unique())
     figure, axes = draw_grid(names, shared=True)
@@ -125,7 +126,7 @@ def draw_lengths(lengths: pd.DataFrame) -> Figure:
     Parameters
     ----------
     lengths : DataFrame
-        `experiment`, `run` and what `rnnbench.evaluation.texts.score_each_length` returns.
+        `experiment`, `run` and the columns of `rnnbench.evaluation.texts.score_each_length`.
     """
     names = list(lengths["experiment"].unique())
     figure, axes = draw_grid(names, shared=True)
@@ -148,13 +149,12 @@ def _range(shortest: int, longest: int) -> str:
 
 
 def draw_horizons(horizons: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw error and similarity by the number of frames ahead, beside the copied last frame.
+    """Draw error and similarity by the number of frames ahead, with the copied last frame.
 
     Parameters
     ----------
     horizons : mapping of DataFrame
-        Of each experiment: see `rnnbench.tasks.video.score_each_horizon`; with several seeds,
-        their means are drawn.
+        By experiment: see `rnnbench.tasks.video.score_each_horizon`; means over seeds are drawn.
     """
     figure, axes = plt.subplots(1, 2, figsize=(FIGURE_WIDTH, 2.9), layout="constrained")
     for axis, (metric, label) in zip(axes, HORIZONS.items(), strict=True):
@@ -171,13 +171,13 @@ def draw_horizons(horizons: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def draw_steps(details: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw the error by the number of steps ahead, beside the seasonal naive forecast.
+    """Draw the error by the number of steps ahead, with the seasonal naive forecast.
 
     Parameters
     ----------
     details : mapping of DataFrame
-        Of each experiment: see `rnnbench.tasks.forecasting.score_each_step`; means over seeds and
-        series are drawn. Experiments on the same view share the naive forecast.
+        By experiment: see `rnnbench.tasks.forecasting.score_each_step`; means over seeds and series
+        are drawn. Experiments on the same view share the naive forecast.
     """
     figure, axis = plt.subplots(figsize=(FIGURE_WIDTH, 2.9), layout="constrained")
     naive: dict[tuple[float, ...], pd.Series[float]] = {}
@@ -195,12 +195,12 @@ def draw_steps(details: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def draw_frames(shown: Mapping[str, Pixels]) -> Figure:
-    """Draw one sequence: rows for the frames seen, the frames predicted and the actual ones.
+    """Draw one sequence: a row each for the frames seen, the predicted and the actual frames.
 
     Parameters
     ----------
-    shown : mapping of ndarray
-        `seen`, `predicted` and `actual`, each of shape (frames, rows, columns), bytes.
+    shown : mapping of ndarray of uint8
+        `seen`, `predicted` and `actual`, each of shape (frames, rows, columns).
     """
     figure, axes = plt.subplots(
         len(shown), 1, figsize=(FIGURE_WIDTH, 0.8 * len(shown)), layout="constrained"
@@ -221,7 +221,7 @@ def write_animation(shown: Mapping[str, Pixels], path: Path) -> None:
     shown : mapping of ndarray
         See `draw_frames`.
     path : Path
-        A `.gif`.
+        The `.gif` file to write.
     """
     sides = [np.concatenate([shown["seen"], shown[name]]) for name in ("actual", "predicted")]
     left = np.pad(sides[0], ((0, 0), (0, 0), (0, FRAME_GAP)), constant_values=128)

@@ -18,18 +18,18 @@ from rnnbench.tasks.task import TASKS, Task
 
 # Distance between the bars of two models, as a share of the axis.
 OFFSET = 0.008
-# Inches: the width of a page for people, at half of which every text can still be read.
+# Inches: the width of a page; every text is still legible at half of it.
 FIGURE_WIDTH = 5.4
 ROW_HEIGHT = 0.27
 LEGEND_ROW = 0.19
 PANEL = (1.75, 1.4)
 TITLE_CHARACTERS = 24  # in the title of a panel
 NO_BREAK = "\N{NO-BREAK SPACE}"
-COMMON_LOSSES = 0.98  # the share of all losses that is shown
+COMMON_LOSSES = 0.98  # the quantile of all losses that sets the upper limit of the axis
 
 
 def draw_comparison(table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
-    """Draw scores with their intervals: by length where experiments have one, else one row each.
+    """Draw scores with their intervals: by length if the experiments have one, else in rows.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def draw_comparison(table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
 
 
 def _draw_by_length(table: pd.DataFrame, task: Task) -> Figure:
-    """Draw each model's score by the steps to remember over, beside a model without memory."""
+    """Draw each model's score by the number of steps to remember, with the baseline."""
     score, length = task.score, str(task.length).replace("_", " ")
     figure, axis = plt.subplots(figsize=(FIGURE_WIDTH, 4.6), layout="constrained")
     models = list(table.groupby("model", sort=False))
@@ -74,7 +74,7 @@ def _draw_scores(table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
     """Draw a panel for each view."""
     views = [group for _, group in table.groupby("view", sort=False)] if len(table) else []
     counts = [len(group) for group in views] or [1]
-    # Below the rows of a panel stand its numbers and its title.
+    # The numbers and the title of a panel are below its rows.
     heights = [ROW_HEIGHT * count + 0.65 for count in counts]
     legend = LEGEND_ROW * (2 + len(baselines) + len(counts))
     figure, axes = plt.subplots(
@@ -92,7 +92,7 @@ def _draw_scores(table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
         _draw_view(axis, group.iloc[::-1], fitted, task, view)
         handles, labels = axis.get_legend_handles_labels()
         shown.update(zip(labels, handles, strict=True))
-    # Matplotlib lists lines first and intervals last; here intervals come first.
+    # Matplotlib lists lines before intervals; here intervals come first.
     order = sorted(shown, key=lambda label: "interval" not in label)
     if shown:
         figure.legend([shown[label] for label in order], order, loc="outside lower left")
@@ -152,7 +152,7 @@ def _write_times(axis: Axes, table: pd.DataFrame) -> None:
 
 
 def draw_learning_curves(curves: pd.DataFrame, results: list[Result]) -> Figure:
-    """Draw a metric of each experiment by epoch, training and validation: mean and range of seeds.
+    """Draw a metric by epoch, in training and validation: the mean and the range of the seeds.
 
     Experiments with the same model share a panel.
 
@@ -179,7 +179,7 @@ def draw_learning_curves(curves: pd.DataFrame, results: list[Result]) -> Figure:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     kinds = [members[0].curve_metric for members in panels.values()]
     _limit_losses([axis for axis, kind in zip(axes, kinds, strict=True) if kind == "loss"])
-    # Where experiments share a panel, training is left out.
+    # Panels of several experiments leave training out.
     alone = any(len(members) == 1 for members in panels.values())
     lines = "solid: validation, dashed: training" if alone else "validation"
     figure.supxlabel(f"epoch ({lines}; bands: lowest to highest seed)", fontsize=9)
@@ -190,7 +190,7 @@ def draw_learning_curves(curves: pd.DataFrame, results: list[Result]) -> Figure:
 def _draw_curves(
     axis: Axes, run: pd.DataFrame, metric: str, colour: str, label: str, both: bool
 ) -> None:
-    """Draw validation, or training where there is none, or both."""
+    """Draw the validation curve, or the training curve if there is none, or both."""
     columns = {f"validation_{metric}": "-", metric: "--"}
     drawn = [column for column in columns if column in run]
     for column in drawn if both else drawn[:1]:
@@ -200,17 +200,16 @@ def _draw_curves(
 
 
 def _without_common(names: list[str]) -> list[str]:
-    """Return what tells names apart: their parts between hyphens that not all of them have."""
+    """Return names without the parts, between hyphens, that all of them have."""
     parts = [name.split("-") for name in names]
     common = set.intersection(*map(set, parts))
     return [
-        "-".join(part for part in of_name if part not in common) or "-".join(of_name)
-        for of_name in parts
+        "-".join(part for part in name if part not in common) or "-".join(name) for name in parts
     ]
 
 
 def _limit_losses(axes: list[Axes]) -> None:
-    """Show losses in powers of ten; the few epochs in which one exploded do not set the scale."""
+    """Set a logarithmic scale for losses, with limits that ignore the few exploded losses."""
     if not axes:
         return
     losses = np.concatenate([line.get_ydata() for axis in axes for line in axis.lines])
@@ -222,16 +221,16 @@ def _limit_losses(axes: list[Axes]) -> None:
 def draw_grid(
     titles: Iterable[str], shared: bool, height: float = PANEL[1]
 ) -> tuple[Figure, list[Axes]]:
-    """Make a panel for each title; with shared axes, numbers stand at the edges.
+    """Make a panel for each title; with shared axes, only the outer panels show numbers.
 
     Parameters
     ----------
     titles : iterable of str
-        Above the panels, in lines.
+        The titles of the panels, which are wrapped.
     shared : bool
-        Whether the panels have one scale.
+        Whether the panels have the same scale.
     height : float
-        Of a panel, in inches.
+        The height of a panel, in inches.
     """
     wrapped = [_in_lines(title) for title in titles]
     columns = min(len(wrapped), int(FIGURE_WIDTH / PANEL[0]))
@@ -259,7 +258,7 @@ def draw_grid(
 
 
 def _in_lines(title: str) -> str:
-    """Break a title; a layer of a model with its arguments stays together."""
+    """Wrap a title without breaking between a layer of a model and its arguments."""
     unbroken = title.replace(" ", NO_BREAK).replace(f"{NO_BREAK}→{NO_BREAK}", " → ")
     return "\n".join(
         line

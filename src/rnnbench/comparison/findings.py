@@ -1,4 +1,4 @@
-"""What `comparisons/` holds of every experiment in `params.yaml`: all that page and README show."""
+"""The content of `comparisons/` for every experiment, which the report and the README show."""
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -33,7 +33,7 @@ VERDICT_REVERSED = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known of one experiment.
+    """The compared results of one experiment.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Finding:
     facts : dict
         Its `layer_parameters`, `diverged` and `timing_warnings`; empty if it was not run.
     examples : dict
-        Numbers of examples of its view's splits.
+        The numbers of examples of its view's splits.
     """
 
     row: dict[str, Any]
@@ -68,12 +68,12 @@ class Finding:
         return int(self.row["seeds"])
 
     def number(self, column: str) -> float:
-        """Return a number of the table; not a number where there is none."""
+        """Return a number of the table; NaN if there is none."""
         return float(self.row.get(column, NAN))
 
     @property
     def score(self) -> float:
-        """The task's score on the test split, the mean over seeds."""
+        """The task's score on the test split, as a mean over seeds."""
         return self.number(TASKS[self.row["task"]].score.name)
 
     @property
@@ -84,7 +84,7 @@ class Finding:
 
     @property
     def model(self) -> str:
-        """Its layers, in a line."""
+        """Its layers, in one line."""
         return str(self.row["model"])
 
     @property
@@ -94,7 +94,7 @@ class Finding:
 
     @property
     def seconds_alone(self) -> float:
-        """The seconds that training all seeds takes alone, by the times of a step; or no number."""
+        """The seconds of training all seeds, one after another, by the times of a step; or NaN."""
         if not self.was_run:
             return NAN
         return self.number("compiled_epoch_seconds") * self.epochs * self.seeds
@@ -106,7 +106,7 @@ class Finding:
         return counts
 
     def at_epoch(self, metric: str, epoch: int | None = None) -> float:
-        """Return a metric's mean over seeds at an epoch, by default the last; else no number."""
+        """Return a metric's mean over seeds at an epoch, by default the last; NaN without one."""
         values = self.curves.set_index("epoch").get(metric, pd.Series(dtype=float)).dropna()
         if epoch is None:
             return float(values.iloc[-1]) if len(values) else NAN
@@ -115,22 +115,22 @@ class Finding:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is known of one suite.
+    """The comparison of one suite.
 
     Attributes
     ----------
     suite, title : str
-        Its names.
+        The name and the title of the suite.
     folder : Path
-        Where its comparison is; it does not exist where none was made.
+        The folder of its comparison, which does not exist if none was made.
     findings : list of Finding
         One for each experiment of `params.yaml`, in its order.
     table : DataFrame
-        Their rows.
+        The rows of the findings.
     pairs, baselines, against_baselines : DataFrame
-        The files of these names; without columns where there is none.
+        The contents of the files of these names; empty, without columns, if there is no file.
     summary : dict
-        What `summary.json` says.
+        The content of `summary.json`.
     """
 
     suite: str
@@ -145,7 +145,7 @@ class Comparison:
 
     @cached_property
     def differences(self) -> dict[tuple[str, str], tuple[Difference, float]]:
-        """The difference of each pair's scores and the seeds that it needs, in both orders."""
+        """The difference of each pair's scores and the seeds to settle it, in both orders."""
         found = {}
         for pair in self.pairs.to_dict("records"):
             difference, seeds = as_difference(pair), pair["seeds_needed"]
@@ -198,8 +198,8 @@ class Comparison:
 def read_comparisons(params: Params, comparisons: Path = COMPARISONS_FOLDER) -> list[Comparison]:
     """Read the comparison of every suite of `params.yaml`.
 
-    Names and their order are those of `params.yaml`, where an experiment that no comparison has is
-    found as not run; everything else is taken from `comparisons/`.
+    Names and their order are those of `params.yaml`; everything else is taken from `comparisons/`.
+    An experiment without a comparison is listed as not run.
     """
     rows = {suite: _rows(comparisons / suite / TABLE_FILE) for suite in params.suites}
     compared = {name for table in rows.values() for name in table}
@@ -222,7 +222,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _rows(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of a table by experiment, none where there is no table."""
+    """Return the rows of a table by experiment; empty if there is no table."""
     return {
         row["experiment"]: {str(column): value for column, value in row.items()}
         for row in _read_table(path).to_dict("records")
@@ -263,7 +263,7 @@ def as_difference(row: dict[Any, Any]) -> Difference:
 
 
 def _reversed(difference: Difference) -> Difference:
-    """Return the difference of the second and the first."""
+    """Return a difference with the first and the second exchanged."""
     return replace(
         difference,
         value=-difference.value,
@@ -276,8 +276,8 @@ def _reversed(difference: Difference) -> Difference:
 def main_finding(comparison: Comparison) -> str:
     """Return one sentence on what a suite shows, with intervals; empty if it has no scores.
 
-    It begins with the baseline that beats every network of a view, where there is one; else with
-    the experiments that may be the best.
+    For each view it begins with the baseline that beats the best network, if there is one, and else
+    with the experiments that may be the best.
     """
     clauses = {
         view: _what_is_best(findings, [comparison.against_best_baseline(one) for one in findings])
@@ -298,8 +298,8 @@ def _what_is_best(findings: list[Finding], against: list[dict[Any, Any] | None])
     title, score = rows[0]["baseline_title"], with_interval(rows[0], "baseline_")
     verdicts = [row["verdict"] for row in rows]
     best = best_finding(findings)
-    of_best = against[findings.index(best)]
-    if of_best and of_best["verdict"] == Verdict.WORSE:
+    best_row = against[findings.index(best)]
+    if best_row and best_row["verdict"] == Verdict.WORSE:
         beaten = f"{verdicts.count(Verdict.WORSE)} of {len(findings)}"
         return (
             f"{title} ({score}) beats the best recurrent network, {_scored(best)}, beyond chance,"
@@ -312,7 +312,7 @@ def _what_is_best(findings: list[Finding], against: list[dict[Any, Any] | None])
 
 
 def _first_ranks(findings: list[Finding]) -> str:
-    """Return a clause on the experiments that no other is better than beyond chance."""
+    """Return a clause on the experiments that no other beats beyond chance."""
     first = [finding for finding in findings if finding.number("rank_best") == 1]
     best, others = _scored(best_finding(findings)), len(findings) - 1
     if not others:
@@ -329,7 +329,7 @@ def _first_ranks(findings: list[Finding]) -> str:
 
 
 def best_finding(findings: list[Finding]) -> Finding:
-    """Return the experiment with the best mean of those on one view."""
+    """Return the experiment with the best mean, of experiments on one view."""
     higher = TASKS[findings[0].row["task"]].score.higher_is_better
     return (max if higher else min)(findings, key=lambda finding: finding.score)
 
@@ -339,7 +339,7 @@ def _scored(finding: Finding) -> str:
 
 
 def with_interval(row: dict[str, Any], prefix: str) -> str:
-    """Write the value of a row and, where it has one, its interval; columns have the prefix."""
+    """Return the value of a row with its interval, if there is one; columns have the prefix."""
     value, lower, upper = (
         format(row[f"{prefix}{name}"], "#.3g") for name in ("value", "lower", "upper")
     )

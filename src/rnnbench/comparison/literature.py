@@ -1,4 +1,4 @@
-"""`literature.yaml`: what is reported of the experiments, and what is claimed."""
+"""`literature.yaml`: the results reported for the experiments, and claims about them."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -14,8 +14,8 @@ from rnnbench.registry import choices
 STEP_TIME = "step_time"
 BEST_BASELINE = "best_baseline"
 
-# Printed numbers that stand beside ours in a table.
-BESIDE_OURS = {
+# Reported numbers that tables show beside the measured ones.
+SHOWN_IN_TABLES = {
     "accuracy",
     "loss",
     "training_loss",
@@ -33,7 +33,7 @@ class EpochAccuracy(Section):
 
 
 class Reported(Section):
-    """The numbers that are printed for an experiment; each may be absent."""
+    """The numbers that the literature reports for an experiment; each may be absent."""
 
     accuracy: Share | None = None
     summary_accuracy: Share | None = None
@@ -50,27 +50,27 @@ class Reported(Section):
 
     @property
     def columns(self) -> dict[str, Any]:
-        """The numbers that stand in a table, by its columns."""
-        values = self.model_dump(include=BESIDE_OURS, exclude_none=True)
+        """The numbers that tables show, by their columns."""
+        values = self.model_dump(include=SHOWN_IN_TABLES, exclude_none=True)
         return {f"reported_{name}": value for name, value in values.items()}
 
 
 class Explanation(Section):
-    """A reason why results of some experiments differ from what is reported."""
+    """A reason why results of some experiments differ from the reported ones."""
 
     experiments: list[Name]
     text: str
 
 
 class SuiteLiterature(Section):
-    """Where a suite's recipes are printed, and what is reported for its experiments."""
+    """The source of a suite's recipes, and the results reported for its experiments."""
 
     source: str = ""
     reported: dict[Name, Reported] = Field(default={})
     explanations: list[Explanation] = Field(default=[])
 
     def reported_of(self, experiment: str) -> Reported:
-        """Return what is reported for an experiment, which may be nothing."""
+        """Return the results reported for an experiment; empty if there are none."""
         return self.reported.get(experiment, Reported())
 
 
@@ -80,18 +80,18 @@ class Claim(Section):
     Attributes
     ----------
     text, source : str
-        What is claimed, and where.
+        The claim, and where it is made.
     measure : str
-        `score`, the task's score on the test split, where a loss counts with a minus sign; or
-        `step_time`, the time of a training step of stock Keras per example.
+        `score`, the task's score on the test split, with a minus sign for a loss; or `step_time`,
+        the time of a training step of stock Keras per example.
     relation : str
-        What is claimed of the first of two: that it is `higher`, `lower`, `different`, `equal`
-        (within the margin) or `as_good` (not worse by the margin); or that a difference of the
-        size of the margin is `visible`, being wider than half the interval.
+        The claimed relation of the first of two to the second: `higher`, `lower`, `different`,
+        `equal` (within the margin) or `as_good` (not worse by the margin); or `visible`: a
+        difference of the size of the margin is larger than half the width of the interval.
     margin : float, optional
-        The largest difference without practical importance; default: that of `params.yaml`.
+        The largest difference without practical importance; by default that of `params.yaml`.
     pairs : dict
-        Experiments, each with the one that it is compared with.
+        Experiments, each with the experiment that it is compared with.
     experiments : list of str
         Experiments that are compared with `against`.
     against : float or str, optional
@@ -130,17 +130,17 @@ class Claim(Section):
 
 
 class Literature(Section):
-    """The whole file."""
+    """The content of `literature.yaml`."""
 
     suites: dict[Name, SuiteLiterature] = Field(default={})
     claims: dict[Name, Claim] = Field(default={})
 
     def suite(self, name: str) -> SuiteLiterature:
-        """Return what is reported for a suite, which may be nothing."""
+        """Return the results reported for a suite; empty if there are none."""
         return self.suites.get(name, SuiteLiterature())
 
     def about(self, experiments: Collection[str]) -> "Literature":
-        """Return it with the claims on these experiments alone, as of a smaller `params.yaml`."""
+        """Return a copy without claims on other experiments, for a smaller `params.yaml`."""
         claims = {
             name: claim
             for name, claim in self.claims.items()
@@ -162,7 +162,7 @@ def load_literature(path: Path = LITERATURE_FILE, params: Params | None = None) 
     Raises
     ------
     RnnbenchError
-        If the file is missing or holds something that is not accepted; every fault is named.
+        If the file is missing or has entries that are not accepted; every error is reported.
     """
     literature = validate(Literature, read_yaml(path), str(path))
     faults = _unknown_names(literature, params) if params else []

@@ -10,7 +10,7 @@ from rnnbench.params import Params
 def write_members(params: Params, folder: Path = MEMBERS_FOLDER) -> None:
     """Write the names of each suite's experiments, in the order of `params.yaml`, to SUITE.json.
 
-    A file whose content stays the same is not written; that of a suite which is gone is removed.
+    Unchanged files are not written, and files of suites that no longer exist are removed.
     """
     for suite in params.suites:
         names, target = params.experiment_names(suite), folder / f"{suite}.json"

@@ -1,6 +1,6 @@
-"""Which differences of scores are beyond chance: between experiments, and from baselines.
+"""Tests of differences between the scores of experiments, and between experiments and baselines.
 
-Scores are compared on one view at a time; the p-values of its comparisons are adjusted together.
+Scores are compared within a view; the p-values of its comparisons are adjusted together.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ PAIR_COLUMNS = ["first", "second", "score", *JUDGED, "seeds_needed"]
 BASELINE_COLUMNS = [
     "view", "baseline", "title", "score", "value", "lower", "upper", "fit_processor_seconds"
 ]  # fmt: skip
-# What is compared, by the bytes of both scores.
+# Identifies a comparison by the bytes of both scores.
 Comparison: TypeAlias = frozenset[bytes]
 AGAINST_COLUMNS = ["experiment", "baseline", "score", *JUDGED]
 
@@ -60,9 +60,9 @@ def tabulate_pairs(results: Results, margin: float) -> pd.DataFrame:
     -------
     DataFrame
         `first`, `second`, the name of the `score`, the fields of
-        `rnnbench.statistics.Difference`, positive where the first is better, its
-        `adjusted_p_value`, the `verdict` by it, and `seeds_needed`: how many seeds of each would
-        settle the difference; none if one has a single seed, or if no number of seeds does.
+        `rnnbench.statistics.Difference`, positive if the first is better, its `adjusted_p_value`,
+        the `verdict` by it, and `seeds_needed`: how many seeds of each would settle the difference;
+        missing if an experiment has a single seed, or if no number of seeds suffices.
     """
     rows: list[dict[str, Any]] = []
     for pairs in _pairs(results).values():
@@ -100,8 +100,7 @@ def tabulate_baselines(results: Results, baselines: Iterable[Baseline]) -> pd.Da
     -------
     DataFrame
         `view`, `baseline`, `title`, the name of the `score`, its `value`, `lower`, `upper`,
-        `fit_processor_seconds`, and every metric by its name. What a baseline has not is not a
-        number.
+        `fit_processor_seconds`, and every metric by its name. Values that a baseline lacks are NaN.
     """
     views, rows = by_view(results), []
     for baseline in baselines:
@@ -125,7 +124,7 @@ def tabulate_against_baselines(
     -------
     DataFrame
         `experiment`, `baseline`, the name of the `score`, the fields of
-        `rnnbench.statistics.Difference`, positive where the experiment is better, its
+        `rnnbench.statistics.Difference`, positive if the experiment is better, its
         `adjusted_p_value` and the `verdict` by it.
     """
     rows: list[dict[str, Any]] = []
@@ -148,15 +147,15 @@ def tabulate_against_baselines(
 
 
 def summarise_power(results: Results, pairs: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Say of each view what more seeds would decide, and what its test split can show.
+    """Summarise for each view what more seeds would decide, and what its test split can show.
 
     Returns
     -------
     dict
         By view: `closest_undecided`, the two experiments whose undecided difference is nearest to
         a decision, and their `seeds_needed`, each None if there is none; the
-        `smallest_visible_difference` of a run of each of the two, or of a median pair; and a
-        `text` that says so. A view without two experiments is left out.
+        `smallest_visible_difference` of a run of each of the two, or of the median pair; and a
+        `text` with these facts. Views with fewer than two experiments are left out.
     """
     return {
         view: _power(compared, pairs[pairs["first"].isin(one.name for one, _ in compared)])
@@ -189,7 +188,7 @@ def _power(compared: list[tuple[Result, Result]], pairs: pd.DataFrame) -> dict[s
 
 def _visible_difference(first: Result, second: Result) -> float:
     of_first, of_second = _comparable(first, second)
-    # Of scores that are 0 or 1 this is the share of examples that two runs score differently.
+    # For 0/1 scores this is the share of examples that two runs score differently.
     share = float(np.square(of_first[:, np.newaxis] - of_second).mean())
     return smallest_visible_difference(share, of_first.shape[1])
 
@@ -203,7 +202,7 @@ def _settled(needed: int | None, basis: str) -> str:
 
 
 def _pairs(results: Results) -> dict[str, list[tuple[Result, Result]]]:
-    """Return every two results of a view whose test examples have scores, by view."""
+    """Return all pairs of results whose test examples have scores, by view."""
     views = {
         view: list(combinations((one for one in members if one.example_scores is not None), 2))
         for view, members in by_view(results).items()
@@ -214,7 +213,7 @@ def _pairs(results: Results) -> dict[str, list[tuple[Result, Result]]]:
 def _judged(
     named: list[dict[str, Any]], scores: list[tuple[Array, Array]], margin: float
 ) -> list[dict[str, Any]]:
-    """Add to each row the difference of the scores and, adjusted for all rows, its verdict."""
+    """Add to each row the difference of the scores and its verdict, adjusted for all rows."""
     differences = [compare_means(first, second) for first, second in scores]
     distinct = _distinct(scores)
     by_comparison = dict(
@@ -237,10 +236,10 @@ def _judged(
 
 
 def _distinct(scores: list[tuple[Array, Array]]) -> dict[Comparison, int]:
-    """Return the comparisons that differ from each other, each with the place of one of them.
+    """Return the distinct comparisons, each with the position of one of its pairs.
 
-    A layer and its cell give the same runs: what both are compared with is tested once, and the two
-    are not a test.
+    A layer and its cell give the same runs: their comparisons with another model count as one test,
+    and their comparison with each other is no test.
     """
     found = {_comparison(*pair): place for place, pair in enumerate(scores)}
     return {comparison: place for comparison, place in found.items() if len(comparison) > 1}

@@ -26,7 +26,7 @@ BRACKETS = "Scores are means over seeds; brackets hold their 95 % intervals.\n"
 def with_results(
     readme: str, params: Params, literature: Literature, comparisons: Path = COMPARISONS_FOLDER
 ) -> str:
-    """Return the README with the present results between its marks.
+    """Return the README with the current results between its marks.
 
     Parameters
     ----------
@@ -35,14 +35,14 @@ def with_results(
     params : Params
         The names, titles and order of suites and experiments.
     literature : Literature
-        What is claimed.
+        The claims.
     comparisons : Path
-        Where comparisons are.
+        The folder of the comparisons.
 
     Raises
     ------
     RnnbenchError
-        If the marks are not there, or nothing was run yet.
+        If the marks are missing, or nothing was run yet.
     """
     if BEGIN not in readme or END not in readme:
         raise RnnbenchError(f"the README has no lines {BEGIN!r} and {END!r} to write between")
@@ -56,12 +56,12 @@ def with_results(
 
 
 def update_readme(params: Params, literature: Literature, readme: Path = README_FILE) -> None:
-    """Write the present results into the README."""
+    """Write the current results into the README."""
     write_text(readme, with_results(readme.read_text(encoding="utf-8"), params, literature))
 
 
 def _section(comparison: Comparison) -> str:
-    """Write what a suite shows in a sentence, and a small table that unfolds."""
+    """Return a sentence on the finding of a suite, and a collapsed table."""
     path = comparison.folder / MARKDOWN_FILE
     linked = f"[{comparison.title}]({COMPARISONS_FOLDER}/{comparison.suite}/{path.name})"
     title = linked if path.exists() else comparison.title
@@ -86,7 +86,7 @@ def _small_tables(comparison: Comparison) -> list[pd.DataFrame]:
 
 
 def _main_baselines(baselines: pd.DataFrame, view: str, task: Task) -> pd.DataFrame:
-    """Return the best baseline that was fitted on a view, and the task's own if it was fitted."""
+    """Return the best fitted baseline of a view, and the task's own baseline if it was fitted."""
     if baselines.empty:
         return baselines
     ascending = not task.score.higher_is_better
@@ -96,7 +96,7 @@ def _main_baselines(baselines: pd.DataFrame, view: str, task: Task) -> pd.DataFr
 
 
 def _claims(comparisons: list[Comparison], literature: Literature) -> str:
-    """Write the verdicts on the claims; the comparisons behind them are in the report."""
+    """Return the verdicts on the claims as a table; the report has the comparisons behind them."""
     verdicts = tabulate_verdicts(compare_claims(comparisons, literature), literature)
     columns = (Column("text", "claim"), Column("source", "made in"), Column("verdict", "verdict"))
     return f"**What is claimed**\n\n{to_markdown(as_text(verdicts, columns))}"

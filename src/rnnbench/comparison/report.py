@@ -1,4 +1,4 @@
-"""The report: one page on all suites with its figures inside, and the same as Markdown."""
+"""The report on all suites: one HTML page with embedded figures, and the same as Markdown."""
 
 import base64
 import re
@@ -90,8 +90,8 @@ STEPS_COLUMNS = (
     Column("seasonal_naive_mase", "MASE, seasonal naive", ".3f"),
 )
 EXPERIMENT = Column("experiment", "experiment")
-# What a page shows of a suite's models besides their scores: title, what is to be seen, the figure
-# and the table, each of which a suite may lack.
+# Sections of the page on a suite's models: title, text, figure file, table file and the table's
+# columns. A suite may lack the figure or the table.
 EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
     (
         "Learning curves",
@@ -187,11 +187,11 @@ class Picture:
     path : Path
         The file.
     text : str
-        What it shows, for readers who do not see it.
+        A description for readers who cannot see it.
     markup : Markup
         The figure as a part of a page.
     link : str
-        Its path, as seen from the report.
+        Its path, relative to the report.
     """
 
     path: Path
@@ -202,7 +202,7 @@ class Picture:
 
 @dataclass
 class Exhibit:
-    """One kind of evidence: a title, what is to be seen, figures and a table."""
+    """One kind of evidence: a title, a text, figures and a table."""
 
     title: str
     text: str
@@ -223,17 +223,17 @@ def write_report(
     params : Params
         The names, titles and order of suites and experiments.
     literature : Literature
-        What is reported and claimed.
+        The reported results and the claims.
     comparisons, report : Path
-        Where comparisons are, and where `index.html` goes.
+        The folder of the comparisons, and the folder for the report.
 
     Returns
     -------
     Path
-        The page; it needs no other file. Beside it `report.md` says the same for a forge, with the
-        figures of `comparisons/`; `reproduction.csv` has every reported number and the one found
-        here, `claims.csv` every comparison of every claim, and `verdicts.csv` the verdict on each
-        claim.
+        The page, `index.html`, which needs no other file. Beside it, `report.md` has the same
+        content with links to the figures in `comparisons/`; `reproduction.csv` has every reported
+        number and the measured one, `claims.csv` every comparison of every claim, and
+        `verdicts.csv` the verdict on each claim.
     """
     literature = literature.about(params.experiments)
     found = read_comparisons(params, comparisons)
@@ -278,7 +278,7 @@ def _suite(
     answers: pd.DataFrame,
     numbers: Iterator[int],
 ) -> dict[str, Any]:
-    """Return what the page shows of a suite; `numbers` tell its figures from those of others."""
+    """Return the content of the page on a suite; `numbers` make identifiers of figures unique."""
     finding, own = main_finding(comparison), answers[answers["suite"] == comparison.suite]
     shown = main_tables(comparison.table, comparison.baselines)
     full = readable_tables(comparison.table, baselines=comparison.baselines)
@@ -306,7 +306,7 @@ def _suite(
 
 
 def _runs(findings: list[Finding]) -> str:
-    """Return which seeds of which experiments stand behind the numbers of a suite."""
+    """Return the seeds of a suite's experiments, as text."""
     by_seeds: dict[str, list[str]] = {}
     for one in findings:
         seeds = ", ".join(map(str, one.facts.get("seeds", [])))
@@ -333,7 +333,7 @@ def _evidence(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibi
 
 
 def _errors_by_run(errors: pd.DataFrame) -> pd.DataFrame:
-    """Return the expected calibration errors with a column for each run."""
+    """Return the expected calibration errors, one column per run."""
     table = errors.pivot(
         index="experiment", columns="run", values="expected_calibration_error"
     ).reindex(errors["experiment"].unique())
@@ -342,7 +342,7 @@ def _errors_by_run(errors: pd.DataFrame) -> pd.DataFrame:
 
 
 def _frames(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibit]:
-    """Yield the frames of each experiment that has some, still and moving."""
+    """Yield the frames of each experiment that has some, as a figure and as an animation."""
     for finding in comparison.findings:
         name = finding.name
         pictures = [
@@ -363,7 +363,7 @@ def _picture(path: Path, text: str, numbers: Iterator[int]) -> Picture | None:
 
 
 def _inline(path: Path, text: str, number: int) -> Markup:
-    """Return a figure as a part of the page: in its colours, with names of its own."""
+    """Return a figure as a part of the page, with the page's colours and unique identifiers."""
     svg = _REFERENCE.sub(f"f{number}", path.read_text(encoding="utf-8"))
     for colour, name in ((BACKGROUND, "page"), (TEXT, "text"), (LINE, "line")):
         svg = svg.replace(colour, f"var(--{name})")
@@ -380,7 +380,7 @@ def _embedded(path: Path, text: str) -> Markup:
 
 
 def _against_baselines(comparison: Comparison) -> pd.DataFrame | None:
-    """Return every experiment's difference from every baseline, if there are any."""
+    """Return every experiment's difference from every baseline; None without baselines."""
     if comparison.against_baselines.empty:
         return None
     titles = comparison.baselines.drop_duplicates("baseline").set_index("baseline")["title"]
@@ -393,7 +393,7 @@ def _against_baselines(comparison: Comparison) -> pd.DataFrame | None:
 
 
 def _layers(path: Path) -> pd.DataFrame | None:
-    """Return the table of layers, if its stage was run, from its Markdown."""
+    """Read the layer table from its Markdown; None if its stage was not run."""
     if not path.exists():
         return None
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -402,7 +402,7 @@ def _layers(path: Path) -> pd.DataFrame | None:
 
 
 def _machines(comparisons: list[Comparison]) -> list[dict[str, Any]]:
-    """Return each machine and software environment that the runs used, once."""
+    """Return the distinct machines and software environments of the runs."""
     machines: list[dict[str, Any]] = []
     for comparison in comparisons:
         for environment in comparison.summary.get("environments", []):

@@ -1,4 +1,4 @@
-"""Every number that is printed for an experiment, beside the one found here."""
+"""Comparison of every number that is reported for an experiment with the measured one."""
 
 import math
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ COLUMNS = ["source", "experiment", "quantity", "reported", "found", "difference"
 
 
 def tabulate_reproduction(comparison: Comparison, literature: SuiteLiterature) -> pd.DataFrame:
-    """Put every number that is printed for a suite beside the one found here, one row per number.
+    """Compare every number that is reported for a suite with the measured one, one row per number.
 
     Returns
     -------
     DataFrame
-        `source`, `experiment`, `quantity`, `reported`, `found`, `difference` and a `judgement`: of
-        accuracies on the test split with several seeds, whether the difference is within what
-        chance explains; of numbers of parameters, whether they are equal.
+        `source`, `experiment`, `quantity`, `reported`, `found`, `difference` and a `judgement`: for
+        test accuracies with several seeds, whether the difference is within chance; for numbers of
+        parameters, whether they are equal.
     """
     rows = [
         {"source": literature.source, "experiment": finding.name, **row}
@@ -79,7 +79,7 @@ def _parameter_rows(finding: Finding, reported: Reported) -> Iterator[dict[str, 
 
 
 def _time_rows(finding: Finding, reported: Reported) -> Iterator[dict[str, str]]:
-    """Put times side by side; machines differ, so no difference is taken."""
+    """Yield times without their difference, because the machines differ."""
     if reported.step_milliseconds:
         yield {
             "quantity": "milliseconds per step (other machine; here stock Keras)",
@@ -95,7 +95,7 @@ def _time_rows(finding: Finding, reported: Reported) -> Iterator[dict[str, str]]
 
 
 def _layer(finding: Finding, number: str) -> tuple[str, float]:
-    """Return the name of a layer (`layer_2`) and its parameters; no number if it was not run."""
+    """Return the full name of a layer, given as `layer_2`, and its parameters; NaN if not run."""
     for name, count in finding.layer_parameters.items():
         if name.startswith(f"{number}_"):
             return name, count
@@ -115,10 +115,10 @@ def _row(
 
 
 def _judge_accuracy(finding: Finding, reported: float) -> str:
-    """Say whether one more run, of another seed on other test examples, could give a number.
+    """Judge whether a run with another seed on other test examples could give a reported number.
 
-    The variance of such a run about the mean found here is that over seeds, of one run and of the
-    mean, and that over examples; Satterthwaite's degrees of freedom are for the sum of the two.
+    The variance of such a run about the measured mean is the sum of the variance over seeds, of one
+    run and of the mean, and of the variance over examples, with Satterthwaite's degrees of freedom.
     """
     accuracy, deviation = finding.number("accuracy"), finding.number("accuracy_std")
     if math.isnan(deviation):

@@ -1,4 +1,4 @@
-"""The results of a suite's experiments, read from what training and evaluation wrote."""
+"""The results of a suite's experiments, read from the files of training and evaluation."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,11 +47,11 @@ class Result:
     name : str
         The experiment.
     folder : Path
-        Where its results are.
+        The folder of its results.
     scores, timing : dict
-        What evaluation wrote, and what training measured with each seed.
+        The scores of evaluation, and the times that training measured with each seed.
     times : dict
-        What timing measured alone; empty where it was not run.
+        The times of the `time` stage; empty if it was not run.
     history : DataFrame
         One row per seed and epoch.
     """
@@ -94,12 +94,12 @@ class Result:
 
     @property
     def length(self) -> float:
-        """The view's parameter that says over how many steps to remember; not a number without."""
+        """The number of steps to remember, a parameter of the view; NaN if it has none."""
         return float(self.scores["data"]["parameters"].get(self.task.length, NAN))
 
     @property
     def kernel(self) -> str:
-        """The kernels of the recurrences, and why they were not the fastest there are."""
+        """The kernels of the recurrent layers, and the reason for each that is not the fastest."""
         kernels = [
             f"{layer['kernel']} ({layer['reason']})" if "reason" in layer else layer["kernel"]
             for layer in self.scores["kernels"].values()
@@ -113,7 +113,7 @@ class Result:
 
     @property
     def confusions(self) -> pd.DataFrame:
-        """How often each class was taken for each, over all seeds."""
+        """The confusion matrix over all seeds, one row per pair of actual and predicted class."""
         return pd.read_csv(self.folder / CONFUSION_FILE)
 
     @property
@@ -123,22 +123,22 @@ class Result:
 
     @property
     def mistakes(self) -> pd.DataFrame:
-        """The worst mistakes of each run; empty where the examples are no texts."""
+        """The worst mistakes of each run; empty if the examples are not texts."""
         return self._table(MISTAKES_FILE)
 
     @property
     def lengths(self) -> pd.DataFrame:
-        """The accuracy of each run by the length of a text; empty where there are no texts."""
+        """The accuracy of each run by the length of a text; empty if the examples are not texts."""
         return self._table(LENGTHS_FILE)
 
     @property
     def gradients(self) -> pd.DataFrame:
-        """Which share of the gradient each step gets, by run and lag."""
+        """The share of the gradient of each step, by run and lag."""
         return self._table(GRADIENTS_FILE)
 
     @property
     def shown(self) -> dict[str, Array]:
-        """Arrays of the test example that evaluation shows of the first seed, if it does."""
+        """Arrays of the test example that evaluation shows for the first seed; empty without."""
         folder = self.folder / EVALUATION_FOLDER / SHOWN_FOLDER
         path = folder / f"{next(iter(self.runs), '')}.npz"
         return read_arrays(path) if path.exists() else {}
@@ -158,8 +158,8 @@ class Result:
     def metrics(self) -> dict[str, float]:
         """Return the mean of every test metric over seeds.
 
-        For the task's score and the loss also NAME_std, the standard deviation over seeds (not a
-        number with fewer than two), lowest_NAME and highest_NAME.
+        For the task's score and the loss also NAME_std, the standard deviation over seeds (NaN
+        with fewer than two), lowest_NAME and highest_NAME.
         """
         row: dict[str, float] = {}
         for name in dict.fromkeys(name for run in self.runs.values() for name in run):
@@ -174,7 +174,7 @@ class Result:
     def example_scores(self) -> Array | None:
         """The task's score of each test example, shape (seeds, examples).
 
-        None where every seed diverged, or the task has no score of single examples.
+        None if every seed diverged, or the task has no scores of examples.
         """
         rows = []
         for _, arrays in self.predictions():
@@ -186,7 +186,7 @@ class Result:
     def estimate(self) -> Estimate | None:
         """Estimate the task's score with its 95 % interval; None if every seed diverged.
 
-        Where the task has no score of single examples, the interval covers other seeds alone.
+        If the task has no scores of examples, the interval covers only other seeds.
         """
         if not self.runs:
             return None
@@ -194,7 +194,7 @@ class Result:
         return estimate_score(self.example_scores, means)
 
     def time(self, *path: str) -> float:
-        """Return a number of `times.json` by its keys; not a number where it was not measured."""
+        """Return a number of `times.json` by its keys; NaN if it was not measured."""
         value: Any = self.times
         for key in path:
             value = value.get(key, {})
@@ -211,7 +211,7 @@ class Result:
     def epochs_to_target(self, target: Target | None) -> float:
         """Return the mean over seeds of the first epoch that reaches the target.
 
-        Not a number without a target, or if a seed did not reach it.
+        NaN without a target, or if a seed did not reach it.
         """
         if target is None or target.metric not in self.history:
             return NAN
@@ -227,7 +227,7 @@ class Result:
 
     @property
     def curve_metric(self) -> str:
-        """The column of the history to show: the task's score, or the loss if that is not there."""
+        """The column of the history to show: the task's score, or the loss if it is missing."""
         score = self.task.score.name
         return score if score in self.history else "loss"
 
@@ -242,14 +242,14 @@ Results = Mapping[str, Result | None]
 
 
 def read_results(names: list[str], suite: str, results: Path = RESULTS_FOLDER) -> Results:
-    """Read the results of a suite's experiments; None stands for one that was not run."""
+    """Read the results of a suite's experiments; None for an experiment that was not run."""
     return {name: read_result(results / suite / name) for name in names}
 
 
 def read_result(folder: Path) -> Result | None:
     """Read the results of one experiment; None if it was not trained and evaluated."""
     history, evaluation = folder / HISTORY_FILE, folder / EVALUATION_FOLDER
-    # Training that failed leaves no history: scores that are there are those of an earlier one.
+    # A failed training leaves no history: existing scores belong to an earlier training.
     if not (history.exists() and (evaluation / SCORES_FILE).exists()):
         return None
     return Result(
@@ -263,7 +263,7 @@ def read_result(folder: Path) -> Result | None:
 
 
 def why_not_run(folder: Path) -> str:
-    """Return why an experiment has no results, `folder` being where they would be."""
+    """Return why an experiment has no results in `folder`."""
     if not (folder / HISTORY_FILE).exists():
         return "training left no history: it failed, or it was never run"
     return "trained; evaluation left no scores: it failed, or it was never run"
@@ -271,18 +271,18 @@ def why_not_run(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a recurrent network has to beat on a view.
+    """A model without recurrent layers that a recurrent network has to beat on a view.
 
     Attributes
     ----------
     view, name, title : str
-        Where it was scored, and what it is called in files and in tables.
+        The view, and the baseline's name in files and in tables.
     metrics : dict
         Its test metrics.
     fit_processor_seconds : float
-        The processor time that fitting took.
+        The processor time of fitting.
     example_scores : ndarray or None
-        The task's score of each test example, shape (1, examples), where examples have one.
+        The task's score of each test example, shape (1, examples); None if the task has none.
     """
 
     view: str
@@ -294,7 +294,7 @@ class Baseline:
 
 
 def read_baselines(views: Iterable[str], results: Path = RESULTS_FOLDER) -> list[Baseline]:
-    """Read the baselines of some views; a view without any has none."""
+    """Read the baselines of some views, in their order."""
     return [
         baseline
         for view in views
@@ -305,9 +305,9 @@ def read_baselines(views: Iterable[str], results: Path = RESULTS_FOLDER) -> list
 def _baselines(folder: Path) -> Iterator[Baseline]:
     scores, predictions = folder / SCORES_FILE, folder / PREDICTIONS_FILE
     found = read_json(scores).get("baselines", {}) if scores.exists() else {}
-    of_examples: dict[str, Array] = {}
+    example_scores: dict[str, Array] = {}
     if predictions.exists():
         arrays = read_arrays(predictions)
-        of_examples = {name: one[np.newaxis].astype(np.float64) for name, one in arrays.items()}
+        example_scores = {name: one[np.newaxis].astype(np.float64) for name, one in arrays.items()}
     for name, facts in found.items():
-        yield Baseline(folder.name, name, **facts, example_scores=of_examples.get(name))
+        yield Baseline(folder.name, name, **facts, example_scores=example_scores.get(name))

@@ -1,4 +1,4 @@
-"""The table of a suite: every number of its experiments, and the columns that people read."""
+"""The table of a suite: every number of its experiments, and the columns for readers."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from rnnbench.tables import Column, as_text
 from rnnbench.tasks.task import TASKS, Task
 
 NO_RANKS = (NAN, NAN)
-BASELINE = "baseline"  # the status of its row
+BASELINE = "baseline"  # the status of a baseline's row
 ONE_SEED = "1 seed"
 EXPERIMENT, RANK = Column("experiment", "experiment"), Column("rank", "rank")
 PARAMETERS = Column("parameters", "parameters", ",d")
@@ -54,14 +54,14 @@ def tabulate(
     target: Target | None = None,
     missing: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """Put every number of a suite's experiments beside what is reported, one row per experiment.
+    """Tabulate every measured and reported number of a suite, one row per experiment.
 
     Parameters
     ----------
     results : mapping of Result or None
         In the order of the table.
     literature : SuiteLiterature
-        What is reported.
+        The reported results.
     ranks : mapping
         See `rnnbench.comparison.pairs.find_ranks`; an experiment without a score has none.
     target : Target, optional
@@ -80,7 +80,7 @@ def tabulate(
         }
         for name, result in results.items()
     ]
-    # Rows that were not run have few columns and must not decide the order.
+    # Rows of experiments that were not run lack columns and must not determine their order.
     by_length = sorted(rows, key=len, reverse=True)
     columns = list(dict.fromkeys(column for row in by_length for column in row))
     return pd.DataFrame(rows, columns=columns)
@@ -129,7 +129,7 @@ def _why_diverged(result: Result) -> str:
 
 
 def _interval(result: Result) -> dict[str, Any]:
-    """Return how far the task's score is known."""
+    """Return the interval of the task's score and its facts, by columns."""
     estimate = result.estimate()
     names = ("standard_error", "degrees_of_freedom", "lower", "upper", "basis")
     return {f"score_{name}": getattr(estimate, name) for name in names} if estimate else {}
@@ -155,8 +155,8 @@ def tabulate_curves(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `experiment`, `epoch` and, of the task's score or else the loss, in training and in
-        validation, NAME, NAME_lowest and NAME_highest.
+        `experiment`, `epoch` and, for the task's score (or the loss if the history lacks it) in
+        training and in validation, NAME, NAME_lowest and NAME_highest.
     """
     curves = []
     for result in filter(None, results.values()):
@@ -176,14 +176,14 @@ def tabulate_curves(results: Results) -> pd.DataFrame:
 def readable_tables(
     table: pd.DataFrame, short: bool = False, baselines: pd.DataFrame | None = None
 ) -> list[pd.DataFrame]:
-    """Return a suite's table for people, one for each view; baselines are its last rows.
+    """Return a suite's tables for readers, one per view; baselines are the last rows.
 
     Parameters
     ----------
     table : DataFrame
-        See `tabulate`; rows that were not run go to the first view.
+        See `tabulate`; experiments that were not run are in the first view's table.
     short : bool, default False
-        Whether to leave out all but the main scores and times.
+        Whether to show only the main scores and times.
     baselines : DataFrame, optional
         See `rnnbench.comparison.pairs.tabulate_baselines`.
     """
@@ -196,7 +196,7 @@ def readable_tables(
 
 
 def main_tables(table: pd.DataFrame, baselines: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return what decides between the experiments of each view: score, times and parameters.
+    """Return the main table of each view: scores, times and parameters of its experiments.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def _by_view(
 def _baseline_rows(
     table: pd.DataFrame, task: Task, fitted: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return a row for the task's own baseline and one for each that was fitted."""
+    """Return rows for the task's own baseline and for each fitted baseline."""
     prefix = f"{task.baseline_name}_"
     own = {
         str(column).removeprefix(prefix): table[column].mean()

@@ -1,4 +1,4 @@
-"""What is seen while stages run side by side."""
+"""The display of progress while several stages run."""
 
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -17,9 +17,9 @@ class Display:
     Parameters
     ----------
     schedule : Schedule
-        What is shown.
+        The schedule to show.
     jobs : int
-        How many stages run side by side.
+        How many stages run at a time.
     """
 
     def __init__(self, schedule: Schedule, jobs: int) -> None:
@@ -30,7 +30,7 @@ class Display:
         self._console = Console(highlight=False)
 
     def live(self) -> AbstractContextManager[object]:
-        """Draw while the block runs, where there is a terminal."""
+        """Draw while the block runs, in a terminal only."""
         if not self._console.is_terminal:
             return nullcontext()
         return Live(
@@ -38,13 +38,13 @@ class Display:
         )
 
     def begin(self, stage: str) -> None:
-        """Show that a stage begins, where nothing is drawn live."""
+        """Show that a stage begins, unless there is a live display."""
         if not self._console.is_terminal:
-            begun = self._ended + len(self._schedule.running)
-            self._print(f"[{begun}/{len(self._schedule.stages)}] {stage}, {self._left()}")
+            number = self._ended + len(self._schedule.running)
+            self._print(f"[{number}/{len(self._schedule.stages)}] {stage}, {self._left()}")
 
     def placed(self, stage: str, node: str) -> None:
-        """Show on which node of a cluster a stage begins; it waited for one until now."""
+        """Show on which node of a cluster a stage begins, after waiting for one."""
         self._places[stage] = node, time.monotonic()
         if not self._console.is_terminal and stage in self._schedule.running:
             self._print(f"{stage} on {node}")
@@ -60,7 +60,7 @@ class Display:
     def _ended(self) -> int:
         return len(self._schedule.seconds) + len(self._schedule.failed)
 
-    def _begun(self, stage: str, since: float) -> float:
+    def _start(self, stage: str, since: float) -> float:
         return self._places[stage][1] if stage in self._places else since
 
     def _placed(self, stage: str) -> str:
@@ -72,7 +72,7 @@ class Display:
     def _draw(self) -> Group:
         now = time.monotonic()
         running = [
-            Text(f"{clock(now - self._begun(stage, since)):>8}  {self._placed(stage)} …")
+            Text(f"{clock(now - self._start(stage, since)):>8}  {self._placed(stage)} …")
             for stage, since in list(self._schedule.running.items())
         ]
         return Group(*running, Text(self._summary(now), style="bold"))

@@ -1,4 +1,4 @@
-"""Stages as processes of this machine."""
+"""Running stages as processes on this machine."""
 
 import os
 import signal
@@ -14,12 +14,12 @@ from pathlib import Path
 def stage_environment(root: Path) -> dict[str, str]:
     """Return the environment of stages that share a machine and run the repository's source.
 
-    The number of threads of a stage is left alone: with another number of threads, partial sums
-    are added in another order, and the results would differ from those of `dvc repro`.
+    The number of threads of a stage is not changed: another number of threads adds partial sums in
+    another order, and the results would differ from those of `dvc repro`.
     """
     search_path = [str(root / "src"), os.environ.get("PYTHONPATH", "")]
     return {
-        # TensorFlow otherwise gives all of a GPU's memory to the first process that asks.
+        # Otherwise the first TensorFlow process takes all of a GPU's memory.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, search_path)),
@@ -45,7 +45,7 @@ class LocalWorkers:
         self._interrupted = False
 
     def run(self, stage: str) -> tuple[bool, str]:
-        """Reproduce a stage, and kill what it leaves running.
+        """Reproduce a stage, and kill the processes that it leaves running.
 
         Returns
         -------
@@ -74,7 +74,7 @@ class LocalWorkers:
             return succeeded, output.read().decode(errors="replace")
 
     def interrupt(self) -> None:
-        """Interrupt the stages that run, as Ctrl-C does, and run no more."""
+        """Interrupt the running stages, as Ctrl-C does, and start no more."""
         with self._lock:
             self._interrupted = True
             for process in self._running:
@@ -82,6 +82,6 @@ class LocalWorkers:
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    """Send a signal to a process and to all that it started."""
+    """Send a signal to the group of a process, which includes its child processes."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-"""What DVC cannot read once it was killed while it wrote: it writes both files in place."""
+"""Repairing files that DVC writes in place and cannot read after it was killed while writing."""
 
 import json
 import re
@@ -15,16 +15,16 @@ CONFLICT = "<<<<<<<"
 
 
 def mend(repo: Repo) -> None:
-    """Make DVC's files readable again; its repository lock is held.
+    """Make DVC's files readable again; the caller holds the repository lock.
 
-    Of a `dvc.lock` that was cut off, the stages that are whole are kept; what DVC's run cache has
-    of the others need not run again. Of `.dvc/tmp/rwlock`, which says which process uses which
-    path, nothing is kept: its writer is gone.
+    The complete stages of a truncated `dvc.lock` are kept; the others need not run again if DVC's
+    run cache has them. A truncated `.dvc/tmp/rwlock`, which lists the paths that processes use, is
+    removed, because its writer has ended.
     """
     processes = Path(repo.tmp_dir, RWLOCK_FILE)
     if processes.exists() and not _is_json(processes):
         processes.unlink()
-        print(f"removed {processes}, which was cut off when DVC was killed", flush=True)
+        print(f"removed {processes}, which was truncated when DVC was killed", flush=True)
     lock = Path(repo.root_dir, LOCK_FILE)
     if lock.exists() and not _loads(repo, lock):
         _cut_to_whole_stages(repo, lock)
@@ -33,7 +33,7 @@ def mend(repo: Repo) -> None:
 def _cut_to_whole_stages(repo: Repo, lock: Path) -> None:
     text = lock.read_text(encoding="utf-8", errors="replace")
     if CONFLICT in text:
-        return  # of a merge, for a person to resolve
+        return  # a merge conflict, which a person must resolve
     stages = [match.start() for match in re.finditer(r"^  \S", text, re.MULTILINE)]
     if len(stages) > 1:
         write_text(lock, text[: stages[-1]])
@@ -41,12 +41,12 @@ def _cut_to_whole_stages(repo: Repo, lock: Path) -> None:
         lock.unlink()
     if _loads(repo, lock):
         print(
-            f"{LOCK_FILE} was cut off when DVC was killed: its whole stages were kept, and DVC's"
-            " run cache restores what it has of the others",
+            f"{LOCK_FILE} was truncated when DVC was killed: its complete stages were kept, and"
+            " DVC's run cache restores the others if it has them",
             flush=True,
         )
     else:
-        write_text(lock, text)  # something else is wrong with it, which DVC will say
+        write_text(lock, text)  # the file has another fault, which DVC will report
 
 
 def _loads(repo: Repo, lock: Path) -> bool:

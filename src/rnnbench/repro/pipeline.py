@@ -1,4 +1,4 @@
-"""DVC's own answers: which stages there are, what each one needs, which are out of date."""
+"""The pipeline as DVC reads it: its stages, their dependencies, and which are out of date."""
 
 import getpass
 import time
@@ -30,7 +30,7 @@ class Pipeline:
     changed : frozenset of str
         Stages whose command, parameters, sources or outputs are not those of dvc.lock.
     alone : frozenset of str
-        Stages with `meta: {alone: true}`: nothing may run beside them.
+        Stages with `meta: {alone: true}`: no other stage may run at the same time.
     """
 
     needs: Mapping[str, frozenset[str]]
@@ -43,7 +43,7 @@ class Pipeline:
         Parameters
         ----------
         targets : collection of str, default ()
-            Stages, or kinds of stages: `train` is every `train@EXPERIMENT`. None means all.
+            Stages, or kinds of stages: `train` is every `train@EXPERIMENT`. By default all.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class Pipeline:
         return wanted & changed.union(*(nx.ancestors(graph, stage) for stage in changed))
 
     def needed_by(self, targets: Collection[str] = ()) -> set[str]:
-        """Return some targets and all that they need; by default all stages.
+        """Return some targets and all stages that they need; by default all stages.
 
         Raises
         ------
@@ -85,19 +85,20 @@ def kind(stage: str) -> str:
 
 
 def item(stage: str) -> str:
-    """Return `EXPERIMENT` of `train@EXPERIMENT`, and a stage that is the only one of its kind."""
+    """Return `EXPERIMENT` of `train@EXPERIMENT`; a stage without `@` is returned unchanged."""
     return stage.rsplit("@", maxsplit=1)[-1]
 
 
 def read_pipeline(root: Path, targets: Collection[str] = ()) -> Pipeline:
-    """Ask DVC for the stages of a repository; wait while another process locks its files.
+    """Read the stages of a repository with DVC; wait while another process locks its files.
 
     Parameters
     ----------
     root : Path
         The repository.
     targets : collection of str, default ()
-        Whether stages are out of date is asked for these and what they need; by default for all.
+        The stages, with those that they need, for which to find out whether they are out of date;
+        by default all.
 
     Raises
     ------
@@ -138,7 +139,7 @@ def _read(root: Path, targets: Collection[str]) -> Pipeline:
 
 
 def wait_while_locked(action: Callable[[], T], tries: int | None = None) -> T:
-    """Repeat an action each second until no other process locks its files; show which one does."""
+    """Repeat an action each second while another process locks its files; print which one does."""
     for attempt in count(1):
         try:
             return action()

@@ -17,27 +17,27 @@ from rnnbench.repro.schedule import Schedule
 from rnnbench.tracking.runs import create_experiments
 from rnnbench.training.gpu import nvml_if_any
 
-# How long stages took on this machine; DVC's folder for what belongs to one checkout.
+# How long stages took, in DVC's folder for files that belong to one checkout.
 SECONDS_FILE = Path(".dvc/tmp/stage_seconds.json")
 CLUSTER_SECONDS_FILE = Path(".dvc/tmp/cluster_seconds.json")
-# Each takes one to two gigabytes of memory.
+# Each job takes one to two gigabytes of memory.
 MOST_JOBS = 4
 
 
 class Workers(Protocol):
-    """Who runs the stages."""
+    """A class that runs stages."""
 
     def run(self, stage: str) -> tuple[bool, str]:
         """Run a stage; return whether it succeeded, and its output."""
 
     def interrupt(self) -> None:
-        """Interrupt the stages that run, and run no more."""
+        """Interrupt the running stages, and start no more."""
 
 
 def default_jobs() -> int:
-    """Return how many stages run side by side by default: one per core, four at most.
+    """Return how many stages run at a time by default: one per core, at most four.
 
-    Cores are those that this process may use: its affinity and a container's quota count.
+    Only cores that this process may use count, by its affinity and a container's quota.
     """
     import joblib  # type: ignore[import-untyped]
 
@@ -54,24 +54,24 @@ def reproduce(
 ) -> bool:
     """Reproduce the stages that are out of date, `jobs` at a time.
 
-    It runs what `dvc repro` runs, with the same results. A stage that fails stops only what depends
-    on it; its experiment is listed in the tables as not run.
+    It runs the same stages as `dvc repro`, with the same results. A failed stage stops only the
+    stages that depend on it; its experiment is listed in the tables as not run.
 
     Parameters
     ----------
     root : Path
         The repository.
     jobs : int
-        How many stages run side by side; on a GPU only as many as fit into its free memory.
+        How many stages run at a time; on a GPU only as many as fit into its free memory.
     targets : collection of str, default ()
         Stages to reproduce with all that they need, or kinds of stages such as `train`; by
         default the whole pipeline.
     suites : collection of str, default ()
-        Names of MLflow experiments to create first, so that runs side by side find them.
+        Names of MLflow experiments to create first, so that parallel runs find them.
     leave_out : collection of str, default ()
-        Kinds of stages that do not run; what depends on them goes without.
+        Kinds of stages that do not run; the stages that depend on them run without them.
     cluster : Cluster, optional
-        Where experiments run, if not on this machine.
+        The cluster for the experiments; by default they run on this machine.
 
     Returns
     -------
@@ -123,9 +123,9 @@ def _on_this_machine(
 
 
 def work_off(schedule: Schedule, workers: Workers, jobs: int, display: Display) -> None:
-    """Have workers run the stages of a schedule, `jobs` at a time.
+    """Run the stages of a schedule on workers, `jobs` at a time.
 
-    Ctrl-C and any exception of a worker interrupt the stages that run, and are raised.
+    Ctrl-C and any exception of a worker interrupt the running stages and are raised again.
     """
     futures: dict[Future[tuple[bool, str]], str] = {}
     with ThreadPoolExecutor(jobs) as threads:

@@ -1,4 +1,4 @@
-"""Which stage runs next."""
+"""The order in which stages run."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -8,9 +8,9 @@ from graphlib import TopologicalSorter
 from rnnbench.repro.gpu import ON_GPU
 from rnnbench.repro.pipeline import kind
 
-# They make tables of the results there are: a failed experiment is listed as not run.
+# They tabulate all available results, and list a failed experiment as not run.
 TABLES = ("compare", "layers", "report")
-# What stages of a kind take about, until one has run here.
+# About how long stages of a kind take, used until one has run in this repository.
 SECONDS_ELSEWHERE = {
     "fetch": 10.0,
     "fetch_file": 10.0,
@@ -27,19 +27,19 @@ SECONDS_ELSEWHERE = {
 
 @dataclass
 class Schedule:
-    """The order of the stages that have to run; who runs them is not its affair.
+    """The order of the stages that have to run, whatever workers run them.
 
     Attributes
     ----------
     stages : collection of str
-        What has to run.
+        The stages that have to run.
     needs : mapping
-        What each stage of the pipeline needs.
+        The stages that each stage of the pipeline needs.
     past_seconds : mapping
-        How long stages took before, where that is known. The longest begins first, so that none
-        is left for the end to wait for.
+        How long stages took before, where that is known. The longest stage begins first, so that
+        the end does not wait for it.
     alone : collection of str, default ()
-        Stages that run with nothing beside them. They begin when no other stage can.
+        Stages that run while no other stage does. They begin when no other stage can.
     most_on_gpu : int, optional
         How many stages that compute on the GPU run at a time, at most.
     """
@@ -55,7 +55,7 @@ class Schedule:
     skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """No stage has begun."""
+        """Sort the stages by their dependencies."""
         wanted = sorted(self.stages)
         self._ready: list[str] = []
         self._sorter = TopologicalSorter(
@@ -65,7 +65,7 @@ class Schedule:
         self._advance()
 
     def begin(self) -> str | None:
-        """Take the next stage; None if none can begin beside those that run."""
+        """Start and return the next stage; None if no stage can begin now."""
         possible = [stage for stage in self._ready if self._can_begin(stage)]
         if not possible:
             return None
@@ -76,7 +76,7 @@ class Schedule:
         return stage
 
     def end(self, stage: str, succeeded: bool) -> float:
-        """Note how a stage ended; return the seconds it took."""
+        """Record the end of a stage; return the seconds that it took."""
         seconds = round(time.monotonic() - self.running.pop(stage), 1)
         if succeeded:
             self.seconds[stage] = seconds
@@ -88,14 +88,14 @@ class Schedule:
 
     @property
     def remaining_seconds(self) -> float:
-        """The work that is left, as if done one stage after another.
+        """The estimated seconds of the remaining stages, run one after another.
 
-        A stage takes what it took before, or what its kind takes on average, here or elsewhere.
+        The estimate of a stage is its past time, or the average or default time of its kind.
         """
         known = {**self.past_seconds, **self.seconds}
         left = set(self.stages) - {*self.seconds, *self.failed, *self.skipped}
-        begun = sum(time.monotonic() - since for since in list(self.running.values()))
-        return max(sum(_expected(stage, known) for stage in left) - begun, 0.0)
+        elapsed = sum(time.monotonic() - since for since in list(self.running.values()))
+        return max(sum(_expected(stage, known) for stage in left) - elapsed, 0.0)
 
     def _advance(self) -> None:
         """Find the stages whose needs are met; skip those whose needs failed."""

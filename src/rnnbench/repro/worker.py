@@ -1,7 +1,7 @@
 """A process that reproduces one stage with DVC: `python -m rnnbench.repro.worker STAGE PARENT`.
 
-It leads a process group with all that the stage starts. If the process PARENT that started it is
-killed, the group is interrupted, as by Ctrl-C, and soon killed.
+It leads a process group with all processes of the stage. If its parent process PARENT is killed,
+the group is interrupted, as by Ctrl-C, and then killed.
 """
 
 import os
@@ -27,7 +27,7 @@ from rnnbench.files import write_text
 from rnnbench.repro.pipeline import wait_while_locked
 
 SECONDS_TO_END = 10.0
-# For programs that look at the stage's files now and then, such as an editor's extension.
+# Seconds to wait for locks of other programs that use DVC, such as an editor's extension.
 TRIES = 600
 
 
@@ -37,7 +37,7 @@ def reproduce(name: str) -> None:
     Raises
     ------
     dvc.exceptions.ReproductionError
-        Whose cause is what failed.
+        If the stage fails; the cause of the exception is the failure.
     """
     with Repo(_wait_for_lock=True) as repo:
         reproduce = partial(repo.reproduce, name, single_item=True, repro_fn=_reproduce_stage)
@@ -45,7 +45,7 @@ def reproduce(name: str) -> None:
 
 
 def _reproduce_stage(stage: Stage, **options: Any) -> Stage | None:
-    """Run a stage and record it, in place of DVC's own function."""
+    """Run a stage and record it; replaces DVC's own function."""
     _refuse_changes(stage)
     reproduced = stage.reproduce(**options)
     if reproduced:
@@ -54,7 +54,7 @@ def _reproduce_stage(stage: Stage, **options: Any) -> Stage | None:
 
 
 def _record(stage: Stage) -> None:
-    """Write a stage into dvc.lock, which stays whole even if this process is killed."""
+    """Write a stage into dvc.lock, atomically: DVC itself writes the file in place."""
     lock = Path(stage.repo.root_dir, LOCK_FILE)
     content: dict[str, Any] = load_yaml(lock) if lock.exists() else {"schema": "2.0"}
     content.setdefault("stages", {}).update(to_lockfile(stage))
@@ -62,9 +62,10 @@ def _record(stage: Stage) -> None:
 
 
 def _refuse_changes(stage: Stage) -> None:
-    """Make a stage compare its dependencies after its command with those before.
+    """Make a stage raise if its dependencies changed while its command ran.
 
-    DVC hashes them at both times and records the later ones, which the command may not have read.
+    DVC hashes them before and after, and records the later hashes, of files that the command may
+    not have read.
     """
     save_dependencies = stage.save_deps
     before: dict[str, Any] = {}
@@ -94,7 +95,7 @@ def _contents(dependency: Dependency) -> Mapping[str, Any]:
 
 
 def end_with(parent: int) -> None:
-    """Watch the process that started this one; once it is gone, end this one's process group."""
+    """Wait for the end of the parent process, then end the process group of this one."""
     while os.getppid() == parent:
         time.sleep(1.0)
     os.killpg(0, signal.SIGINT)
@@ -114,7 +115,7 @@ def main(name: str, parent: int) -> int:
         return INTERRUPTED
     finally:
         if os.getppid() != parent:
-            os.killpg(0, signal.SIGKILL)  # what the interrupted stage left running
+            os.killpg(0, signal.SIGKILL)  # kills what the interrupted stage left running
     return 0
 
 

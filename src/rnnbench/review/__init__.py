@@ -1,1 +1,1 @@
-"""What a change of the repository does: what runs again and why, how long, which scores differ."""
+"""The effects of a change: stages that run again, their causes and cost, and scores that differ."""

@@ -1,7 +1,7 @@
-"""How long what runs again takes, from the times of earlier runs.
+"""Estimates, from earlier runs, of how long the stages take that run again.
 
-Training is estimated from the times of a step, measured with nothing beside it, that
-`comparisons/` states; other stages from how long `rnnbench repro` took for them in this checkout.
+Training is estimated from the step times in `comparisons/`, which were measured while nothing else
+ran; other stages from the times that `rnnbench repro` recorded in this checkout.
 """
 
 import json
@@ -18,24 +18,24 @@ from rnnbench.repro.pipeline import kind
 from rnnbench.repro.reproduce import SECONDS_FILE
 from rnnbench.review.stages import Stage, Stages
 
-# What of a training's recipe decides how long an epoch takes.
+# Keys of a training recipe that determine how long an epoch takes.
 TIMED_KEYS = ("batch_size", "optimizer", "precision", "repeated_ids")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate of what runs again, one stage after another.
+    """The estimated time of the stages that run again, one after another.
 
     Attributes
     ----------
     training_seconds : float
-        Of the trainings that have a past time.
+        The time of the trainings that have a past time.
     untimed : tuple of str
-        Experiments that train again and have none.
+        Experiments that train again and have no past time.
     machine : str
-        Where the past times were measured; empty if that is not known.
+        The machine on which past times were measured; empty if it is not known.
     other_seconds : float or None
-        Of the other stages; None where this checkout has no record of any.
+        The time of the other stages; None if this checkout has no record of any of them.
     unrecorded : int
         How many of the other stages have no record.
     """
@@ -62,11 +62,11 @@ def estimate_cost(
     run : collection of str
         The stages that run.
     stages : mapping of Stage
-        All of them: what `dvc.lock` has of their parameters says what past times belong to.
+        All stages; their parameters in `dvc.lock` say to which recipes past times belong.
     params : Params
         The parameters with which they run.
     content : mapping
-        The content of `params.yaml` as it was read, without defaults, as `dvc.lock` has it.
+        The content of `params.yaml` without defaults, as in `dvc.lock`.
     comparisons : iterable of Comparison
         The findings with past times.
     root : Path
@@ -79,8 +79,8 @@ def estimate_cost(
     ]
     known = {name: past[key] for name in trained if (key := _recipe_now(name, content)) in past}
     seconds = sum(
-        one * params.experiments[name].training.epochs * len(params.experiments[name].seeds)
-        for name, one in known.items()
+        epoch * params.experiments[name].training.epochs * len(params.experiments[name].seeds)
+        for name, epoch in known.items()
     )
     untimed = tuple(name for name in trained if name not in known)
     others = [stage for stage in stages if stage in run and kind(stage) != "train"]
@@ -95,7 +95,7 @@ def estimate_cost(
 
 
 def _past_epoch_seconds(stages: Stages, comparisons: list[Comparison]) -> dict[str, float]:
-    """Return the seconds of an epoch by what was trained: the median, where several were timed."""
+    """Return the seconds of an epoch by recipe: the median if several experiments were timed."""
     seconds: dict[str, list[float]] = {}
     for comparison in comparisons:
         for finding in comparison.findings:
@@ -107,7 +107,7 @@ def _past_epoch_seconds(stages: Stages, comparisons: list[Comparison]) -> dict[s
 
 
 def _epoch_seconds(finding: Finding) -> float:
-    """Return the seconds of an epoch alone, or else those that training itself measured."""
+    """Return the seconds of an epoch from the step times or, without these, from training."""
     alone = finding.number("compiled_epoch_seconds")
     if alone > 0 or not (finding.seeds and len(finding.curves)):
         return alone
@@ -115,7 +115,7 @@ def _epoch_seconds(finding: Finding) -> float:
 
 
 def _recorded_recipe(name: str, stage: Stage, stages: Stages) -> str | None:
-    """Return what `dvc.lock` says that an experiment was trained with; None if it says nothing."""
+    """Return the recipe with which an experiment was trained, from `dvc.lock`; None if unknown."""
     line = stage.parameters.get(f"experiments.{name}")
     if not isinstance(line, Mapping):
         return None
@@ -140,7 +140,7 @@ def _recipe_now(name: str, content: Mapping[str, Any]) -> str:
 
 
 def _recipe(view: Any, layers: Any, training: Mapping[str, Any], compiled_loops: Any) -> str:
-    """Return what decides how long an epoch takes, to be looked up."""
+    """Return the settings that determine how long an epoch takes, as a key for look-ups."""
     timed = {key: training[key] for key in TIMED_KEYS if key in training}
     return json.dumps([view, layers, timed, compiled_loops], sort_keys=True)
 
@@ -154,7 +154,7 @@ def _machine(comparisons: Iterable[Comparison]) -> str:
 
 
 def _recorded_seconds(root: Path, stages: list[str]) -> dict[str, float]:
-    """Return how long stages took in this checkout, or else the median of their kind."""
+    """Return how long stages took in this checkout, or the median of their kind."""
     path = root / SECONDS_FILE
     past: dict[str, float] = read_json(path) if path.exists() else {}
     kinds: dict[str, list[float]] = {}

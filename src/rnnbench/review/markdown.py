@@ -13,12 +13,12 @@ from rnnbench.tables import NOTHING
 
 MOST_ROWS = 40  # of a table; a forge limits the length of a comment
 MOST_NAMES = 6
-LISTED = 2  # as many stages of one kind are named
+LISTED = 2  # up to this number, the stages of one kind are named
 OF_EXPERIMENTS = ("train", "time", "evaluate")
 METHODS = {
     Method.PAIRED: "Paired: both sides scored the same test examples, whose differences count.",
     Method.STATED: (
-        "Stated standard errors: the predictions of one side or both are not at hand, or the test"
+        "Stated standard errors: the predictions of one side or both are not available, or the test"
         " splits differ, so the standard errors in `comparisons/` were added up as if the two were"
         " independent. As a rule that makes the interval too wide."
     ),
@@ -80,21 +80,21 @@ def _stages(review: Review) -> str:
         parts.append(f"Run in this change, with results in `dvc.lock`: {_by_kind(ran)}.")
     if review.unreadable:
         parts.append(
-            "DVC cannot read the pipeline of the commit compared with, so what was out of date"
-            f" there already, and what ran since, is not known: {_code(review.unreadable)}."
+            "DVC cannot read the pipeline of the base commit, so it is not known which stages were"
+            f" out of date there and which ran since: {_code(review.unreadable)}."
         )
     return "\n\n".join(filter(None, parts))
 
 
 def _causes(review: Review) -> str:
-    """Write what makes stages out of date by itself; what hits the same stages is one row."""
-    hit: dict[str, list[str]] = {}
+    """Write the causes that make stages out of date, one row for causes of the same stages."""
+    affected: dict[str, list[str]] = {}
     for stage in review.now.values():
         for cause in stage.causes:
-            old = " (already so before)" if review.is_old(cause, stage.name) else ""
-            hit.setdefault(f"{_cause(cause, review)}{old}", []).append(stage.name)
+            old = " (before this change already)" if review.is_old(cause, stage.name) else ""
+            affected.setdefault(f"{_cause(cause, review)}{old}", []).append(stage.name)
     causes: dict[tuple[str, ...], list[str]] = {}
-    for text, stages in hit.items():
+    for text, stages in affected.items():
         causes.setdefault(tuple(stages), []).append(text)
     rows = [
         (_listed(texts, "<br>"), _by_kind(stages), _names(_experiments_of(stages)))
@@ -125,8 +125,8 @@ def _following(review: Review) -> str:
     if not following:
         return ""
     return (
-        f"These follow, as they read what the stages above write: {_by_kind(following)}. DVC leaves"
-        " out those whose inputs come out as they were, and restores what its run cache has."
+        f"These follow, because they read outputs of the stages above: {_by_kind(following)}. DVC"
+        " skips those whose inputs turn out unchanged, and restores results that its run cache has."
     )
 
 
@@ -136,8 +136,8 @@ def _untouched(review: Review) -> str:
     stages = _counted(len(review.now) - len(review.run), "stage")
     if not names:
         return f"Not run again: {stages}. Some stage of every experiment runs again."
-    kept = _counted(len(names), "experiment")
-    return f"Not run again: {stages}, among them all of {kept}: {_names(names)}."
+    untouched = _counted(len(names), "experiment")
+    return f"Not run again: {stages}, including all stages of {untouched}: {_names(names)}."
 
 
 def _cost(cost: Cost, run: Collection[str]) -> str:
@@ -148,7 +148,7 @@ def _cost(cost: Cost, run: Collection[str]) -> str:
     if trained > len(cost.untimed):
         machine = f" on {cost.machine}" if cost.machine else ""
         sentences.append(
-            f"By the times of earlier runs{machine}, training takes"
+            f"According to earlier runs{machine}, training takes"
             f" {_minutes(cost.training_seconds)}, one experiment after another."
         )
     if cost.untimed:
@@ -158,7 +158,7 @@ def _cost(cost: Cost, run: Collection[str]) -> str:
         )
     if cost.other_seconds is not None:
         sentences.append(
-            f"The other stages take {_minutes(cost.other_seconds)}, by how long their kind took in"
+            f"The other stages take {_minutes(cost.other_seconds)}, according to earlier runs in"
             " this checkout."
         )
     if cost.unrecorded:
@@ -187,8 +187,8 @@ def _scores(review: Review) -> str:
 def _summary(review: Review) -> str:
     verdicts = [one.verdict for one in review.scores]
     counts = [f"{verdicts.count(verdict)} {verdict.value}" for verdict in Verdict]
-    silent = verdicts.count(None)
-    counts += [f"{silent} without a verdict"] if silent else []
+    without = verdicts.count(None)
+    counts += [f"{without} without a verdict"] if without else []
     return f"Of {_counted(len(verdicts), 'changed score')}: {', '.join(counts)}."
 
 
@@ -211,7 +211,7 @@ def _score_table(review: Review) -> str:
 
 
 def _urgency(one: ChangedScore) -> int:
-    """Return the place of a score in the table: a worse one must not be among those cut off."""
+    """Return the sort key of a score: worse ones come first, so that none of them is cut off."""
     order = (Verdict.BETTER, Verdict.UNDECIDED, None, Verdict.PRACTICALLY_EQUAL)
     return -1 if one.is_worse else order.index(one.verdict)
 
@@ -229,7 +229,7 @@ def _score_notes(review: Review) -> list[str]:
     notes += [text for method, text in METHODS.items() if method in used]
     stale = [one.name for one in review.scores if f"evaluate@{one.name}" in review.run]
     if stale:
-        notes.append(f"These scores are out of date, their stages run again: {_names(stale)}.")
+        notes.append(f"These scores are out of date, so their stages run again: {_names(stale)}.")
     return notes
 
 
@@ -280,7 +280,7 @@ def _minutes(seconds: float) -> str:
 
 
 def _by_kind(stages: Iterable[str]) -> str:
-    """Write stages as numbers of each kind, and by name where a kind has one or two."""
+    """Write the number of stages of each kind, or their names if there are one or two."""
     kinds: dict[str, list[str]] = {}
     for stage in stages:
         kinds.setdefault(kind(stage), []).append(stage)
@@ -291,7 +291,7 @@ def _by_kind(stages: Iterable[str]) -> str:
 
 
 def _experiments_of(stages: Iterable[str], kinds: Collection[str] = OF_EXPERIMENTS) -> list[str]:
-    """Return the experiments whose stages of some kinds are among these."""
+    """Return the experiments that have stages of some kinds among these."""
     names = (stage.partition("@")[2] for stage in stages if kind(stage) in kinds)
     return sorted(dict.fromkeys(names))
 
@@ -301,7 +301,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _listed(texts: Sequence[str], separator: str) -> str:
-    """Write the first texts, and how many there are more."""
+    """Write the first texts, and the number of the others."""
     more = len(texts) - MOST_NAMES
     if more <= 1:
         return separator.join(texts)
@@ -320,6 +320,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _code(text: str) -> str:
-    """Write text of others as code in one cell: neither markup, nor a link, nor a mention."""
+    """Write untrusted text as code in one cell, so that it is no markup, link or mention."""
     shown = " ".join(text.replace("`", "'").split())
     return f"`{shown.replace('|', chr(92) + '|')}`"

@@ -1,4 +1,4 @@
-"""Which parameters differ between two states, one row each as in `dvc params diff`."""
+"""The parameters that differ between two states, as in `dvc params diff`."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ ABSENT = "absent"
 
 @dataclass(frozen=True)
 class Change:
-    """A parameter by its dotted key, and its values as text; `absent` where there is none."""
+    """A parameter by its dotted key, and its values as text; a missing value is `absent`."""
 
     key: str
     old: str
@@ -23,7 +23,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     Returns
     -------
     list of Change
-        In the order of the new content; what it lacks stands at the end.
+        In the order of the new content; parameters that it lacks come last.
     """
     before, after = _leaves(old), _leaves(new)
     return [

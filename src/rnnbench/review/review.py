@@ -1,4 +1,4 @@
-"""The review of a change: from a commit to the workspace."""
+"""The review of a change from a commit to the workspace."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,11 +39,11 @@ class Experiments:
     Attributes
     ----------
     names : tuple of str
-        All that there are now.
+        All current experiments.
     added, removed : tuple of str
-        Those of one side alone, renamed ones left out.
+        Experiments of one side only, without renamed ones.
     renamed : mapping of str
-        The earlier name of each that is the same under another name.
+        The earlier name of each experiment that only changed its name.
     """
 
     names: tuple[str, ...]
@@ -54,26 +54,26 @@ class Experiments:
 
 @dataclass(frozen=True)
 class Review:
-    """What a change does.
+    """The effects of a change.
 
     Attributes
     ----------
     base : Commit
-        The workspace is compared with it.
+        The commit that the workspace is compared with.
     chosen : str
-        The reason for this base; empty where it was named.
+        The reason for this base; empty if the user gave it.
     changes : list of Change
         The parameters that differ.
     experiments : Experiments
-        Which were added, removed and renamed.
+        The experiments that were added, removed and renamed.
     before, now : mapping of Stage
-        The stages of both sides, each against its own `dvc.lock`.
+        The stages of both sides, each compared with its own `dvc.lock`.
     unreadable : str
-        The reason why DVC cannot read the stages of the base; empty where it can.
+        The reason why DVC cannot read the stages of the base; empty if it can.
     run : frozenset of str
         The stages that are out of date now, and those that read their outputs.
     files : mapping of list of str
-        By the path of each cause that git tracks: the files that differ from the base.
+        The files that differ from the base, by the path of each cause that git tracks.
     cost : Cost
         How long `run` takes.
     scores : list of ChangedScore
@@ -101,12 +101,12 @@ class Review:
 
     @property
     def is_worse(self) -> bool:
-        """Whether a score is worse beyond chance, or has gone because every seed diverges."""
+        """Whether a score is worse beyond chance, or is missing because every seed diverges."""
         return any(one.is_worse for one in self.scores)
 
     @property
     def ran(self) -> list[str]:
-        """The stages that ran in this change: their entry in `dvc.lock` is another."""
+        """The stages that ran in this change: their entries in `dvc.lock` differ."""
         return [
             name
             for name, stage in self.now.items()
@@ -115,7 +115,7 @@ class Review:
         ]
 
     def is_old(self, cause: Cause, stage: str) -> bool:
-        """Whether something made a stage out of date at the base already."""
+        """Return whether a cause made a stage out of date at the base already."""
         earlier = self.before[stage].causes if stage in self.before else ()
         return cause in earlier and not (cause.kind == Kind.SOURCE and self.files[cause.name])
 
@@ -128,8 +128,8 @@ def review(root: Path, base: str | None = None) -> Review:
     root : Path
         The repository.
     base : str or None, default None
-        A commit, branch or tag. By default HEAD where tracked files have uncommitted changes, else
-        the commit at which the present branch left the main branch.
+        A commit, branch or tag. By default HEAD if tracked files have uncommitted changes, else
+        the commit at which the current branch left the main branch.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def review(root: Path, base: str | None = None) -> Review:
 
 @contextmanager
 def opened(root: Path) -> Iterator[Repo]:
-    """Open a DVC repository; what DVC cannot read is an error in words.
+    """Open a DVC repository, and turn DVC's exceptions into an error for the user.
 
     Raises
     ------
@@ -203,12 +203,12 @@ class _State:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def side(self, name: str) -> Side | None:
-        """Return the score of an experiment, None if it has no results."""
+        """Return the score of an experiment; None if it has no results."""
         try:
             line = _lines(self.content)[name]
             view, suite = line["view"], line["suite"]
             score = TASKS[DATASETS[self.content["views"][view]["dataset"]].task].score
-        except (KeyError, TypeError, RnnbenchError):  # not there, or of an earlier layout
+        except (KeyError, TypeError, RnnbenchError):  # missing, or of an earlier layout
             return None
         if suite not in self.tables:
             self.tables[suite] = read_table(self.files, suite)
@@ -223,7 +223,7 @@ class _State:
 
 
 def _stages_of(repo: Repo, commit: Commit) -> tuple[Stages, str]:
-    """Return the stages of a commit, or the reason why there are none to read."""
+    """Return the stages of a commit, and the reason if DVC cannot read them."""
     try:
         with repo.switch(commit.sha):
             return read_stages(repo), ""
@@ -232,7 +232,7 @@ def _stages_of(repo: Repo, commit: Commit) -> tuple[Stages, str]:
 
 
 def _content(files: RevisionFiles) -> Content:
-    """Return the content of `params.yaml`; nothing where the commit has none."""
+    """Return the content of `params.yaml`; empty if the commit has no such file."""
     try:
         content = files.yaml(PARAMS_FILE)
     except RnnbenchError:

@@ -1,4 +1,4 @@
-"""Commits of the repository: which one to compare with, and which one introduced something."""
+"""Finding commits: the one to compare with, and the one that introduced a value or file."""
 
 import difflib
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Commit:
 
 
 def require_repository(root: Path) -> None:
-    """Refuse a folder that is not in a git repository or has no commit yet.
+    """Require a folder in a git repository that has a commit.
 
     Raises
     ------
@@ -80,8 +80,8 @@ def find_commit(root: Path, name: str) -> Commit:
 def default_base(root: Path) -> tuple[Commit, str]:
     """Return the commit that the workspace is compared with, and the reason for the choice.
 
-    It is HEAD where tracked files have uncommitted changes, and otherwise the commit at which the
-    present branch left the main branch.
+    It is HEAD if tracked files have uncommitted changes, and otherwise the commit at which the
+    current branch left the main branch.
 
     Raises
     ------
@@ -89,14 +89,14 @@ def default_base(root: Path) -> tuple[Commit, str]:
         If no main branch can be found.
     """
     if git(root, "status", "--porcelain", "--untracked-files=no").strip():
-        return find_commit(root, "HEAD"), "the last commit, as the workspace has changes"
+        return find_commit(root, "HEAD"), "the last commit, because the workspace has changes"
     main = _main_branch(root)
     base = git(root, "merge-base", "HEAD", main).strip()
     return find_commit(root, base), f"the merge base with {main}"
 
 
 def _main_branch(root: Path) -> str:
-    """Return the remote's default branch, or else a branch with one of the usual names."""
+    """Return the remote's default branch, or a branch with one of the usual names."""
     named = ("for-each-ref", "--format=%(symref:short)", "refs/remotes/origin/HEAD")
     present = git(root, "for-each-ref", "--format=%(refname:short)").split()
     for branch in (git(root, *named).strip(), *MAIN_BRANCHES):
@@ -127,23 +127,23 @@ def commits_of(root: Path, path: str) -> list[Commit]:
 
 
 def introduced_by(root: Path, path: str, read: Callable[[str], T], current: T) -> Commit | None:
-    """Return the commit since which what is read from a file has been as it is now.
+    """Return the commit that introduced the current content of a file, or a part of the content.
 
     Parameters
     ----------
     root : Path
         The repository.
     path : str
-        The file or folder, from its root.
+        The file or folder, relative to the root.
     read : callable
-        Takes a commit's hash and returns what its file holds.
+        Takes a commit's hash and returns the content at that commit.
     current : T
-        What the workspace's file holds.
+        The content in the workspace.
 
     Returns
     -------
     Commit or None
-        None where the workspace holds something that HEAD does not.
+        None if the content in the workspace differs from HEAD's.
     """
     introduced = None
     for commit in commits_of(root, path):

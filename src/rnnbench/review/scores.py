@@ -1,10 +1,10 @@
-"""Which scores a change made better or worse, and how sure that is.
+"""The scores that a change made better or worse, and how sure that is.
 
-Where the predictions of both sides are at hand, they are compared example by example as
-`rnnbench.statistics.compare_means` does. Else the standard errors that `comparisons/` states are
-added up: that neglects that both sides were scored on the same examples, which as a rule makes the
-interval too wide, not too narrow. Where not even these are known there is no verdict. The p-values
-of all scores of a review are adjusted together.
+If the predictions of both sides are available, they are compared example by example with
+`rnnbench.statistics.compare_means`. Otherwise the standard errors in `comparisons/` are added up,
+which ignores that both sides were scored on the same examples; as a rule that makes the interval
+too wide, not too narrow. If these are not known either, there is no verdict. The p-values of all
+scores of a review are adjusted together.
 """
 
 import io
@@ -40,7 +40,7 @@ from rnnbench.statistics import (
 from rnnbench.tasks.task import SCORE_ARRAY, Score
 
 TOLERANCE = 1e-4  # relative; the tables may state fewer digits than metrics.json
-# A table does not state how many test examples there are: so many that it does not matter.
+# A table does not state the number of test examples; one so large has no influence.
 MANY_EXAMPLES = 1_000_000
 
 
@@ -65,9 +65,9 @@ class Side:
     metrics : dict of float
         The content of `metrics.json`; empty if every seed diverged.
     row : dict
-        Its row in the suite's table; empty where there is none that belongs to these metrics.
+        Its row in the suite's table; empty if no row belongs to these metrics.
     test_split : str or None
-        The hash of the test split that it was scored on; None where it is not recorded.
+        The hash of the test split that it was scored on; None if it is not recorded.
     """
 
     loaded: LoadedExperiment
@@ -83,11 +83,11 @@ class Side:
 
     @property
     def sign(self) -> float:
-        """1 where a higher score is better, -1 where a lower one is."""
+        """1 if a higher score is better, -1 if a lower one is."""
         return 1.0 if self.score.higher_is_better else -1.0
 
     def equals(self, other: "Side") -> bool:
-        """Whether both have the same score, to the last digit."""
+        """Return whether both have the same score, to the last digit."""
         return self.score == other.score and self.metrics.get(self.score.name) == (
             other.metrics.get(self.score.name)
         )
@@ -100,15 +100,15 @@ class Side:
 
     @property
     def seeds(self) -> int | None:
-        """The number of seeds with a score, where the table states it."""
+        """The number of seeds with a score; None if no table states it."""
         return int(self.row["seeds"]) if self.row else None
 
     @cached_property
     def example_scores(self) -> Array | None:
         """The score of each test example, shape (seeds, examples), higher being better.
 
-        None where the predictions cannot be had, have no score of single examples, or belong to
-        other results than `metrics.json`.
+        None if the predictions are not available, have no scores of examples, or belong to other
+        results than `metrics.json`.
         """
         try:
             predictions = self.loaded.predictions.values()
@@ -125,10 +125,10 @@ class Side:
 
     @property
     def estimate(self) -> Estimate | None:
-        """What the table states, signed so that higher is better; None if there is no such row.
+        """The estimate in the table, signed so that higher is better; None if there is no row.
 
-        Of 0/1 scores without any variance the standard error is 0 and the interval is not: the
-        larger one counts.
+        For 0/1 scores without any variance the standard error is 0, but the width of the interval
+        is not; the larger of the two counts.
         """
         error = self.row.get("score_standard_error", math.nan)
         if not math.isfinite(error) or not self.ends:
@@ -147,18 +147,18 @@ class ChangedScore:
     Attributes
     ----------
     name : str
-        The experiment as it is called now.
+        The current name of the experiment.
     old, new : Side
         Its score before and now.
     method : Method
         How the two were compared.
     difference : Difference or None
-        Now minus before, positive where it is better now; None where they were not compared.
+        Now minus before, positive if it is better now; None if they were not compared.
     verdict : Verdict or None
         By the p-value adjusted for all scores of the review.
     seeds_needed : int or None
-        How many seeds of each would settle an undecided difference; None where it is decided, no
-        number of seeds does, or it is not known.
+        How many seeds of each side would settle an undecided difference; None if it is decided, no
+        number of seeds suffices, or the number is not known.
     reason : str
         The reason why there is no verdict, or empty.
     """
@@ -174,7 +174,7 @@ class ChangedScore:
 
     @property
     def is_worse(self) -> bool:
-        """Whether it is worse beyond chance, or every seed diverges that did not before."""
+        """Whether the score is worse beyond chance, or is missing because every seed diverges."""
         return self.verdict == Verdict.WORSE or bool(self.old.metrics and not self.new.metrics)
 
 
@@ -190,7 +190,7 @@ def read_side(
     score : Score
         The metric to compare.
     table : DataFrame
-        Its suite's `table.csv` in that state, empty where there is none.
+        Its suite's `table.csv` in that state; empty if there is none.
     test_split : str or None
         The hash of the test split that it was scored on.
     """
@@ -208,7 +208,7 @@ def read_side(
 
 
 def read_table(files: RevisionFiles, suite: str) -> pd.DataFrame:
-    """Read a suite's `table.csv`; a table without rows where there is none."""
+    """Read a suite's `table.csv`; an empty table if there is none."""
     try:
         return pd.read_csv(io.BytesIO(files.read(COMPARISONS_FOLDER / suite / TABLE_FILE)))
     except RnnbenchError:
@@ -216,7 +216,7 @@ def read_table(files: RevisionFiles, suite: str) -> pd.DataFrame:
 
 
 def _belongs(row: Mapping[str, Any], metrics: Mapping[str, float], name: str) -> bool:
-    """Whether a table's row was made from these metrics."""
+    """Return whether a table's row was made from these metrics."""
     stated = {name: name, "score_lower": f"{name}_lower", "score_upper": f"{name}_upper"}
     return bool(metrics) and all(
         math.isclose(row.get(column, math.nan), metrics[key], rel_tol=TOLERANCE, abs_tol=1e-12)
@@ -231,7 +231,7 @@ def compare_sides(pairs: Mapping[str, tuple[Side, Side]], margin: float) -> list
     Parameters
     ----------
     pairs : mapping of (Side, Side)
-        By the name of the experiment: before and now.
+        The sides before and now, by the name of the experiment.
     margin : float
         The largest difference without practical importance.
     """
@@ -278,7 +278,7 @@ def _incomparable(old: Side, new: Side) -> str:
 
 
 def _paired_scores(old: Side, new: Side) -> tuple[Array, Array] | None:
-    """Return the scores of the same test examples, now and before, if both are at hand."""
+    """Return the scores of the same test examples, now and before; None if one is missing."""
     if old.test_split is None or old.test_split != new.test_split:
         return None
     first, second = new.example_scores, old.example_scores
@@ -303,17 +303,19 @@ def _judged(one: ChangedScore, margin: float, p_value: float, compared: int) -> 
 
 
 def _seeds_needed(one: ChangedScore, alpha: float) -> int | None:
-    """Return how many seeds of each side would settle the difference, if that is known."""
+    """Return how many seeds of each side would settle the difference; None if unknown or none."""
     if one.method == Method.PAIRED:
         pair = _paired_scores(one.old, one.new)
         assert pair
         return seeds_needed(*pair, alpha=alpha) if min(map(len, pair)) > 1 else None
     assert one.difference
-    over_examples, of_one_seed = 0.0, []
+    over_examples, seed_variances = 0.0, []
     for side in (one.new, one.old):
         std = side.row.get(f"{side.score.name}_std", math.nan)
         if not side.seeds or side.seeds == 1 or not math.isfinite(std):
             return None
         over_examples += max(side.row["score_standard_error"] ** 2 - std**2 / side.seeds, 0.0)
-        of_one_seed.append(std**2)
-    return plan_seeds(one.difference.value, over_examples, MANY_EXAMPLES, of_one_seed, alpha=alpha)
+        seed_variances.append(std**2)
+    return plan_seeds(
+        one.difference.value, over_examples, MANY_EXAMPLES, seed_variances, alpha=alpha
+    )

@@ -1,7 +1,7 @@
-"""The stages of the pipeline: which are out of date against `dvc.lock`, and what made them so.
+"""The stages of the pipeline that are out of date, compared with `dvc.lock`, and the causes.
 
 Data, models and results that a clone lacks count as unchanged, as they do for `dvc repro
---allow-missing`: `dvc.lock` says what they are.
+--allow-missing`, because `dvc.lock` has their hashes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from rnnbench.review.parameters import differing, select
 
 
 class Kind(StrEnum):
-    """What can make a stage out of date."""
+    """The kinds of causes that make a stage out of date."""
 
     NEVER_RAN = "dvc.lock has no entry for it"
     COMMAND = "its command changed"
@@ -32,12 +32,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Cause:
-    """One thing that makes a stage out of date.
+    """A cause that makes a stage out of date.
 
     Attributes
     ----------
     kind : Kind
-        What it is.
+        The kind of cause.
     name : str, default ""
         The parameter's key, or the path of the file or folder.
     old, new : str, default ""
@@ -60,17 +60,17 @@ class Stage:
     Attributes
     ----------
     name : str
-        As `dvc stage list` shows it.
+        Its name in `dvc stage list`.
     needs : frozenset of str
         The stages whose outputs it reads.
     causes : tuple of Cause
-        What makes it out of date by itself; none if it is not.
+        The causes that make it out of date by itself; empty if there are none.
     missing : tuple of str
-        Its inputs and outputs that are not here.
+        Its inputs and outputs that are not in the workspace.
     parameters : mapping
-        What `dvc.lock` has of its parameters, by dotted key.
+        Its parameters in `dvc.lock`, by dotted key.
     files : mapping of str
-        What `dvc.lock` has of the hashes of its inputs and outputs, by path.
+        The hashes of its inputs and outputs in `dvc.lock`, by path.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Stage:
 
     @property
     def record(self) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-        """What `dvc.lock` has of it, to compare with another commit's."""
+        """Its content in `dvc.lock`, to compare with another commit's."""
         return self.parameters, self.files
 
 
@@ -90,7 +90,7 @@ Stages = Mapping[str, Stage]
 
 
 def read_stages(repo: Repo) -> Stages:
-    """Return the state of every stage of an open repository, or of the commit it was switched to.
+    """Return the state of every stage of an open repository, or of the commit it is switched to.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def read_stages(repo: Repo) -> Stages:
 
 
 def as_pipeline(stages: Stages) -> Pipeline:
-    """Return what `Pipeline.out_of_date` needs to say which stages run."""
+    """Return the stages as a `Pipeline`, whose `out_of_date` finds the stages to run."""
     changed = frozenset(name for name, stage in stages.items() if stage.causes)
     return Pipeline({name: one.needs for name, one in stages.items()}, changed, frozenset())
 
@@ -184,7 +184,7 @@ class _Reader:
         return [Cause(Kind.DATA, path, made_by=made[0][0]) if made else Cause(Kind.SOURCE, path)]
 
     def _output_causes(self, output: Output, missing: list[str]) -> list[Cause]:
-        # What git tracks is in every clone: such an output that is missing was removed.
+        # Git tracks outputs without cache, so if such an output is missing, it was removed.
         if output.use_cache and not output.exists:
             missing.append(output.def_path)
             return []
@@ -199,6 +199,6 @@ class _Reader:
 
 
 def _overlap(one: Output, other: Output) -> bool:
-    """Whether one is the other or lies within it."""
+    """Return whether one path is the other or lies within it."""
     first, second = (f"{each.fs_path.rstrip('/')}/" for each in (one, other))
     return first.startswith(second) or second.startswith(first)

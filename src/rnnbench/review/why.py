@@ -1,4 +1,4 @@
-"""What made a stage out of date, and in which commit."""
+"""The causes that made a stage out of date, and the commits that introduced them."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -29,12 +29,12 @@ from rnnbench.review.stages import Cause, Kind, Stage, Stages, read_stages, root
 
 INDENT = "    "
 MOST_NAMES = 6
-MOST_COMMITS = 200  # how far back the files that a stage read are looked for
+MOST_COMMITS = 200  # how many commits are searched for the files that a stage read
 NOT_COMMITTED = "not committed yet"
 
 
 def why(name: str, root: Path) -> Iterator[str]:
-    """Say why a stage is out of date, line by line.
+    """Yield the lines of an explanation of why a stage is out of date.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def why(name: str, root: Path) -> Iterator[str]:
 
 
 def _meant(name: str, stages: Stages) -> str:
-    """Say which stages are probably meant: those of an experiment's name, or one spelt alike."""
+    """Return a hint at the stages of an experiment with this name, or at a similar name."""
     of_name = [stage for stage in stages if stage.partition("@")[2] == name]
     close = of_name or difflib.get_close_matches(name, stages, n=1)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
@@ -82,18 +82,18 @@ class _Explanation:
             yield f"{stage.name} is out of date:"
             yield from self._causes(stage)
         else:
-            yield f"{stage.name} itself is as dvc.lock says, but stages that it needs are not:"
+            yield f"{stage.name} itself is unchanged, but stages that it needs are out of date:"
         for lines, names in self._grouped(earlier).items():
             yield f"- it needs {_listed(names)}, out of date:"
             yield from (f"{INDENT}{line}" for line in lines)
         if stage.missing:
             yield (
-                f"Not here: {', '.join(stage.missing)}. `dvc checkout` or `dvc pull` brings them;"
+                f"Missing: {', '.join(stage.missing)}. `dvc checkout` or `dvc pull` restores them;"
                 f" without them `dvc repro {stage.name}` runs the stage"
             )
 
     def _grouped(self, stages: list[Stage]) -> dict[tuple[str, ...], list[str]]:
-        """Return the stages that are out of date for the same reasons, by the reasons."""
+        """Return the names of the stages that are out of date, grouped by their causes."""
         groups: dict[tuple[str, ...], list[str]] = {}
         for stage in stages:
             groups.setdefault(tuple(self._causes(stage)), []).append(stage.name)
@@ -111,7 +111,7 @@ class _Explanation:
         elif cause.kind == Kind.SOURCE:
             yield from self._source(cause.name, stage.files[cause.name])
         elif cause.kind == Kind.DATA:
-            yield f"{cause.name} is another one, {self._data(cause)}"
+            yield f"{cause.name} changed, {self._data(cause)}"
         elif cause.kind == Kind.OUTPUT:
             yield f"its output {cause.name} is not what it wrote: changed or removed by hand"
         elif cause.kind == Kind.COMMAND:
@@ -124,7 +124,7 @@ class _Explanation:
         return f"changed in {commit}" if commit else NOT_COMMITTED
 
     def _since(self, path: str, key: str) -> Commit | None:
-        """Return the commit since which a parameter has its present value."""
+        """Return the commit that gave a parameter its current value."""
         current = lookup(load_path(str(self._root / path), self._repo.fs), key)
         return introduced_by(
             self._root, path, lambda sha: lookup(self._content(sha, path), key), current
@@ -153,7 +153,7 @@ class _Explanation:
         return f"{path} was last changed in {commits_of(self._root, path)[0]}"
 
     def _source(self, path: str, recorded: str) -> Iterator[str]:
-        """Say which commits changed a file or folder since a stage read it."""
+        """Yield lines on the commits that changed a file or folder since a stage read it."""
         changed = changed_files(self._root, "HEAD", path)
         commits = commits_of(self._root, path)[:MOST_COMMITS]
         since = list(takewhile(lambda commit: self._hash(commit.sha, path) != recorded, commits))
@@ -182,7 +182,7 @@ class _Explanation:
         return self._hashes[sha, path]
 
     def _data(self, cause: Cause) -> str:
-        """Say when the stage that writes some data wrote what `dvc.lock` has now."""
+        """Return a clause on the stage and the commit that wrote the data in `dvc.lock`."""
         present = load_path(str(self._root / LOCK_FILE), self._repo.fs)
         current = _output_hash(present, cause.made_by, cause.name)
         commit = introduced_by(
@@ -195,7 +195,7 @@ class _Explanation:
         return f"written by {cause.made_by} since: {when}"
 
     def _recorded(self, stage: Stage) -> str:
-        """Say which commit has recorded the present state of a stage."""
+        """Return a clause on the commit that recorded the current state of a stage."""
         current = _entry(load_path(str(self._root / LOCK_FILE), self._repo.fs), stage.name)
         commit = introduced_by(
             self._root,
@@ -207,7 +207,7 @@ class _Explanation:
         return f"{present} since {commit}" if commit else f"{present}, which is {NOT_COMMITTED}"
 
     def _content(self, sha: str, path: str) -> Mapping[str, Any]:
-        """Return the content of a YAML file in a commit, empty where it has none."""
+        """Return the content of a YAML file in a commit; empty if it has no such file."""
         if (sha, path) not in self._contents:
             files, there = self._files(sha), f"/{self._prefix}{path}"
             self._contents[sha, path] = load_path(there, files) if files.exists(there) else {}
@@ -219,13 +219,13 @@ class _Explanation:
 
 
 def _listed(names: list[str]) -> str:
-    """Write some names, and how many there are more."""
+    """Write the first names, and the number of the others."""
     more = len(names) - MOST_NAMES
     return ", ".join(names) if more <= 1 else f"{', '.join(names[:MOST_NAMES])} and {more} more"
 
 
 def _entry(lock: Mapping[str, Any], stage: str) -> Any:
-    """Return what a `dvc.lock` has of a stage."""
+    """Return the entry of a stage in a `dvc.lock`."""
     return lock.get("stages", {}).get(stage)
 
 

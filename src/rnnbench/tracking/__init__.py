@@ -1,1 +1,1 @@
-"""MLflow as a projection of what the files say."""
+"""Logging runs to MLflow from their files."""

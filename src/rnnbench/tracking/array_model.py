@@ -1,4 +1,4 @@
-"""The source that MLflow keeps with a model of arrays and runs when it is loaded."""
+"""The source that MLflow stores with a model of arrays, and runs when it loads the model."""
 
 import sys
 from pathlib import Path
@@ -21,18 +21,18 @@ from rnnbench.tasks.task import TASKS
 
 
 class ArrayModel(PythonModel):
-    """Takes examples in the shape of its view and answers as their task does.
+    """Takes examples in the shape of the model's view and returns its task's predictions.
 
-    Pixels are bytes from 0 to 255 or, where none is above 1, shares from 0 to 1.
+    Pixels are bytes from 0 to 255, or numbers from 0 to 1 if none is above 1.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the run that was logged."""
         self._model = load_trained(Path(context.artifacts["run"]))
 
-    # Of an array MLflow infers no signature, and leaves the one that was logged.
+    # For an array MLflow infers no signature, and keeps the one that was logged.
     def predict(self, model_input: np.ndarray) -> Any:  # type: ignore[override]
-        """Answer for each example."""
+        """Predict for each example."""
         try:
             outputs = self._model.predict_all(self._inputs(np.asarray(model_input)))
         except RnnbenchError as error:
@@ -41,7 +41,7 @@ class ArrayModel(PythonModel):
 
     def _inputs(self, values: Numbers) -> Numbers:
         if len(values) == 0:
-            raise RnnbenchError("there is no example to predict from; send one at least")
+            raise RnnbenchError("there is no example to predict from; send at least one")
         if not np.isfinite(values).all():
             raise RnnbenchError("the request holds numbers that are not finite (NaN or infinity)")
         if self._model.manifest.splits["train"]["inputs"]["dtype"] == "uint8":

@@ -1,4 +1,4 @@
-"""What a run's page in MLflow says of it, with links to its experiment, commit and report."""
+"""The description of a run in MLflow, with links to its experiment, commit and report."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ def describe_run(record: Mapping[str, Any], experiment_page: str) -> str:
     Parameters
     ----------
     record : mapping
-        What `run.json` says.
+        The content of `run.json`.
     experiment_page : str
         Address of its experiment's page.
     """
@@ -30,7 +30,7 @@ def describe_experiment(record: Mapping[str, Any]) -> str:
 
 
 def _origin(record: Mapping[str, Any]) -> str:
-    """Say from what it was made: data, stage, commit; and where it is reported."""
+    """Return sentences on the data, the stage, the commit and the report of a run."""
     repository = repository_url()
     commit = record.get("git_commit")
     citation = DATASETS[record["dataset"]].citation

@@ -1,4 +1,4 @@
-"""What made a run: the commit, the stage, an identifier of its own."""
+"""The origin of a run: its commit, its stage and an identifier of its own."""
 
 import os
 import re
@@ -12,20 +12,20 @@ from rnnbench.credentials import without_credentials
 from rnnbench.files import file_digest, text_digest
 from rnnbench.layout import OUTPUTS_IN_GIT
 
-# What the pipeline itself writes does not make the tree that it runs dirty.
+# Changes of the pipeline's own outputs do not make its working tree dirty.
 WITHOUT_OUTPUTS = tuple(f":!{path}" for path in OUTPUTS_IN_GIT)
 
 
 def new_identifier() -> str:
-    """Return an identifier that no other run has."""
+    """Return a unique identifier for a run."""
     return uuid.uuid4().hex
 
 
 def made_from() -> dict[str, Any]:
-    """Return what the code was: a digest of its source and, in a repository, its commit.
+    """Return the version of the code: a digest of its source and, in a repository, its commit.
 
-    `git_dirty` says whether tracked files differ from the commit; if so, `git_diff_digest` says
-    what the difference was, to compare it with another run's.
+    `git_dirty` says whether tracked files differ from the commit; if so, `git_diff_digest` is a
+    digest of the difference, to compare it with another run's.
     """
     origin: dict[str, Any] = {"source_digest": _source_digest()}
     commit = _git("rev-parse", "HEAD")
@@ -37,7 +37,7 @@ def made_from() -> dict[str, Any]:
 
 
 def _source_digest() -> str:
-    """Return a digest of the package's files, names and contents."""
+    """Return a digest of the names and contents of the package's files."""
     package = Path(rnnbench.__file__).parent
     digests = (
         f"{path.relative_to(package).as_posix()} {file_digest(path)}"
@@ -52,13 +52,13 @@ def dvc_stage(default: str) -> str:
 
 
 def repository_url() -> str | None:
-    """Return where the repository is browsed, if it has such a remote called origin."""
+    """Return the address of the repository's web page, if its remote `origin` has one."""
     remote = _git("remote", "get-url", "origin")
     return None if remote is None else web_address(remote)
 
 
 def web_address(remote: str) -> str | None:
-    """Return where a git remote is browsed: None of a folder; without any credential.
+    """Return the address of a git remote's web page, without credentials; None for a folder.
 
     >>> web_address("git@forge.example:team/bench.git")
     'https://forge.example/team/bench'

@@ -1,4 +1,4 @@
-"""What a run's files say in numbers, as MLflow's metrics: names, steps and moments."""
+"""The numbers in a run's files as metrics of MLflow: names, steps and timestamps."""
 
 import math
 import time
@@ -16,40 +16,40 @@ from rnnbench.layout import HISTORY_FILE, SYSTEM_METRICS_FILE, TIMING_FILE
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-# Read back to the last bit, as what is logged is compared with it.
+# Read to the last bit, because logged metrics are compared with these numbers.
 EXACTLY: dict[str, Any] = {"float_precision": "round_trip"}
 
-# Of `times.json`; the rest says how it was measured.
+# The measurements in `times.json`; its other entries describe how they were made.
 MEASURED = ("stock", "compiled", "ratio", "multiply_adds")
 
 
 def metrics_of_training(folder: Path, started_at: str) -> "list[Metric]":
-    """Return all metrics of a training: its epochs, its timing, how busy the machine was.
+    """Return all metrics of a training: its epochs, its timing and the load of the machine.
 
     Parameters
     ----------
     folder : Path
-        The run's.
+        The folder of the run.
     started_at : str
         When training began, in ISO 8601.
     """
-    begun = milliseconds(started_at)
+    start = milliseconds(started_at)
     timing = read_json(folder / TIMING_FILE)
     history = pd.read_csv(folder / HISTORY_FILE, **EXACTLY)
     return [
-        *_of_epochs(history, timing, begun),
+        *_of_epochs(history, timing, start),
         *_of_timing(timing),
-        *_of_system(folder / SYSTEM_METRICS_FILE, begun),
+        *_of_system(folder / SYSTEM_METRICS_FILE, start),
     ]
 
 
 def metrics_of_epoch(epoch: int, values: Mapping[str, float]) -> "list[Metric]":
-    """Return an epoch's metrics when it ends; epochs count from 1."""
+    """Return the metrics of an epoch that has just ended; epochs count from 1."""
     return [_metric(_name(column), value, _now(), epoch) for column, value in values.items()]
 
 
 def metrics_of_evaluation(values: Mapping[str, float], model_id: str | None) -> "list[Metric]":
-    """Return test metrics, of a model if they are those of one seed."""
+    """Return test metrics; with a model's identifier, they also belong to that model."""
     return [
         _metric(f"test/{name}", value, _now(), model_id=model_id) for name, value in values.items()
     ]
@@ -60,8 +60,8 @@ def metrics_of_times(times: Mapping[str, Any]) -> "list[Metric]":
     return list(_of_timing({name: times[name] for name in MEASURED}))
 
 
-def _of_epochs(history: pd.DataFrame, timing: Mapping[str, Any], begun: int) -> "Iterator[Metric]":
-    """Return what there is of each epoch, at the moment when it ended."""
+def _of_epochs(history: pd.DataFrame, timing: Mapping[str, Any], start: int) -> "Iterator[Metric]":
+    """Yield the metrics of each epoch, with the time of its end."""
     columns = {_name(column): history[column].tolist() for column in history.columns.drop("epoch")}
     for name, values in timing.items():
         if isinstance(values, list) and name != "timing_warnings":
@@ -70,8 +70,8 @@ def _of_epochs(history: pd.DataFrame, timing: Mapping[str, Any], begun: int) -> 
     ends = np.cumsum(np.add(timing["epoch_seconds"], validation))
     for name, values in columns.items():
         for epoch, (value, end) in enumerate(zip(values, ends, strict=True), start=1):
-            if math.isfinite(value):  # of a diverged run there is nothing to draw
-                yield _metric(name, value, begun + int(1000 * end), epoch)
+            if math.isfinite(value):  # the last values of a diverged run are not
+                yield _metric(name, value, start + int(1000 * end), epoch)
 
 
 def _of_timing(timing: Mapping[str, Any]) -> "Iterator[Metric]":
@@ -80,22 +80,22 @@ def _of_timing(timing: Mapping[str, Any]) -> "Iterator[Metric]":
             yield _metric(name, value, _now())
 
 
-def _of_system(path: Path, begun: int) -> "Iterator[Metric]":
-    if not path.exists():  # of a revision before there was one
+def _of_system(path: Path, start: int) -> "Iterator[Metric]":
+    if not path.exists():  # a run of an older revision has no such file
         return
     try:
         samples = pd.read_csv(path, **EXACTLY)
     except pd.errors.EmptyDataError:  # no sample was taken
         return
-    moments = begun + (1000 * samples["seconds"]).astype(int)
+    moments = start + (1000 * samples["seconds"]).astype(int)
     for name in samples.columns.drop("seconds"):
         for step, (moment, value) in enumerate(zip(moments, samples[name], strict=True)):
-            if math.isfinite(value):  # a sample that a device did not give
+            if math.isfinite(value):  # a device may not report every sample
                 yield _metric(f"system/{name}", value, moment, step)
 
 
 def _name(column: str) -> str:
-    """Return what MLflow calls a column of `history.csv`: the UI groups by the first part."""
+    """Return the metric's name for a column of `history.csv`; the UI groups by its first part."""
     part = "validation" if column.startswith("validation_") else "train"
     return f"{part}/{column.removeprefix('validation_')}"
 
@@ -113,7 +113,7 @@ def _now() -> int:
 
 
 def milliseconds(moment: str) -> int:
-    """Return what MLflow calls a moment that a record gives in ISO 8601."""
+    """Return the milliseconds since 1970, MLflow's unit, of a time in ISO 8601."""
     return int(1000 * datetime.fromisoformat(moment).timestamp())
 
 

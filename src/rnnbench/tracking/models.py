@@ -1,8 +1,8 @@
 """A run's model in MLflow, with signature, input example and pinned requirements.
 
-What is logged is the run's folder and this package's source, which loads it: a model of text takes
-raw text, one of arrays examples in the shape of its view. A class is answered by its label and its
-probability.
+The run's folder is logged with this package's source, which loads it. A model of text takes raw
+texts, a model of arrays takes examples in the shape of its view. A class is predicted as its label
+and its probability.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ TEXT_EXAMPLE = ["An excellent movie!", "Dull from beginning to end."]
 RUN_ARTIFACT = "run"
 TEXT_SOURCE = "text_model.py"
 ARRAY_SOURCE = "array_model.py"
-# What the source of a model imports, beside MLflow itself and the back end.
+# Packages that the source of a model imports, besides MLflow and the back end.
 SERVING_PACKAGES = (
     "filelock",
     "keras",
@@ -38,28 +38,28 @@ SERVING_PACKAGES = (
 
 
 class UncheckedPyfunc:
-    """`mlflow.pyfunc` as `Model.log` wants it, whose models it does not load.
+    """`mlflow.pyfunc` as a flavor for `Model.log`, without the check of the logged model.
 
-    Once it has logged a model, MLflow loads it and predicts its example, which costs seconds a run;
+    After logging, MLflow would load the model and predict its example, which costs seconds per run;
     the project's tests load logged models instead.
     """
 
     __name__ = mlflow.pyfunc.__name__
 
     def save_model(self, path: str, validate_serving_input: bool, **options: Any) -> None:
-        """Save into a folder; `validate_serving_input` speaks to `Model.log`, which hands it on."""
+        """Save into a folder; `Model.log` passes `validate_serving_input`, which is ignored."""
         mlflow.pyfunc.save_model(path=path, **options)
 
 
 def log_model(folder: Path, record: Mapping[str, Any]) -> str:
-    """Log a run's model to the active run; `mlflow.pyfunc.load_model` loads it and predicts.
+    """Log a run's model to the active run, for `mlflow.pyfunc.load_model`.
 
     Parameters
     ----------
     folder : Path
-        The run's: model, input example and, of text, vocabulary.
+        The folder of the run, with the model, the input example and, for text, the vocabulary.
     record : mapping
-        What `run.json` says.
+        The content of `run.json`.
 
     Returns
     -------
@@ -72,11 +72,11 @@ def log_model(folder: Path, record: Mapping[str, Any]) -> str:
         artifact_path=None,
         flavor=UncheckedPyfunc(),
         name=f"{record['experiment']}-seed-{record['seed']}",
-        # Source that is run when the model is loaded: nothing is pickled.
+        # A source file, which is run when the model is loaded, so that nothing is pickled.
         python_model=str(package / "tracking" / (TEXT_SOURCE if reads_text else ARRAY_SOURCE)),
         artifacts={RUN_ARTIFACT: str(folder)},
         code_paths=[str(package)],
-        # Given, not inferred: inferring starts a process with another TensorFlow.
+        # Given, because inferring them would start another process with TensorFlow.
         pip_requirements=requirements(record["environment"]),
         validate_serving_input=False,
         **(_text_example() if reads_text else _array_example(folder)),
@@ -98,13 +98,13 @@ def _array_example(folder: Path) -> dict[str, Any]:
 
 
 def requirements(environment: Mapping[str, Any]) -> list[str]:
-    """Return what a model needs to load, pinned.
+    """Return the pinned packages that loading a model needs.
 
     Parameters
     ----------
     environment : mapping
-        Of the run, which says the versions of the packages that its numbers depend on; the others
-        are those that are installed.
+        The environment of the run with the versions of the packages that its numbers depend on;
+        other packages get the installed versions.
     """
     recorded = environment["packages"]
     needed = sorted({*SERVING_PACKAGES, environment["backend"]})

@@ -1,4 +1,4 @@
-"""Putting the model that an experiment recommends into MLflow's registry, with its card."""
+"""Registering an experiment's best model in MLflow's registry, with a model card."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ LONGEST_ALIAS = 255
 ALIAS = re.compile(rf"[\w-]{{1,{LONGEST_ALIAS}}}")
 VERSION_ALIAS = re.compile(r"[vV]\d+")
 RESERVED_ALIAS = "latest"
-# What a reader must know before using any of these models.
+# The limits of every model, for its card.
 LIMITS = (
     "It was trained by a fixed recipe to compare layers, not tuned to be the best model for its"
     " task. Scores are those of the test split above; on other data expect less."
@@ -42,7 +42,7 @@ class Registered:
     version : str
         Its version.
     seed : int
-        Of the run it is from.
+        The seed of its run.
     """
 
     name: str
@@ -53,24 +53,24 @@ class Registered:
 def register(experiment: str, root: Path, alias: str) -> Registered:
     """Register the model of an experiment's best run and give it an alias.
 
-    The best run is the one with the lowest validation loss in its last epoch, the first seed's
-    where there is no validation split: test scores select nothing. A model that is registered
-    already gets the alias and no new version.
+    The best run is the one with the lowest validation loss in its last epoch; without a validation
+    split it is the run of the first seed. Test scores select nothing. A model that is registered
+    already gets the alias but no new version.
 
     Parameters
     ----------
     experiment : str
-        Of which experiment.
+        The name of the experiment.
     root : Path
         The repository with its files.
     alias : str
-        What the version will be called.
+        The alias of the version.
 
     Raises
     ------
     RnnbenchError
-        If MLflow takes no such alias, the experiment has no run here or was not evaluated, or the
-        server lacks the run, refuses or does not answer. No version is made then.
+        If MLflow does not accept the alias, the experiment has no run here or was not evaluated, or
+        the server lacks the run, refuses or does not answer. No version is made then.
     """
     _require_alias(alias)
     runs = [
@@ -81,7 +81,7 @@ def register(experiment: str, root: Path, alias: str) -> Registered:
     if not runs:
         raise RnnbenchError(
             f"there is no run of {experiment!r} here: `dvc repro evaluate@{experiment}` makes one,"
-            f" `dvc pull train@{experiment}` brings it from a remote"
+            f" `dvc pull train@{experiment}` downloads it from a remote"
         )
     best = min(runs, key=_validation_loss)
     scores = best.scores
@@ -96,12 +96,12 @@ def register(experiment: str, root: Path, alias: str) -> Registered:
 
 
 def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
-    """Write what a person must know of a run's model: data, scores, limits, licence, origin.
+    """Return a model card in Markdown: data, scores, limits, licence and origin of a run's model.
 
     Parameters
     ----------
     run : RecordedRun
-        Which run.
+        The run of the model.
     scores : dict
         Its experiment's `scores.json`.
     """
@@ -135,10 +135,10 @@ def model_card(run: RecordedRun, scores: dict[str, Any]) -> str:
 
 
 def _require_alias(alias: str) -> None:
-    """Refuse what MLflow would refuse, before a version is made that has no alias then."""
+    """Refuse an alias that MLflow would refuse only after the version is made."""
     reserved = alias.lower() == RESERVED_ALIAS or VERSION_ALIAS.fullmatch(alias)
     if reserved or not ALIAS.fullmatch(alias):
-        reason = "MLflow keeps it for itself" if reserved else "MLflow does not take it"
+        reason = "MLflow reserves it" if reserved else "MLflow does not accept it"
         raise RnnbenchError(
             f"the alias {alias!r} cannot be used: {reason}; accepted are up to {LONGEST_ALIAS}"
             " letters, digits, - and _, but not 'latest' nor a version such as 'v1'"
@@ -151,7 +151,7 @@ def _answering(root: Path) -> Iterator[None]:
         yield
     except RnnbenchError:
         raise
-    except Exception as error:  # whatever a server, a database or a network comes up with
+    except Exception as error:  # servers, databases and networks raise errors of many types
         raise RnnbenchError(
             f"the model registry of {tracking_uri(root)} does not answer, or refuses: {error};"
             " MLFLOW_TRACKING_URI names another one"
@@ -159,7 +159,7 @@ def _answering(root: Path) -> Iterator[None]:
 
 
 def _register(client: MlflowClient, run: RecordedRun, scores: dict[str, Any], alias: str) -> str:
-    """Return the version of a run's model, which is made if there is none."""
+    """Set the alias on the version of a run's model, which is made if missing; return it."""
     name = run.record["experiment"]
     identifier, run_id = _logged_model(client, run)
     _create_model(client, name)
@@ -186,7 +186,7 @@ def _logged_model(client: MlflowClient, run: RecordedRun) -> tuple[str, str]:
     model = model_of(client, logged) if logged else None
     if not logged or not model:
         raise RnnbenchError(
-            f"the tracking server has no model of {run.name}: `rnnbench track sync` brings it there"
+            f"the tracking server has no model of {run.name}: `rnnbench track sync` logs it there"
         )
     return model, logged.info.run_id
 

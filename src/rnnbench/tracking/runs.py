@@ -1,8 +1,8 @@
-"""Runs in MLflow: one place writes out everything that is logged.
+"""Runs in MLflow: everything that is logged is logged by this module.
 
-An experiment is a parent run, each seed a child run; both are found again by the identifiers in
-their record (`run.json`), whatever server is current. Tracking never stops training: the first
-failure is said once and the rest is left out.
+An experiment is a parent run, each seed a child run; both are found by the identifiers in their
+record (`run.json`) on any server. Tracking never stops training: the first failure is reported
+once, and the rest is not logged.
 """
 
 import getpass
@@ -65,10 +65,10 @@ TAGS_OF_RECORD = (
 # The UI opens on runs and charts, not on its pages for language models.
 KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 MLFLOW_SETTINGS = {
-    # An unreachable server is given up after seconds, not minutes.
+    # Give up an unreachable server after seconds, not minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    # Copying a few files needs no progress bar.
+    # A few files need no progress bar.
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 TALKATIVE_LOGGERS = ("mlflow.store.db.utils", "mlflow.models.signature")
@@ -80,7 +80,7 @@ P = ParamSpec("P")
 def _forgiving(
     method: Callable[Concatenate["Tracker", P], None],
 ) -> Callable[Concatenate["Tracker", P], None]:
-    """Let a tracker's method fail without its caller: one warning, then silence."""
+    """Make a tracker's method warn about the first failure and then do nothing, never raise."""
 
     @wraps(method)
     def guarded(self: "Tracker", /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -88,7 +88,7 @@ def _forgiving(
             return
         try:
             method(self, *args, **kwargs)
-        except Exception as error:  # whatever a server, a database or a disk comes up with
+        except Exception as error:  # servers, databases and disks raise errors of many types
             self.failed = True
             print(
                 f"warning: tracking is off for this run: {_first_line(error)}; `rnnbench track"
@@ -106,7 +106,7 @@ def _first_line(error: Exception) -> str:
 
 
 def connect(root: Path | None = None) -> "MlflowClient":
-    """Return a client of the current tracking server, `root` being the repository's."""
+    """Return a client of the current tracking server of the repository `root`."""
     for name, value in MLFLOW_SETTINGS.items():
         os.environ.setdefault(name, value)
     import mlflow
@@ -126,7 +126,8 @@ def connect(root: Path | None = None) -> "MlflowClient":
 def find_or_create_experiment(client: "MlflowClient", name: str, root: Path | None = None) -> str:
     """Return the identifier of the MLflow experiment of a suite.
 
-    One that was deleted is restored, as MLflow refuses runs in it and another of its name.
+    A deleted experiment is restored, because MLflow accepts neither runs in it nor another
+    experiment of its name.
     """
     from mlflow import MlflowException
 
@@ -137,13 +138,13 @@ def find_or_create_experiment(client: "MlflowClient", name: str, root: Path | No
             return str(client.create_experiment(name, location, tags=KIND_OF_EXPERIMENT))
         except MlflowException:
             found = client.get_experiment_by_name(name)
-            if found is None:  # otherwise another process has made it meanwhile
+            if found is None:  # otherwise another process has created it in between
                 raise
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
         print(
             f"the MLflow experiment {name!r} had been deleted: it and its runs are restored;"
-            " `mlflow gc` removes what is deleted for good",
+            " `mlflow gc` removes deleted experiments permanently",
             flush=True,
         )
     return str(found.experiment_id)
@@ -155,14 +156,14 @@ def find_run(client: "MlflowClient", suite: str, tag: str, value: str) -> "Run |
 
 
 def find_runs(client: "MlflowClient", suite: str, condition: str) -> "Iterator[Run]":
-    """Yield the runs of a suite for which a filter of MLflow's search holds."""
+    """Yield the runs of a suite that match a filter of MLflow's search."""
     experiment = client.get_experiment_by_name(suite)
     if experiment and experiment.lifecycle_stage != "deleted":
         yield from search_runs(client, [experiment.experiment_id], condition)
 
 
 def search_runs(client: "MlflowClient", experiments: list[str], condition: str) -> "Iterator[Run]":
-    """Yield the runs of MLflow experiments for which a filter holds, page by page."""
+    """Yield the runs of MLflow experiments that match a filter, page by page."""
     token: str | None = None
     while token != "":
         page = client.search_runs(experiments, condition, page_token=token)
@@ -171,9 +172,9 @@ def search_runs(client: "MlflowClient", experiments: list[str], condition: str) 
 
 
 def create_experiments(suites: Iterable[str], root: Path) -> None:
-    """Make the store and its experiments, so that runs side by side find both there.
+    """Create the store and its experiments, so that parallel runs find both.
 
-    Runs of trainings that were killed are ended.
+    Runs of killed trainings are marked as ended.
     """
     from rnnbench.tracking.unfinished import end_killed
 
@@ -182,7 +183,7 @@ def create_experiments(suites: Iterable[str], root: Path) -> None:
         end_killed(client, root)
         for suite in suites:
             find_or_create_experiment(client, suite, root)
-    except Exception as error:  # tracking stops nothing; each run says so itself
+    except Exception as error:  # tracking stops nothing; each run reports its own failure
         print(f"warning: the tracking server does not answer: {_first_line(error)}", flush=True)
 
 
@@ -192,7 +193,7 @@ class Tracker:
     Parameters
     ----------
     record : mapping
-        What `run.json` says: identifiers, parameters, data, commit, environment.
+        The content of `run.json`: identifiers, parameters, data, commit, environment.
     """
 
     def __init__(self, record: Record) -> None:
@@ -202,9 +203,9 @@ class Tracker:
 
     @_forgiving
     def start(self) -> None:
-        """Begin the run, and its experiment's, so that their durations are those of the work.
+        """Begin the run and the parent run, so that their durations are those of the work.
 
-        A process that was killed may have made them and not have come to their parameters.
+        Parameters are logged even if the runs exist: a killed process may have only created them.
         """
         for run_id in (self._parent_id(), self._run_id):
             self._log_parameters(run_id)
@@ -219,12 +220,12 @@ class Tracker:
 
     @_forgiving
     def log_training(self, folder: Path) -> None:
-        """Log what training wrote: what is not logged yet of its metrics, the data set, the model.
+        """Log the results of training: metrics that are not logged yet, data set and model.
 
         Parameters
         ----------
         folder : Path
-            The run's: history, timing, system metrics, model and what it takes to predict with it.
+            The folder of the run, with its history, timing, system metrics and model.
         """
         import mlflow
 
@@ -239,7 +240,7 @@ class Tracker:
             if "diverged" not in self.record:
                 model = model_of(self._client, run) or log_model(folder, self.record)
                 self._describe_model(model)
-        # After the model, on whose page MLflow would show all that was logged before it.
+        # After the model, because MLflow would show all metrics logged before on its page.
         self._log_missing(run, metrics_of_training(folder, self.record["started_at"]))
         self._log_facts(read_json(folder / TIMING_FILE))
         self._client.log_artifact(self._run_id, str(folder / RECORD_FILE))
@@ -249,9 +250,9 @@ class Tracker:
     def log_evaluation(
         self, metrics: Mapping[str, float], figures: list[Path], data_route: str
     ) -> None:
-        """Log a run's test metrics and figures, and by which route its data came.
+        """Log a run's test metrics and figures, and the route of its data.
 
-        The metrics come last: a run that has them has all.
+        The metrics are logged last, so that a run that has them is complete.
         """
         self._client.set_tag(self._run_id, "data_route", data_route)
         for figure in figures:
@@ -262,19 +263,19 @@ class Tracker:
     def log_experiment_metrics(
         self, metrics: Mapping[str, float], end_time: int | None = None
     ) -> None:
-        """Log the means over seeds to the parent run and close it, as `finish` closes this one."""
+        """Log the means over seeds to the parent run, and mark it as finished."""
         parent = self._parent_id()
         self._log_test_metrics(parent, metrics)
         self._client.set_terminated(parent, "FINISHED", end_time)
 
     @_forgiving
     def finish_experiment(self, end_time: int | None = None) -> None:
-        """Say that the experiment was trained, as `finish` does of this run."""
+        """Mark the parent run as finished."""
         self._client.set_terminated(self._parent_id(), "FINISHED", end_time)
 
     @_forgiving
     def log_times(self, times: Record) -> None:
-        """Log the times of the experiment's steps, the content of `times.json`, to the parent."""
+        """Log the times of the experiment's steps, from `times.json`, to the parent run."""
         parent = self._client.get_run(self._parent_id())
         logged = parent.data.metrics
         changed = [one for one in metrics_of_times(times) if logged.get(one.key) != one.value]
@@ -282,9 +283,9 @@ class Tracker:
 
     @_forgiving
     def finish(self, status: str = "FINISHED", end_time: int | None = None) -> None:
-        """Say how the run ended: FINISHED, FAILED or KILLED; not finished, so did its parent.
+        """Mark the run as FINISHED, FAILED or KILLED, and the parent too unless it is FINISHED.
 
-        When, in milliseconds since 1970, is now by default.
+        `end_time` is in milliseconds since 1970, by default now. A diverged run leaves its parent.
         """
         self._client.set_terminated(self._run_id, status, end_time)
         if status != "FINISHED" and "diverged" not in self.record:
@@ -292,7 +293,7 @@ class Tracker:
 
     @contextmanager
     def running(self) -> Iterator["Tracker"]:
-        """Begin the run, and close it with the right status, however the block ends."""
+        """Begin the run, and mark it with the right status at the end of the block."""
         self.start()
         try:
             yield self
@@ -314,11 +315,11 @@ class Tracker:
             found = self._find(RUN_TAG, self.record["run_id"])
             self._run = str(found.info.run_id) if found else self._create()
             if found and found.data.tags.get(PARENT_TAG) != (parent := self._parent_id()):
-                self._client.set_tag(self._run, PARENT_TAG, parent)  # the former one was deleted
+                self._client.set_tag(self._run, PARENT_TAG, parent)  # its parent was deleted
         return self._run
 
     def _find(self, tag: str, value: str) -> "Run | None":
-        _ = self._mlflow_experiment  # restored, if it was deleted with its runs
+        _ = self._mlflow_experiment  # restores the experiment if it was deleted with its runs
         return find_run(self._client, self.record["suite"], tag, value)
 
     def _parent_id(self) -> str:
@@ -355,12 +356,12 @@ class Tracker:
         return str(run.info.run_id)
 
     def _start_time(self) -> int:
-        """Return when training began, which may be long before the server hears of it."""
+        """Return when training began, which may be long before the run is logged."""
         return milliseconds(self.record["started_at"])
 
     def _tags(self) -> dict[str, str]:
         tags = {name: str(self.record[name]) for name in TAGS_OF_RECORD if name in self.record}
-        with suppress(KeyError, OSError):  # a user without a name, as in some containers
+        with suppress(KeyError, OSError):  # in some containers the user has no name
             tags["mlflow.user"] = getpass.getuser()
         tags["mlflow.source.name"] = tags["stage"]
         if "git_commit" in tags:
@@ -380,11 +381,11 @@ class Tracker:
         return find_or_create_experiment(self._client, self.record["suite"])
 
     def _page(self, run_id: str) -> str:
-        """Return where the UI shows a run of the same suite."""
+        """Return the address, within the UI, of a run of the same suite."""
         return f"#/experiments/{self._mlflow_experiment}/runs/{run_id}"
 
     def _log_facts(self, timing: Record) -> None:
-        """Log what is not a number: of timing, of the kernels; and the model's parameters."""
+        """Log texts on the timing and the kernels as tags, and the number of parameters."""
         from mlflow.entities import Param, RunTag
 
         facts = flatten(timing, "timing", separator=".")
@@ -409,13 +410,13 @@ class Tracker:
         self._client.set_logged_model_tags(model_id, tags)
 
     def _log_test_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        """Log metrics to a run and, of one seed, to the page of its model."""
+        """Log metrics to a run and to its model, which a parent run does not have."""
         run = self._client.get_run(run_id)
         model = model_of(self._client, run)
         self._log_missing(run, metrics_of_evaluation(metrics, model))
 
     def _log_missing(self, run: "Run", metrics: "list[Metric]") -> None:
-        """Log what a run does not say already: twice makes nothing twice."""
+        """Log the metrics that a run does not have yet, so that none is logged twice."""
         logged = {
             (one.key, one.step, one.value)
             for name in {metric.key for metric in metrics} & set(run.data.metrics)
@@ -439,14 +440,14 @@ class Tracker:
         try:
             mlflow.log_input(dataset, context="training")
         except mlflow.MlflowException:
-            # MLflow looks for a data set, then inserts it; a run beside this one came between.
+            # MLflow looks for a data set, then inserts it; a parallel run inserted it in between.
             mlflow.log_input(dataset, context="training")
 
 
 def model_of(client: "MlflowClient", run: "Run") -> str | None:
-    """Return the identifier of a run's model, if one was logged whole.
+    """Return the identifier of a run's model, if one was logged completely.
 
-    One whose logging was killed stays without its files; it is marked as failed.
+    A model whose logging was killed lacks files; it is marked as failed.
     """
     from mlflow.entities import LoggedModelStatus
 

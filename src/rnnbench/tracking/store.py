@@ -1,4 +1,4 @@
-"""Where runs are tracked: a server that is named, or SQLite in the repository root."""
+"""The tracking server of the runs: the configured one, or SQLite in the repository's root."""
 
 import os
 import sqlite3
@@ -14,7 +14,7 @@ TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 HTTP = ("http", "https")
-# Where MLflow's database has addresses of artifacts.
+# Tables and columns of MLflow's database that hold addresses of artifacts.
 ADDRESSES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -25,9 +25,9 @@ _TEMPORARY_COPIES = (".dvc", "tmp", "exps")
 
 
 def repository_root(start: Path | None = None) -> Path:
-    """Return the root of the repository, also from within DVC's temporary copies of it.
+    """Return the root of the repository, even from one of DVC's temporary copies of it.
 
-    DVC runs queued experiments in `.dvc/tmp/exps/`; a store there would be lost with the copy.
+    DVC runs queued experiments in `.dvc/tmp/exps/`; a store there would be removed with the copy.
 
     Parameters
     ----------
@@ -48,8 +48,7 @@ def tracking_uri(root: Path | None = None) -> str:
     """Return the tracking server: the one that `MLFLOW_TRACKING_URI` names, or the default store.
 
     The file of a SQLite store is relative to the repository's root, wherever a command is run.
-    User and password of a server are not part of what is returned: `pass_on_credentials` hands
-    them to MLflow.
+    The returned address has no user and password: `pass_on_credentials` gives them to MLflow.
     """
     root = (root or repository_root()).resolve()
     named = os.environ.get(TRACKING_VARIABLE, "").strip()
@@ -64,24 +63,24 @@ def tracking_uri(root: Path | None = None) -> str:
 
 
 def default_uri(root: Path) -> str:
-    """Return the URI of the SQLite store in `root`, by absolute path."""
+    """Return the URI of the SQLite store in `root`, with an absolute path."""
     return f"sqlite:///{quoted(root.resolve() / DATABASE)}"
 
 
 def quoted(path: Path) -> str:
-    """Return a path as it stands in the URI of a database."""
+    """Return a path as it is quoted in the URI of a database."""
     return str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def make_default_store(root: Path) -> None:
-    """Make the database of the default store, as a whole or not at all, unless it is there.
+    """Create the database of the default store atomically, unless it exists.
 
-    MLflow makes its tables in many steps, and cannot go on where it was killed between two.
+    MLflow creates its tables in many steps, and cannot continue if it was killed between two.
 
     Parameters
     ----------
     root : Path
-        The repository's.
+        The root of the repository.
     """
     database = root.resolve() / DATABASE
     if database.exists():
@@ -89,7 +88,7 @@ def make_default_store(root: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     with FileLock(database.with_name(f"{DATABASE}.lock"), mode=0o666):
-        if not database.exists():  # unless the process before this one made it
+        if not database.exists():  # another process may have made it before the lock was free
             with temporary_folder(database) as folder:  # SQLite keeps a journal beside a database
                 temporary = folder / DATABASE
                 artifacts = (root.resolve() / ARTIFACTS).as_uri()
@@ -100,9 +99,9 @@ def make_default_store(root: Path) -> None:
 
 
 def pass_on_credentials() -> None:
-    """Hand user and password of the server's address to MLflow apart from it.
+    """Give the user and password of the server's address to MLflow in variables of their own.
 
-    MLflow prints the address that it is given.
+    MLflow prints the address, which must not contain them.
     """
     _, user, password = _split_credentials(os.environ.get(TRACKING_VARIABLE, "").strip())
     if user:
@@ -111,10 +110,10 @@ def pass_on_credentials() -> None:
 
 
 def artifact_location(root: Path | None = None) -> str | None:
-    """Return where new MLflow experiments keep artifacts: None where a named server decides.
+    """Return where new MLflow experiments store artifacts; None if a server decides.
 
-    Beside a file of SQLite; for another database that is used without a server, in the
-    repository's root. MLflow itself would take the working directory.
+    The folder is beside the file of SQLite or, for another database without a server, in the
+    repository's root. MLflow itself would use the working directory.
     """
     from mlflow.store.db.db_types import DATABASE_ENGINES
 
@@ -127,7 +126,7 @@ def artifact_location(root: Path | None = None) -> str | None:
 
 
 def database_file(uri: str) -> Path | None:
-    """Return the file of a SQLite store; None of any other."""
+    """Return the file of a SQLite store; None for any other store."""
     scheme, _, rest = uri.partition(":")
     if not _is_sqlite(scheme) or not rest.startswith("////"):
         return None
@@ -137,7 +136,7 @@ def database_file(uri: str) -> Path | None:
 def follow_moved_artifacts(uri: str) -> None:
     """Correct the addresses of artifacts in a SQLite store that was moved or copied with them.
 
-    MLflow keeps them absolute, so those of a moved repository lead to where it was.
+    MLflow stores absolute addresses, so after a move they still lead to the old place.
     """
     database = database_file(uri)
     if database is None or not database.exists():
@@ -156,7 +155,7 @@ def follow_moved_artifacts(uri: str) -> None:
         for (before,) in moved:
             for table, column in ADDRESSES:
                 connection.execute(
-                    f"UPDATE {table} SET {column} = ? || substr({column}, ?)"  # noqa: S608 - our names
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?)"  # noqa: S608 - constants
                     f" WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                     [location, len(before) + 1, before, len(before) + 1, f"{before}/"],
                 )
@@ -167,7 +166,7 @@ def _is_sqlite(scheme: str) -> bool:
 
 
 def _split_credentials(address: str) -> tuple[str, str, str]:
-    """Return an address without user and password, and these two, decoded."""
+    """Return an address without user and password, and the decoded user and password."""
     parts = urlsplit(address)
     if parts.scheme not in HTTP or "@" not in parts.netloc:
         return address, "", ""

@@ -1,7 +1,7 @@
-"""Bringing a tracking server to what the files say.
+"""Logging recorded runs that a tracking server lacks.
 
-The files of a run are the truth, MLflow shows them. After a run-cache hit, a `dvc pull`, a fresh
-clone, a lost database or a changed server, what is missing there is made from the files.
+The files of a run are the truth, and MLflow shows them. After a run-cache hit, a `dvc pull`, a
+fresh clone, the loss of a database or a change of the server, missing runs are logged from files.
 """
 
 import tempfile
@@ -43,16 +43,16 @@ from rnnbench.tracking.unfinished import end_killed
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A run as its files tell it.
+    """A run as its files record it.
 
     Attributes
     ----------
     record : dict
-        `run.json`.
+        The content of `run.json`.
     folder : Path
-        Where that lies, with model, history and timing.
+        The folder of the run, with model, history and timing.
     results : Path
-        Its experiment's folder of scores and figures.
+        The folder of its experiment's scores and figures.
     """
 
     record: dict[str, Any]
@@ -73,13 +73,13 @@ class RecordedRun:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Its test metrics, none if it was not evaluated."""
+        """Its test metrics; empty if it was not evaluated."""
         scores = self.scores
         return scores["runs"][self.folder.name] if scores else {}
 
     @property
     def means(self) -> dict[str, float]:
-        """Its experiment's means over seeds, none if the run was not evaluated."""
+        """Its experiment's means over seeds; empty if the run was not evaluated."""
         metrics: dict[str, float] = read_json(self.results / METRICS_FILE) if self.scores else {}
         return metrics
 
@@ -92,18 +92,18 @@ class RecordedRun:
 
 @dataclass(frozen=True)
 class Status:
-    """Where files and server differ.
+    """The difference between files and server.
 
     Attributes
     ----------
     missing : list of RecordedRun
-        Runs that the server lacks, or has in part.
-    whole : int
-        How many runs both have.
+        Runs that the server lacks, or has only in part.
+    complete : int
+        How many recorded runs the server has completely.
     """
 
     missing: list[RecordedRun]
-    whole: int
+    complete: int
 
 
 def recorded_runs(root: Path) -> list[RecordedRun]:
@@ -117,7 +117,7 @@ def recorded_runs(root: Path) -> list[RecordedRun]:
 
 
 def compare_with_server(root: Path) -> Status:
-    """Say which of the recorded runs the current server lacks, or has in part.
+    """Find the recorded runs that the current server lacks, or has only in part.
 
     Raises
     ------
@@ -128,12 +128,12 @@ def compare_with_server(root: Path) -> Status:
     with _explained_failures():
         end_killed(connect(), root)
         logged = _logged(runs)
-    missing = [run for run in runs if not _is_whole(logged, run)]
+    missing = [run for run in runs if not _is_complete(logged, run)]
     return Status(missing, len(runs) - len(missing))
 
 
 def unknown_runs(root: Path) -> list[str]:
-    """Return the names of this project's runs that the server has and no file tells of.
+    """Return the names of this project's runs that the server has but no file records.
 
     Raises
     ------
@@ -149,24 +149,24 @@ def unknown_runs(root: Path) -> list[str]:
 
 
 def sync(root: Path, experiments: Collection[str] | None = None) -> Status:
-    """Make on the current server what it lacks of the runs whose files are in a repository.
+    """Log to the current server the recorded runs of a repository that it lacks.
 
     Parameters
     ----------
     root : Path
         The repository.
     experiments : collection of str or None
-        Whose runs, by default those of all.
+        The experiments whose runs are logged; by default all.
 
     Returns
     -------
     Status
-        How it was before: what is missing there has been made.
+        The difference before this call: its missing runs have been logged.
 
     Raises
     ------
     RnnbenchError
-        If the server fails meanwhile; what it has by then is not made again next time.
+        If the server fails meanwhile; runs that it has by then are not logged again next time.
     """
     before = compare_with_server(root)
     for run in before.missing:
@@ -178,7 +178,7 @@ def sync(root: Path, experiments: Collection[str] | None = None) -> Status:
 
 @contextmanager
 def files_of_revision(root: Path, revision: str) -> Iterator[Path]:
-    """Give a folder with the files of a commit, from git and DVC's cache, for a while.
+    """Yield a folder with the files of a commit, from git and DVC's cache, while the block runs.
 
     Raises
     ------
@@ -186,20 +186,20 @@ def files_of_revision(root: Path, revision: str) -> Iterator[Path]:
         If the commit does not exist.
     """
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
-        there = Path(folder) / "tree"
-        git(root, "worktree", "add", "--detach", str(there), revision)
+        tree = Path(folder) / "tree"
+        git(root, "worktree", "add", "--detach", str(tree), revision)
         try:
-            share_cache(root, there)
-            # Some of it may never have been pushed or pulled: what is there is shown.
-            output_of([*DVC, "checkout", "--allow-missing"], there)
-            yield there
+            share_cache(root, tree)
+            # The cache may lack files that were never pulled: the others are checked out.
+            output_of([*DVC, "checkout", "--allow-missing"], tree)
+            yield tree
         finally:
-            git(root, "worktree", "remove", "--force", str(there))
+            git(root, "worktree", "remove", "--force", str(tree))
 
 
 @contextmanager
 def _explained_failures() -> Iterator[None]:
-    """Turn whatever a server, a database or a disk comes up with into an error that says so."""
+    """Turn every failure of a server, a database or a disk into an error for the user."""
     try:
         yield
     except Exception as error:
@@ -210,9 +210,9 @@ def _explained_failures() -> Iterator[None]:
 
 
 def _logged(runs: Iterable[RecordedRun]) -> dict[str, Any]:
-    """Return the server's runs of recorded ones, and their parents, by what identifies them.
+    """Return the server's runs for recorded runs, and their parents, by the records' identifiers.
 
-    The server chooses them: of a shared one nothing else is read.
+    The server filters them, so that other runs on a shared server are not read.
     """
     client = connect()
     logged: dict[str, Any] = {}
@@ -242,7 +242,7 @@ def _project(run: RecordedRun) -> None:
     tracker.finish("FAILED" if "diverged" in run.record else "FINISHED", end_time=end)
     if tracker.failed:
         raise RnnbenchError(
-            f"the tracking server failed at {run.name}; `rnnbench track sync` goes on from there"
+            f"the tracking server failed at {run.name}; `rnnbench track sync` continues from there"
         )
 
 
@@ -252,8 +252,8 @@ def _end(run: RecordedRun) -> int:
     return milliseconds(run.record["started_at"]) + int(1000 * seconds)
 
 
-def _is_whole(on_server: Mapping[str, Any], run: RecordedRun) -> bool:
-    """Whether a server's run and its parent say what the files say."""
+def _is_complete(on_server: Mapping[str, Any], run: RecordedRun) -> bool:
+    """Return whether a server's run and its parent have all that the files record."""
     logged = on_server.get(run.record["run_id"])
     parent = on_server.get(run.record["experiment_id"])
     if logged is None or parent is None or not logged.data.tags.get(TRAINED_TAG):

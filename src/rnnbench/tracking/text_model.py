@@ -1,4 +1,4 @@
-"""The source that MLflow keeps with a model of text and runs when it is loaded."""
+"""The source that MLflow stores with a model of text, and runs when it loads the model."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ from rnnbench.tasks.task import TASKS
 
 
 class TextModel(PythonModel):
-    """Takes raw texts and returns one row per text: its likeliest `label` and `probability`."""
+    """Takes raw texts and returns one row per text: its most likely `label` and `probability`."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the run that was logged."""
@@ -26,10 +26,10 @@ class TextModel(PythonModel):
         self._model, self._encoder = load_trained(run), load_encoder(run)
 
     def predict(self, model_input: list[str]) -> Any:  # type: ignore[override]
-        """Answer for each text."""
+        """Predict for each text."""
         if len(model_input) == 0:
             raise MlflowException.invalid_parameter_value(
-                "there is no text to predict from; send one at least"
+                "there is no text to predict from; send at least one"
             )
         outputs = self._model.predict_all(self._encoder(list(model_input)))
         return TASKS[self._model.manifest.task].answers(outputs, self._model)

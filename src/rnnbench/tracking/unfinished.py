@@ -1,4 +1,4 @@
-"""Trainings whose process was killed: they could not tell the tracking server that they ended."""
+"""Trainings whose process was killed, so that the tracking server still shows them as running."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,15 +20,15 @@ NOTES_FOLDER = Path(".dvc/tmp/trainings")
 
 @contextmanager
 def noted(record: Mapping[str, Any]) -> Iterator[None]:
-    """Keep a note of a training beside the repository's files while the block runs.
+    """Keep a note of a training in the repository while the block runs.
 
-    The process holds a lock on it, which ends with the process: a note without one is of a training
-    that was killed.
+    The process holds a lock on the note, which ends with the process: a note without lock belongs
+    to a training that was killed.
 
     Parameters
     ----------
     record : mapping
-        What identifies the experiment: `experiment_id` and `suite`.
+        The `experiment_id` and the `suite` of the training.
     """
     note = repository_root() / NOTES_FOLDER / f"{record['experiment_id']}.json"
     note.parent.mkdir(parents=True, exist_ok=True)
@@ -41,17 +41,18 @@ def noted(record: Mapping[str, Any]) -> Iterator[None]:
 
 
 def end_killed(client: "MlflowClient", root: Path) -> None:
-    """Tell a server of the trainings of a repository that were killed that they were.
+    """Mark the runs of a repository's killed trainings as KILLED on a server.
 
     Parameters
     ----------
     client : MlflowClient
-        Of the current tracking server. Notes of trainings on other servers stay.
+        A client of the current tracking server. Notes of trainings on other servers stay.
     root : Path
         The repository.
     """
     for note in (root / NOTES_FOLDER).glob("*.json"):
-        with suppress(Timeout, FileNotFoundError), _locked(note):  # it runs, or has just ended
+        # A locked note belongs to a training that runs; a missing one to one that has just ended.
+        with suppress(Timeout, FileNotFoundError), _locked(note):
             training = read_json(note)
             if training["server"] == text_digest(tracking_uri(root)):
                 _end_runs(client, training["suite"], note.stem)
@@ -76,7 +77,7 @@ def _end_runs(client: "MlflowClient", suite: str, experiment: str) -> None:
 
 
 def _last_heard_of(client: "MlflowClient", run: "Run") -> int:
-    """Return when a run logged its last metric, in milliseconds since 1970; else its begin."""
+    """Return when a run logged its last metric, or began, in milliseconds since 1970."""
     histories = [client.get_metric_history(run.info.run_id, name) for name in run.data.metrics]
     times = [metric.timestamp for history in histories for metric in history]
     return int(max(times, default=run.info.start_time))

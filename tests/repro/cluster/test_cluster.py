@@ -272,7 +272,7 @@ def test_after_its_driver_ended_a_run_goes_on_and_trains_nothing_twice(
         interrupted.send_signal(signal.SIGINT)
         output, _ = interrupted.communicate(timeout=60)
         assert interrupted.returncode == 130
-        assert output.endswith("interrupted: nothing half done was kept\n")
+        assert output.endswith("interrupted: no partial result was kept\n")
         wait_until(lambda: not processes_in(nodes.folder), 40.0)
     assert "train@y" not in recorded(root)
     (tmp_path / "go").touch()
@@ -327,7 +327,7 @@ def test_a_file_that_was_cut_off_in_the_exchange_is_refused_by_its_name(
         fault.setattr(workers, "merge", cut_off_and_merge)
         assert not reproduce(root, 1, cluster=on(nodes, shared))
     output = capsys.readouterr().out
-    assert f"lacks model-x, or has it damaged: see {cut_off}" in output
+    assert f"lacks model-x, or its copy is damaged: see {cut_off}" in output
     assert recorded(root) == {"prepare"}
     assert (root / "model-x").read_text() == "of an earlier run"
     assert reproduce(root, 1, cluster=on(nodes, shared))
@@ -342,7 +342,7 @@ def test_a_result_that_finds_no_exchange_stays_on_its_node_and_is_not_trained_ag
     unmounts = f"echo {{0}} >> {tmp_path}/starts; mv {shared} {away}; echo trained > model-{{0}}"
     root = repository(tmp_path / "repository", pipeline(unmounts, "x"))
     assert not reproduce(root, 1, cluster=on(nodes, shared))
-    found = re.search(r"trained, not handed over: north, (\S+): ", capsys.readouterr().out)
+    found = re.search(r"trained, but not merged: north, (\S+): ", capsys.readouterr().out)
     assert found
     assert (Path(found[1]) / "model-x").read_text() == "trained\n"
     assert recorded(root) == {"prepare"}

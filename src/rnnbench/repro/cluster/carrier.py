@@ -1,7 +1,7 @@
-"""What Ray runs on a node: it makes a clone of the repository and starts a process in it.
+"""The function that Ray runs on a node: it makes a clone of the repository and works in it.
 
-Ray gets this module by value. It imports nothing of this project, so that a node needs the locked
-packages and Ray, and what works there is the code that came with the clone.
+Ray gets this module by value. It imports nothing of this project, so that a node needs only the
+locked packages and Ray, and the code that runs there is the code of the clone.
 """
 
 import fcntl
@@ -22,20 +22,20 @@ from pathlib import Path
 from typing import Any
 
 FOLDER_VARIABLE = "RNNBENCH_NODE_FOLDER"
-# The clone's own package, not one that is installed on the node.
+# The clone's own package is run, not one that is installed on the node.
 START = """
 import runpy, sys
 sys.path.insert(0, "src")
 runpy.run_module("rnnbench.repro.cluster.node", run_name="__main__", alter_sys=True)
 """
-# What Ray adds to the environment of its processes.
+# Variables that Ray adds to the environment of its processes.
 ADDED = ("RAY_", "PYTHONBREAKPOINT", "SPT_NOENV", "CUDA_VISIBLE_DEVICES")
 SECONDS_TO_END = 15.0
 SECONDS_TO_KEEP = 24 * 3600.0
 
 
 class Board:
-    """Where tasks say on which node they begin: Ray tells that only with its dashboard."""
+    """Records on which node each task begins, which Ray reports only with its dashboard."""
 
     def __init__(self) -> None:
         self._nodes: dict[str, str] = {}
@@ -57,18 +57,18 @@ def carry(package: bytes, key: str, task: Mapping[str, Any], board: Any) -> dict
     package : bytes
         The clone's files, from `sources.pack`.
     key : str
-        What the clone is called: tasks with the same sources use the same clones.
+        The name of the clones: tasks with the same sources use the same clones.
     task : mapping
-        `name`; `environment`, variables that decide results as the driver has them, and
-        `deciding`, the beginnings of their names; the rest is for `rnnbench.repro.cluster.node`.
+        `name`; `environment`, the driver's variables that affect results, and `deciding`, the
+        prefixes of their names; the rest is for `rnnbench.repro.cluster.node`.
     board : ray.actor.ActorHandle
         The `Board`.
 
     Returns
     -------
     dict
-        What `rnnbench.repro.cluster.node` returns, with the `node` and the clone's `folder`; or
-        `lost`, which says what killed that process.
+        The answer of `rnnbench.repro.cluster.node` with the `node` and the clone's `folder`; its
+        key `lost` gives the reason if the process was killed.
     """
     import ray
 
@@ -77,27 +77,27 @@ def carry(package: bytes, key: str, task: Mapping[str, Any], board: Any) -> dict
     with _clone(key, package) as (folder, lock):
         answer = _run(folder, lock, task)
         if not answer.get("lost"):
-            kept = "not_handed_over" in answer
-            Path(f"{folder}.{'kept' if kept else 'whole'}").touch()
+            mark = "kept" if "not_handed_over" in answer else "whole"
+            Path(f"{folder}.{mark}").touch()
         return {**answer, "node": node, "folder": str(folder)}
 
 
 def gpu_memory() -> int | None:
-    """Return how many bytes the smallest GPU of this node has; None if it does not say."""
+    """Return the bytes of memory of the smallest GPU of this node; None if they are not known."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
         handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
         return min(int(pynvml.nvmlDeviceGetMemoryInfo(handle).total) for handle in handles)
-    except Exception:  # no library, no driver, or a part of a GPU, which need not answer
+    except Exception:  # no library, no driver, or a MIG slice, which need not report its memory
         return None
 
 
 def node_folder() -> Path:
     """Return this node's own folder for clones and for DVC's cache.
 
-    It must not be one that several nodes share, as a home folder often is.
+    Several nodes must not share it, as they often share a home folder.
     """
     default = Path(tempfile.gettempdir(), f"rnnbench-{os.getuid()}")
     folder = Path(os.environ.get(FOLDER_VARIABLE) or default)
@@ -109,10 +109,10 @@ def node_folder() -> Path:
 
 @contextmanager
 def _clone(key: str, package: bytes) -> Iterator[tuple[Path, int]]:
-    """Give a clone that no other process uses, and the descriptor of its lock.
+    """Yield a clone that no other process uses, and the descriptor of its lock.
 
-    A clone in which a task was cut short has no file `.whole` beside it, and is made anew. One
-    with a file `.kept` holds a result that was not handed over, and is left alone.
+    A clone without a file `.whole` beside it, in which a task was killed, is made anew. A clone
+    with a file `.kept` holds a result that was not sent to the exchange, and is not used.
     """
     clones = node_folder() / "clones"
     _remove_old(clones, key)
@@ -136,7 +136,7 @@ def _clone(key: str, package: bytes) -> Iterator[tuple[Path, int]]:
 
 
 def _locked(folder: Path) -> int | None:
-    """Lock a clone; None if a process has it. The lock ends with the processes that have it."""
+    """Lock a clone, for as long as this process and its children run; None if it is locked."""
     lock = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -168,7 +168,7 @@ def _remove_old(clones: Path, key: str) -> None:
 
 
 def _run(folder: Path, lock: int, task: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `rnnbench.repro.cluster.node` in a clone; kill it and its group when this ends."""
+    """Run `rnnbench.repro.cluster.node` in a clone; kill its process group at the end."""
     given = {**task, "cache": str(node_folder() / "cache")}
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as scratch:
         answer, output = Path(scratch, "answer.json"), Path(scratch, "output")
@@ -185,7 +185,7 @@ def _run(folder: Path, lock: int, task: Mapping[str, Any]) -> dict[str, Any]:
             )
         try:
             process.communicate(json.dumps(given).encode())
-        except BaseException:  # Ray's way to cancel a task is Ctrl-C
+        except BaseException:  # Ray cancels a task with a KeyboardInterrupt
             _signal(process, signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(SECONDS_TO_END)
@@ -193,7 +193,7 @@ def _run(folder: Path, lock: int, task: Mapping[str, Any]) -> dict[str, Any]:
         finally:
             _signal(process, signal.SIGKILL)
         if process.returncode < 0:
-            return {"lost": f"its process was ended by {signal.Signals(-process.returncode).name}"}
+            return {"lost": f"its process was killed by {signal.Signals(-process.returncode).name}"}
         if process.returncode:
             raise RuntimeError(output.read_text(errors="replace"))
         found: dict[str, Any] = json.loads(answer.read_text())
@@ -201,11 +201,10 @@ def _run(folder: Path, lock: int, task: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stage_environment(task: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment that stages have: that of this node without what Ray adds.
+    """Return the environment of stages: the node's own without the variables that Ray adds.
 
-    Variables that decide results, such as the number of threads, are as the driver has them, and
-    absent where it has none: Ray sets OMP_NUM_THREADS, and partial sums would be added in another
-    order.
+    Variables that affect results, such as the number of threads, are those of the driver, and unset
+    if the driver has none: Ray sets OMP_NUM_THREADS, which changes the order of partial sums.
     """
     left_out = (*ADDED, *task["deciding"])
     environment = {

@@ -13,7 +13,7 @@ from rnnbench.repro.cluster import carrier
 from rnnbench.repro.cluster.resources import Node, alive
 
 AUTHENTICATION = "RAY_AUTH_MODE"
-# A resource of the node with which the cluster began: if that is lost, so is everything.
+# A resource of the head node: if that is lost, the whole cluster is.
 HEAD = "node:__internal_head__"
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_NODES_ARE_KNOWN = 5.0
@@ -25,9 +25,9 @@ class Connection:
     Parameters
     ----------
     ray : module
-        Ray, which is imported only where a cluster is used.
+        Ray, which is imported only if a cluster is used.
     placed : callable
-        Called with a task's name and its node's when the task begins.
+        Called with the names of a task and of its node when the task begins.
     """
 
     def __init__(self, ray: Any, placed: Callable[[str, str], None]) -> None:
@@ -37,7 +37,7 @@ class Connection:
         self._nodes: list[Node] = []
         self._nodes_asked = float("-inf")
         self._ended = threading.Event()
-        # Nodes need not have this project installed, nor the same version of it.
+        # Nodes need not have this project installed, or may have another version of it.
         ray.cloudpickle.register_pickle_by_value(carrier)
         self._carry = ray.remote(max_retries=0)(carrier.carry)
         self._board = ray.remote(num_cpus=0, resources={HEAD: 0.001})(carrier.Board).remote()
@@ -45,7 +45,7 @@ class Connection:
         self._watcher.start()
 
     def nodes(self) -> list[Node]:
-        """Return the nodes that are alive, as they were a few seconds ago at most."""
+        """Return the nodes that are alive, at most a few seconds out of date."""
         with self._lock:
             if time.monotonic() - self._nodes_asked > SECONDS_NODES_ARE_KNOWN:
                 self._nodes = alive(self.ray.nodes())
@@ -53,13 +53,13 @@ class Connection:
             return self._nodes
 
     def name_of(self, node: str) -> str:
-        """Return how people know a node; a part of its identifier tells those of one name apart."""
+        """Return the name of a node, with a part of its identifier if the name is not unique."""
         names = {one["NodeID"]: one["NodeName"] for one in alive(self.ray.nodes())}
         name = names.get(node, "a node")
         return name if list(names.values()).count(name) == 1 else f"{name} {node[:6]}"
 
     def submit(self, package: Any, key: str, task: Mapping[str, Any], **options: Any) -> Any:
-        """Have Ray run a task once, where there is room; return the reference to its answer."""
+        """Submit a task to Ray, without retries; return the reference to its answer."""
         return self._carry.options(**options).remote(package, key, task, self._board)
 
     def gpu_memory(self, node: Node) -> int | None:
@@ -78,7 +78,7 @@ class Connection:
         self.ray.shutdown()
 
     def _watch(self) -> None:
-        """Tell where tasks begin."""
+        """Call `placed` for each task that begins on a node."""
         known: dict[str, str] = {}
         while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
             with suppress(self.ray.exceptions.RayError):
@@ -94,8 +94,8 @@ class Connection:
 def connected(address: str, placed: Callable[[str, str], None]) -> Iterator[Connection]:
     """Connect to a cluster while the block runs.
 
-    Unless RAY_AUTH_MODE says otherwise, the cluster must ask for a token: whoever reaches one
-    that does not can run anything on its nodes.
+    Unless RAY_AUTH_MODE says otherwise, the cluster must require a token: without one, everyone
+    who reaches the cluster can run any program on its nodes.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def connected(address: str, placed: Callable[[str, str], None]) -> Iterator[Conn
 
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except Exception as error:  # of Ray, of gRPC or of the network
+    except Exception as error:  # Ray raises errors of its own, of gRPC and of the network
         raise RnnbenchError(
             f"no connection to the Ray cluster {address!r}: {error}; give `auto` on a machine of"
             " the cluster or ray://HEAD:10001 elsewhere, with the cluster's token in"
@@ -124,8 +124,8 @@ def connected(address: str, placed: Callable[[str, str], None]) -> Iterator[Conn
         yield connection
     except (ray.exceptions.RayError, ConnectionError) as error:
         raise RnnbenchError(
-            f"the Ray cluster was lost: {error}; what was recorded stays, and the same command goes"
-            " on from there"
+            f"the connection to the Ray cluster was lost: {error}; recorded stages are kept, and"
+            " the same command continues from there"
         ) from error
     finally:
         connection.close()

@@ -15,16 +15,16 @@ from dvc.stage.loader import StageLoader
 from rnnbench.errors import RnnbenchError
 
 T = TypeVar("T")
-# The remote's name where a folder is given.
+# The remote's name if a folder is given.
 FOLDER_REMOTE = "exchange"
-# Seconds between tries to reach it.
+# Seconds between attempts to reach the exchange.
 PAUSES = (1.0, 4.0, 10.0)
 
 Entry = Mapping[str, Any]
 
 
 class ExchangeError(RnnbenchError):
-    """The exchange was not reached, or lacks what it should have."""
+    """The exchange cannot be reached, or lacks files that it should have."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Exchange:
     Attributes
     ----------
     name : str
-        What the remote is called.
+        The name of the remote.
     url : str
-        Where it is. Other settings come from the repository's configuration.
+        Its address. Other settings come from the repository's configuration.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Exchange:
     def open(self, root: Path) -> Repo:
         """Open a repository that has this remote.
 
-        What is fetched is hashed: DVC otherwise trusts a remote, and keeps a file that was cut off
-        under the name of the whole one.
+        Fetched files are hashed: DVC otherwise trusts a remote, and would store a truncated file
+        under the hash of the complete one.
         """
         remote = {self.name: {"url": self.url, "verify": True}}
         return Repo(str(root), config={"remote": remote}, _wait_for_lock=True)
@@ -57,7 +57,7 @@ class Exchange:
         Raises
         ------
         ExchangeError
-            If it cannot be reached, after several tries.
+            If it cannot be reached in several attempts.
         """
         objects = _objects(repo, entries)
         _repeat(lambda: self._send(repo, objects))
@@ -66,7 +66,7 @@ class Exchange:
         remote = self._reach(repo)
         failed = repo.cloud.push(objects, remote=self.name).failed
         if failed or not all(remote.exists(one.value) for one in objects):
-            raise ExchangeError(f"{self.url} did not take {_names(failed or objects)}")
+            raise ExchangeError(f"{self.url} did not store {_names(failed or objects)}")
 
     def receive(self, repo: Repo, entries: Iterable[Entry]) -> None:
         """Copy the outputs of some entries of `dvc.lock` from the exchange to the cache.
@@ -74,7 +74,7 @@ class Exchange:
         Raises
         ------
         ExchangeError
-            If it cannot be reached, after several tries, or lacks some of them.
+            If it cannot be reached in several attempts, or lacks some of the outputs.
         """
         stages = [as_cached(repo, entry) for entry in entries]
         _repeat(lambda: self._receive(repo, stages))
@@ -85,7 +85,7 @@ class Exchange:
                 continue
             remote = self._reach(repo)
             for output in stage.outs:
-                # A folder's list of files comes first, which says what else is needed.
+                # A folder's list of files comes first; it names the other objects to fetch.
                 repo.cloud.pull([output.hash_info], remote=self.name)
                 objects = _used(output, remote=self.name)
                 repo.cloud.pull(objects, remote=self.name)
@@ -94,26 +94,26 @@ class Exchange:
                     lacking = lacking or [output.hash_info]
                     paths = ", ".join(remote.oid_to_path(one.value) for one in lacking)
                     raise ExchangeError(
-                        f"the exchange lacks {_names(lacking) or output.def_path}, or has it"
-                        f" damaged: see {paths}; remove what is damaged and run the command again"
+                        f"the exchange lacks {_names(lacking) or output.def_path}, or its copy is"
+                        f" damaged: see {paths}; remove damaged files and run the command again"
                     )
 
     def _reach(self, repo: Repo) -> Any:
-        """Return DVC's store of objects there."""
+        """Return DVC's object store in the exchange."""
         remote = repo.cloud.get_remote_odb(self.name)
-        # DVC would make a folder that is not mounted, and fill it.
+        # If the folder is not mounted, DVC would create it on the local disk and fill it.
         if remote.fs.protocol == "local" and not Path(self.url).is_dir():
-            raise ExchangeError(f"the exchange {self.url} is not there")
+            raise ExchangeError(f"the exchange {self.url} does not exist")
         return remote
 
 
 def find_exchange(root: Path, given: str | None) -> Exchange:
-    """Return the exchange: the DVC remote or the folder that is given, else the default remote.
+    """Return the exchange: the given DVC remote or folder, or else the default remote.
 
     Raises
     ------
     RnnbenchError
-        If there is none.
+        If there is no such remote or folder.
     """
     with Repo(str(root)) as repo:
         remotes = repo.config["remote"]
@@ -131,9 +131,9 @@ def find_exchange(root: Path, given: str | None) -> Exchange:
 
 
 def as_cached(repo: Repo, entry: Entry) -> PipelineStage:
-    """Return a stage with the outputs of an entry of `dvc.lock`, all of them kept in the cache.
+    """Return a stage with the outputs of an entry of `dvc.lock`, all of them as cached outputs.
 
-    DVC's run cache restores a stage from such a one; it has those with `cache: false` too.
+    The cache also has the outputs with `cache: false`, for DVC's run cache to restore.
     """
     root = Path(repo.root_dir)
     outputs = [output["path"] for output in entry["outs"]]
@@ -150,7 +150,7 @@ def as_cached(repo: Repo, entry: Entry) -> PipelineStage:
 
 
 def _objects(repo: Repo, entries: Iterable[Entry]) -> set[Any]:
-    """Return the hashes of all that the outputs of some entries consist of."""
+    """Return the hashes of all files and folders in the outputs of some entries."""
     objects: set[Any] = set()
     for entry in entries:
         stage = as_cached(repo, entry)
@@ -173,7 +173,7 @@ def _names(objects: Iterable[Any]) -> str:
 
 
 def _repeat(action: Callable[[], T]) -> T:
-    """Try several times to reach the exchange."""
+    """Repeat an action while the exchange cannot be reached, a few times."""
     for pause in PAUSES:
         try:
             return action()

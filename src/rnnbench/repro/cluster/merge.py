@@ -1,4 +1,4 @@
-"""Taking a node's result into the repository of the driver, once DVC finds it up to date there."""
+"""Merging a node's result into the driver's repository, if DVC finds it up to date there."""
 
 import shutil
 import tempfile
@@ -21,7 +21,7 @@ from rnnbench.repro.pipeline import wait_while_locked
 
 
 class RefusedError(RnnbenchError):
-    """A result is not what the driver's repository would have made."""
+    """A result differs from the one that the driver's repository would give."""
 
 
 def merge(
@@ -29,27 +29,27 @@ def merge(
 ) -> None:
     """Take the outputs of some stages from the exchange, and record the stages in `dvc.lock`.
 
-    DVC compares the commands, parameters, sources and data that the node had with those that are
-    here, and the outputs with what the node recorded. `dvc.lock` is written last, at once for all
-    stages, so that a process that is killed before has recorded nothing.
+    DVC compares the commands, parameters, sources and data of the node with those of this
+    repository, and the outputs with the hashes that the node recorded. `dvc.lock` is written last,
+    once for all stages, so that a process that is killed before has recorded nothing.
 
     Parameters
     ----------
     root : Path
         The repository.
     exchange : Exchange
-        What has the outputs.
+        The exchange that has the outputs.
     entries : mapping
-        The stages in order, and what the node recorded of each.
+        The stages in order, each with the entry that the node recorded.
     trained_with : Sources
-        What the node had, to name what has changed since.
+        The sources that the node had, to name the files that have changed since.
 
     Raises
     ------
     RefusedError
-        If something differs. All files are then as they were.
+        If something differs. All files are then left unchanged.
     ExchangeError
-        If the outputs cannot be had.
+        If the outputs are not available.
     """
     with exchange.open(root) as repo:
         stages = [_stage(repo, name, entry) for name, entry in entries.items()]
@@ -73,7 +73,7 @@ def _refuse_other_dependencies(
     trained_with: Sources,
     root: Path,
 ) -> None:
-    """Refuse, before anything is fetched, what was made from something else."""
+    """Refuse, before anything is fetched, a result that was made from other dependencies."""
     changed: list[str] = []
     for stage in stages:
         if stage.cmd_changed:
@@ -91,7 +91,7 @@ def _refuse_other_dependencies(
 
 
 def _differences(status: Mapping[str, Any]) -> list[str]:
-    """Return what DVC calls changed: paths, or parameters with their file."""
+    """Return the changes in a status of DVC: paths, or parameters with their file."""
     return [
         f"{key} in {path}" if key else path
         for path, state in status.items()
@@ -112,10 +112,10 @@ def _put_in_place(
             raise RefusedError(f"refused, because DVC finds a difference: {status}")
         _record(root, entries)
         for stage in stages:
-            stage.ignore_outs()  # git then leaves them alone
-        with chdir(root):  # DVC makes a stage for "dvc.yaml" here
+            stage.ignore_outs()
+        with chdir(root):  # DVC looks for "dvc.yaml" in the working directory
             for stage in stages:
-                repo.stage_cache.save(stage)  # going back to these parameters trains nothing
+                repo.stage_cache.save(stage)  # a return to these parameters need not train again
 
 
 def _record(root: Path, entries: Mapping[str, Entry]) -> None:

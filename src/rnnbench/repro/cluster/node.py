@@ -1,7 +1,7 @@
 """The process that runs a task in a clone on a node: `python -m … PARENT ANSWER`.
 
 It reads the task as JSON from standard input and writes its answer into the file ANSWER. If the
-process PARENT is killed, it ends, and with it the stages that it runs.
+process PARENT is killed, it ends, together with the stages that it runs.
 """
 
 import json
@@ -26,27 +26,27 @@ from rnnbench.repro.preforked.server import preforked_python
 from rnnbench.repro.worker import end_with
 from rnnbench.tracking.store import ARTIFACTS
 
-# DVC's message on a command that SIGKILL ended: mostly the system, which was out of memory.
+# DVC's message on a command that was ended by SIGKILL, usually because memory ran out.
 KILLED = re.compile(r"exited with (?:-9|137)$")
 
 
 def perform(root: Path, task: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the stages of a task one after another, and hand over what they made.
+    """Run the stages of a task one after another, and send their outputs to the exchange.
 
     Parameters
     ----------
     root : Path
         The clone.
     task : mapping
-        `stages`, in order; `inputs`, the entries in `dvc.lock` of the stages that they need; the
-        `exchange`'s name and address; and the node's DVC `cache`.
+        `stages`, in order; `inputs`, the entries in `dvc.lock` of the stages that they need;
+        `exchange`, its name and address; and `cache`, the folder of the node's DVC cache.
 
     Returns
     -------
     dict
-        `outcomes`: of each stage that ran, whether it succeeded, and its output; `entries`: those
-        of `dvc.lock` for the ones that succeeded; `not_handed_over`, with the reason, if the
-        exchange was not reached; `lost`, with the reason, if a stage was killed.
+        `outcomes`: for each stage that ran, whether it succeeded, and its output; `entries`: the
+        entries in `dvc.lock` of the stages that succeeded; `not_handed_over`, with the reason, if
+        the exchange could not be reached; `lost`, with the reason, if a stage was killed.
     """
     exchange = Exchange(**task["exchange"])
     _configure(root, exchange, task["cache"])
@@ -75,7 +75,7 @@ def perform(root: Path, task: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _configure(root: Path, exchange: Exchange, cache: str) -> None:
-    """Give the clone the cache that all clones of the node share."""
+    """Configure the exchange in the clone, and the cache that all clones of the node share."""
     remote = f"['remote \"{exchange.name}\"']\n    url = {exchange.url}\n"
     write_text(root / ".dvc" / "config.local", f"[cache]\n    dir = {cache}\n{remote}")
 
@@ -96,9 +96,9 @@ def _run(root: Path, stages: list[str]) -> dict[str, tuple[bool, str]]:
 
 
 def _clear(root: Path, entries: Mapping[str, Any]) -> None:
-    """Remove what has been handed over; the node's cache still has it.
+    """Remove outputs that the exchange has, which stay in the node's cache.
 
-    So are the models in the clone's own store of runs: the driver makes one from the files.
+    The models in the clone's own MLflow store are removed too: the driver logs them from the files.
     """
     shutil.rmtree(root / ARTIFACTS, ignore_errors=True)
     for entry in entries.values():
@@ -118,7 +118,7 @@ def main(parent: int, answer: Path) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except ExchangeError as error:
-        print(f"not begun: {error}", file=sys.stderr)
+        print(f"not started: {error}", file=sys.stderr)
         return 1
     return 0
 

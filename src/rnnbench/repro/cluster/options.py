@@ -11,26 +11,26 @@ _OPTIONS = (
     click.option(
         "--cluster",
         metavar="ADDRESS",
-        help="Train and evaluate on a Ray cluster: `auto` on a machine of it, else"
-        " ray://HEAD:10001.",
+        help="Train and evaluate on a Ray cluster: `auto` on one of its machines, ray://HEAD:10001"
+        " elsewhere.",
     ),
     click.option(
         "--exchange",
-        help="With --cluster: the DVC remote, or the folder, that this machine and all nodes reach;"
-        " by default DVC's default remote.",
+        help="With --cluster: a DVC remote or a folder that this machine and all nodes reach; by"
+        " default DVC's default remote.",
     ),
     click.option(
         "--cores",
         type=click.IntRange(min=1),
         default=1,
         show_default=True,
-        help="With --cluster: cores that Ray keeps for each experiment.",
+        help="With --cluster: cores that Ray reserves for each experiment.",
     ),
     click.option(
         "--gpu-share",
         type=click.FloatRange(0, 1),
-        help="With --cluster: share of a GPU for each experiment; by default as many share one as"
-        " its memory has room for.",
+        help="With --cluster: share of a GPU for each experiment; by default as small as its memory"
+        " allows.",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The cluster as the place where `rnnbench repro` works off its schedule."""
+"""Running the schedule of `rnnbench repro` on a cluster."""
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -22,7 +22,7 @@ from rnnbench.tracking.sync import sync
 
 @dataclass(frozen=True)
 class Cluster:
-    """Which cluster is used, and how.
+    """The settings of a cluster.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class Cluster:
     exchange : str, optional
         A DVC remote or a folder that all machines reach; by default DVC's default remote.
     cores : int, default 1
-        Processors that Ray keeps for each experiment.
+        Processors that Ray reserves for each experiment.
     gpu_share : float, optional
-        Share of a GPU that Ray keeps for each; by default as much as its memory suggests.
+        Share of a GPU that Ray reserves for each experiment; by default see `share_of_gpu`.
     """
 
     address: str
@@ -44,14 +44,14 @@ class Cluster:
 
 @dataclass
 class ClusterSchedule(Schedule):
-    """A schedule with two limits: experiments on nodes, and other stages on this machine.
+    """A schedule with separate limits for experiments on nodes and stages on this machine.
 
     Attributes
     ----------
     jobs : int
-        How many stages run side by side on this machine.
+        How many stages run at a time on this machine.
     room : callable
-        For how many experiments the cluster has room now.
+        Returns how many experiments fit on the cluster at a time.
     """
 
     jobs: int = 1
@@ -60,7 +60,7 @@ class ClusterSchedule(Schedule):
     def _can_begin(self, stage: str) -> bool:
         on_nodes = sum(kind(one) in ON_NODES for one in self.running)
         if kind(stage) in ON_NODES:
-            # Without any room one begins all the same: its error says what the cluster has.
+            # Even without room one experiment begins: its error says what the cluster has.
             within = on_nodes < max(self.room(), 1)
         else:
             within = len(self.running) - on_nodes < self.jobs
@@ -76,18 +76,18 @@ def on_cluster(
     past_seconds: Mapping[str, float],
     jobs: int,
 ) -> Iterator[tuple[Schedule, ClusterWorkers, int, Display]]:
-    """Give what `work_off` needs to run stages on a cluster.
+    """Yield the arguments of `work_off` to run stages on a cluster.
 
     Parameters
     ----------
     cluster : Cluster
-        Which one.
+        Its settings.
     root : Path
         The repository.
     pipeline, stages, past_seconds
-        What has to run, as `Schedule` takes it.
+        See `Schedule`.
     jobs : int
-        How many stages run side by side on this machine.
+        How many stages run at a time on this machine.
 
     Raises
     ------
@@ -127,12 +127,12 @@ def on_cluster(
 def shared_cluster(
     cluster: Cluster, root: Path, environment: Mapping[str, str], lock: threading.Lock
 ) -> Iterator[tuple[Callable[[Path, Pipeline, Collection[str]], ClusterWorkers], int]]:
-    """Give what makes workers for copies of a repository, all on one connection to a cluster.
+    """Yield a function that makes workers for copies of a repository, on one shared connection.
 
     Parameters
     ----------
     cluster : Cluster
-        Which one.
+        Its settings.
     root : Path
         The repository.
     environment : mapping
@@ -143,8 +143,8 @@ def shared_cluster(
     Yields
     ------
     tuple
-        A function of a copy, its pipeline and the stages that have to run; and for how many
-        experiments the cluster has room.
+        A function of a copy, its pipeline and the stages that have to run, which returns the
+        workers; and how many experiments fit on the cluster at a time.
 
     Raises
     ------
@@ -154,13 +154,13 @@ def shared_cluster(
     exchange = find_exchange(root, cluster.exchange)
     with connected(cluster.address, lambda _task, _node: None) as connection:
         share = _gpu_share(cluster, connection)
-        needs = needs_of(root, "train", cluster.cores, share)  # of one that was not measured
+        needs = needs_of(root, "train", cluster.cores, share)  # of an unmeasured experiment
         needs.require(connection.nodes())
 
         def make(copy: Path, pipeline: Pipeline, stages: Collection[str]) -> ClusterWorkers:
             local = LocalWorkers(copy, environment)
-            of_one = (cluster.cores, share, lock)
-            return ClusterWorkers(copy, local, connection, exchange, pipeline, stages, *of_one)
+            settings = (cluster.cores, share, lock)
+            return ClusterWorkers(copy, local, connection, exchange, pipeline, stages, *settings)
 
         yield make, room(connection.nodes(), needs)
 
@@ -172,9 +172,9 @@ def _gpu_share(cluster: Cluster, connection: Connection) -> float:
 
 
 def _track(root: Path, merged: Collection[str]) -> None:
-    """Bring into this repository's MLflow store what nodes could not log there."""
+    """Log the runs of nodes to this repository's MLflow store, which nodes cannot reach."""
     if TRACKING_VARIABLE in deciding_variables():
-        return  # a server, to which the nodes have logged
+        return  # the nodes have logged to a tracking server
     try:
         sync(root, {item(stage) for stage in merged})
     except RnnbenchError as error:

@@ -1,4 +1,4 @@
-"""What an experiment needs of a node, and for how many experiments a cluster has room."""
+"""The resources that an experiment needs, and how many experiments fit on a cluster."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rnnbench.layout import RUNS_FOLDER, TIMING_FILE
 from rnnbench.repro.gpu import BYTES_OF_A_STAGE, ON_GPU
 from rnnbench.repro.pipeline import item, kind
 
-# Of a training that has not been measured, and what DVC and the imported packages take beside one.
+# Memory of a training that was not measured, and of DVC with the packages that it imports.
 UNMEASURED_BYTES = 2 * 2**30
 BYTES_BESIDE = 2**29
 
@@ -20,13 +20,13 @@ Node = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Needs:
-    """What Ray keeps for one experiment.
+    """The resources that Ray reserves for one experiment.
 
     Attributes
     ----------
     cores : int
-        Processors. TensorFlow uses all that a machine has, as it does under `dvc repro`: this says
-        how many experiments share a machine.
+        Processors. They only limit how many experiments share a machine: TensorFlow uses all
+        processors of a machine, as under `dvc repro`.
     gpus : float
         A share of one GPU; 0 for none.
     memory : int
@@ -44,17 +44,17 @@ class Needs:
 
     @property
     def resources(self) -> dict[str, float]:
-        """Quantities by the names that Ray has for them."""
+        """Quantities by Ray's names of the resources."""
         asked = {"CPU": self.cores, "GPU": self.gpus, "memory": self.memory}
         return {name: quantity for name, quantity in asked.items() if quantity}
 
     def require(self, nodes: Sequence[Node]) -> None:
-        """Refuse what no node has: Ray would wait for one.
+        """Require a node that has these resources; Ray would wait for such a node forever.
 
         Raises
         ------
         RnnbenchError
-            With what the nodes have.
+            If there is none; the message says what the nodes have.
         """
         if room(nodes, self) == 0:
             has = "; ".join(sorted({_readable(node["Resources"]) for node in nodes})) or "no node"
@@ -65,9 +65,9 @@ class Needs:
 
 
 def needs_of(root: Path, stage: str, cores: int, gpu_share: float) -> Needs:
-    """Return what a stage and those that follow it on a node need.
+    """Return the resources for a stage and those that follow it on a node.
 
-    The memory is what the last training of the experiment took, where that was measured.
+    The memory is that of the experiment's last training, if it was measured.
     """
     pattern = f"*/{item(stage)}/*/{TIMING_FILE}"
     peaks = [read_json(path)["peak_memory_bytes"] for path in (root / RUNS_FOLDER).glob(pattern)]
@@ -76,12 +76,12 @@ def needs_of(root: Path, stage: str, cores: int, gpu_share: float) -> Needs:
 
 
 def alive(nodes: Sequence[Node]) -> list[Node]:
-    """Return those of `ray.nodes()` that take work."""
+    """Return the nodes of `ray.nodes()` that are alive."""
     return [node for node in nodes if node["Alive"]]
 
 
 def room(nodes: Sequence[Node], needs: Needs) -> int:
-    """Return for how many experiments at a time nodes have room, when nothing else runs there."""
+    """Return how many experiments fit on nodes at a time, when nothing else runs there."""
     return sum(
         min(
             int(node["Resources"].get(name, 0.0) / quantity + 1e-6)
@@ -92,26 +92,26 @@ def room(nodes: Sequence[Node], needs: Needs) -> int:
 
 
 def share_of_gpu(nodes: Sequence[Node], memory: Callable[[Node], int | None]) -> float:
-    """Return the share of a GPU that an experiment gets where none is asked for.
+    """Return the share of a GPU that an experiment gets by default.
 
     Parameters
     ----------
     nodes : sequence
         From `ray.nodes()`.
     memory : callable
-        How many bytes the smallest GPU of a node has; None if it does not say.
+        Returns the bytes of memory of a node's smallest GPU; None if they are not known.
 
     Returns
     -------
     float
-        0 without a GPU. Else as many share the smallest one as it has room for, by the measure of
-        `rnnbench repro` on one machine; a whole one each where a GPU does not say its memory.
+        0 without a GPU; 1 if the memory of a GPU is not known; else the share with which as many
+        experiments fit on the smallest GPU as with `rnnbench repro` on one machine.
     """
     sizes = [memory(node) for node in nodes if node["Resources"].get("GPU")]
     if not sizes:
         return 0.0
     smallest = min(size or 0 for size in sizes)
-    # Ray counts in ten-thousandths.
+    # Ray counts resources in ten-thousandths.
     return int(10_000 / max(1, smallest // BYTES_OF_A_STAGE)) / 10_000
 
 

@@ -1,4 +1,4 @@
-"""The files of a repository that decide what its stages do, and how they get to a node."""
+"""The files of a repository that its stages depend on, and an archive of them for a node."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from rnnbench.tracking.identity import web_address
 
 @dataclass(frozen=True)
 class Sources:
-    """What a repository's files are at one moment.
+    """The state of a repository's files at one moment.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Sources:
 
     @property
     def key(self) -> str:
-        """A name that no other sources have."""
+        """A name that is unique to these sources."""
         lines = [f"{digest} {path}" for path, digest in sorted(self.digests.items())]
         return text_digest("\n".join([self.commit, *lines]))
 
@@ -49,7 +49,7 @@ class Sources:
 
 
 def read_sources(root: Path) -> Sources:
-    """Read what the files of a repository are now.
+    """Read the current state of a repository's files.
 
     Raises
     ------
@@ -60,17 +60,17 @@ def read_sources(root: Path) -> Sources:
     digests = {
         path: _digest(root / path)
         for path in files_of_working_tree(root)
-        # What the pipeline writes would give every result another set of sources.
+        # With the outputs of the pipeline, the sources would change with every result.
         if _is_file(root / path) and not any(map(Path(path).is_relative_to, OUTPUTS_IN_GIT))
     }
     return Sources(commit, digests)
 
 
 def pack(root: Path, paths: Collection[str]) -> bytes:
-    """Return an archive of some files and of a git folder that has the present commit alone.
+    """Return an archive of some files and of a git folder with only the current commit.
 
-    The files are as they stand in the working tree, changes that are not committed included; git
-    then says in the copy what it says here. Of the history, which can be large, nothing is needed.
+    The files are those of the working tree, including uncommitted changes, so that git reports the
+    same state in the copy. The history, which can be large, is left out.
     """
     with tempfile.TemporaryDirectory(prefix="rnnbench-") as folder:
         copy = Path(folder, "copy")
@@ -86,7 +86,7 @@ def pack(root: Path, paths: Collection[str]) -> bytes:
 
 
 def _name_origin(root: Path, copy: Path) -> None:
-    """Let runs say where the repository is browsed; an address may hold a password."""
+    """Set the copy's origin to the web address of this one's, which holds no password."""
     listed = git(root, "remote").split()
     address = git(root, "remote", "get-url", "origin") if "origin" in listed else ""
     git(copy, "remote", "set-url", "origin", web_address(address.strip()) or "none")
@@ -97,7 +97,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _digest(path: Path) -> str:
-    """Hash what git would record: the target of a link, or whether a file is executable, and it."""
+    """Hash what git would record: a link's target, or a file's content and executable bit."""
     if path.is_symlink():
         return hashlib.sha256(f"link {path.readlink()}".encode()).hexdigest()
     executable = bool(path.stat().st_mode & stat.S_IXUSR)

@@ -22,12 +22,12 @@ from rnnbench.repro.pipeline import Pipeline, item, kind
 from rnnbench.tracking.store import TRACKING_VARIABLE
 
 # Stages for nodes, each with the kind of the stage that follows it on the same node. `time` is not
-# among them: times in one table are of one machine, that of the driver.
+# among them, because all times of a table must come from one machine, the driver's.
 ON_NODES = {"train": "evaluate", "evaluate": None, "baselines": None}
-# How often an experiment begins: nodes and processes may be lost twice.
+# How often an experiment is started at most: nodes and processes may be lost twice.
 MOST_STARTS = 3
 SECONDS_TO_CANCEL = 20.0
-# Variables that decide results, by the beginnings of their names.
+# Variables that affect results, by the prefixes of their names.
 DECIDING = (
     "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "VECLIB_", "TF_", "XLA_", "KERAS_",
     "JAX_", "TORCH_", "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE", "PYTHONHASHSEED",
@@ -43,19 +43,19 @@ class ClusterWorkers:
     root : Path
         The repository.
     local : LocalWorkers
-        Who runs the stages that stay on this machine.
+        The workers for the stages that stay on this machine.
     connection : Connection
-        The cluster.
+        The connection to the cluster.
     exchange : Exchange
-        What data and outputs go through.
+        The remote through which data and outputs go.
     pipeline : Pipeline
-        What each stage needs.
+        The stages that each stage needs.
     stages : collection of str
-        What has to run.
+        The stages that have to run.
     cores, gpu_share : int and float
-        What each experiment is given.
+        The resources of each experiment.
     lock : threading.Lock, optional
-        Held while DVC reads and writes in this process; one for all where several of these work.
+        Held while DVC reads and writes in this process; shared if several workers run in it.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ClusterWorkers:
         self._stages = set(stages)
         self._cores = cores
         self._gpu_share = gpu_share
-        # DVC's objects are not made for several threads.
+        # DVC's objects are not thread-safe.
         self._repository = lock or threading.Lock()
         self._sent: set[str] = set()
         self._package: tuple[str, Any] | None = None
@@ -88,7 +88,7 @@ class ClusterWorkers:
         self.merged: set[str] = set()
 
     def run(self, stage: str) -> tuple[bool, str]:
-        """Run a stage, or say how it went with the one that it followed on a node.
+        """Run a stage, or return its outcome if it ran with the stage that it follows on a node.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class ClusterWorkers:
             return False, f"{error}\n"
 
     def interrupt(self) -> None:
-        """Interrupt the stages that run, here and on nodes, and run no more."""
+        """Interrupt the running stages, on this machine and on nodes, and start no more."""
         self._interrupted = time.monotonic()
         self._local.interrupt()
         for reference in list(self._references):
@@ -126,7 +126,7 @@ class ClusterWorkers:
         return False, f"{lost}given up after {MOST_STARTS} starts\n"
 
     def _ask(self, stage: str, needs: Needs, start: int) -> tuple[Sources, dict[str, Any]]:
-        """Have a node run a stage and its follower; return the sources it had and its answer."""
+        """Run a stage and its follower on a node; return the sources it had and its answer."""
         followers = [one for one in [_follower(stage)] if one in self._stages]
         group = [stage, *followers]
         needed = {one for member in group for one in self._pipeline.needs[member]} - set(group)
@@ -151,14 +151,14 @@ class ClusterWorkers:
             self._references.discard(reference)
 
     def _environment(self, needs: Needs) -> dict[str, str]:
-        """Return the variables that decide results; GPUs that are not asked for are hidden."""
+        """Return the variables that affect results, and hide GPUs that were not requested."""
         nodes = self._connection.nodes()
         has_gpus = any(node["Resources"].get("GPU") for node in nodes)
         hidden = {"CUDA_VISIBLE_DEVICES": ""} if has_gpus and not needs.gpus else {}
         return {**deciding_variables(), **hidden}
 
     def _send(self, stages: Collection[str]) -> dict[str, Any]:
-        """Bring what some stages made to the exchange; return their entries in dvc.lock."""
+        """Send the outputs of some stages to the exchange; return their entries in dvc.lock."""
         recorded = load_yaml(self._root / LOCK_FILE)["stages"]
         inputs = {stage: recorded[stage] for stage in stages}
         unsent = [inputs[stage] for stage in stages if stage not in self._sent]
@@ -169,7 +169,7 @@ class ClusterWorkers:
         return inputs
 
     def _packed(self) -> tuple[Sources, Any]:
-        """Return the present sources, and where Ray has their package."""
+        """Return the current sources, and Ray's reference to their package."""
         sources = read_sources(self._root)
         if self._package is None or self._package[0] != sources.key:
             package = pack(self._root, sources.digests.keys())
@@ -177,7 +177,7 @@ class ClusterWorkers:
         return sources, self._package[1]
 
     def _wait(self, reference: Any, needs: Needs) -> dict[str, Any]:
-        """Wait for an answer; nodes and processes that are lost make one too."""
+        """Wait for an answer; the loss of a node or process counts as an answer."""
         ray = self._connection.ray
         while not ray.wait([reference], timeout=5.0)[0]:
             if self._interrupted and time.monotonic() - self._interrupted > SECONDS_TO_CANCEL:
@@ -191,18 +191,18 @@ class ClusterWorkers:
             answer: dict[str, Any] = ray.get(reference)
         except ray.exceptions.TaskCancelledError:
             return {"lost": "interrupted"}
-        except ray.exceptions.RayTaskError as error:  # what the carrier raised
+        except ray.exceptions.RayTaskError as error:  # the carrier raised an error
             raise RnnbenchError(str(error.cause)) from error
         except ray.exceptions.RayError as error:
             return {"lost": str(error).strip().splitlines()[0]}
         return answer
 
     def _take(self, stage: str, answer: Mapping[str, Any], sources: Sources) -> tuple[bool, str]:
-        """Merge what a node made; return how the stage went, and keep how its follower did."""
+        """Merge a node's result; return the stage's outcome, and store that of its follower."""
         outcomes = {name: tuple(outcome) for name, outcome in answer["outcomes"].items()}
         if "not_handed_over" in answer:
             where = f"{self._connection.name_of(answer['node'])}, {answer['folder']}"
-            raise RnnbenchError(f"trained, not handed over: {where}: {answer['not_handed_over']}")
+            raise RnnbenchError(f"trained, but not merged: {where}: {answer['not_handed_over']}")
         if answer["entries"]:
             with self._repository:
                 merge(self._root, self._exchange, answer["entries"], sources)
@@ -218,9 +218,9 @@ def _follower(stage: str) -> str:
 
 
 def deciding_variables() -> dict[str, str]:
-    """Return the variables of this process that decide results.
+    """Return the variables of this process that affect results.
 
-    The tracking server is among them if it is a server: a database in a file is this machine's.
+    MLFLOW_TRACKING_URI is among them if it names a server, not a database in a local file.
     """
     variables = {name: value for name, value in os.environ.items() if name.startswith(DECIDING)}
     if not variables.get(TRACKING_VARIABLE, "").startswith(("http:", "https:")):

@@ -1,4 +1,4 @@
-"""Stage scripts that need not import TensorFlow and MLflow each time.
+"""Running stage scripts without importing TensorFlow and MLflow for each of them.
 
-One process imports them once; each stage is a fork of it, with its own environment and output.
+One process imports both once; each stage is a fork of it, with its own environment and output.
 """

@@ -1,7 +1,7 @@
-"""Stands in for `python` in the command of a stage: a fork of another process runs the script.
+"""A replacement of `python` in the command of a stage: a fork of another process runs the script.
 
-It is run by its path, isolated and without site packages, so that it starts in milliseconds; it
-imports nothing of this project.
+It is run by its path, in isolated mode and without site packages, so that it starts in
+milliseconds; it imports nothing of this project.
 """
 
 import json
@@ -29,9 +29,9 @@ def main() -> None:
         accepted = b""
     if not accepted:
         os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fork gets it too, and answers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fork gets the signal too, and answers
     code = connection.recv(1)
-    # Without an answer the fork was killed, which a shell reports like this.
+    # No answer means that the fork was killed; a shell reports that with this exit code.
     sys.exit(code[0] if code else 128 + signal.SIGKILL)
 
 

@@ -23,8 +23,8 @@ from rnnbench.models.backend import quiet_import
 from rnnbench.repro.local import stage_environment
 from rnnbench.repro.preforked import client
 
-# What stages spend seconds to import, the back end first. It includes what these packages import
-# when they are first used. No device is touched, as a fork could not use it.
+# Modules that take seconds to import, the back end first, including those that these packages
+# import on first use. Imports must not initialise a device, which a fork could not use.
 MODULES = (
     "tensorflow",
     "keras",
@@ -45,16 +45,16 @@ MOST_BYTES = 1 << 20
 
 @contextmanager
 def preforked_python(root: Path, modules: Sequence[str] = MODULES) -> Iterator[dict[str, str]]:
-    """Start the process; give the environment in which `python` means a fork of it.
+    """Start the process; yield the environment in which `python` runs a fork of it.
 
-    A stage that begins before the modules are imported waits for them. One that begins after a
+    A stage that begins before the modules are imported waits for them. A stage that begins after a
     source file of the repository has changed runs in a new interpreter.
 
     Yields
     ------
     dict
-        Variables to add to the environment of a command. There are none outside Linux and with
-        another back end than TensorFlow, which need not survive a fork.
+        Variables to add to the environment of a command; empty outside Linux and with a back end
+        other than TensorFlow, which might not survive a fork.
     """
     back_end = os.environ.get("KERAS_BACKEND", "tensorflow")
     if sys.platform != "linux" or back_end != "tensorflow":
@@ -84,7 +84,7 @@ def preforked_python(root: Path, modules: Sequence[str] = MODULES) -> Iterator[d
 
 
 def _write_stand_in(address: str) -> Path:
-    """Write what runs in place of `python`, and return its path."""
+    """Write a script that replaces `python`, and return its path."""
     stand_in = Path(address).with_name("python")
     command = shlex.join([sys.executable, "-IS", client.__file__, address])
     stand_in.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
@@ -95,15 +95,15 @@ def _write_stand_in(address: str) -> Path:
 def serve(parent: int, listener: socket.socket, modules: Sequence[str]) -> None:
     """Import modules, then fork a child for each stage that connects.
 
-    It ends when it is terminated, or when the process that started it has been killed.
+    It ends when it is terminated, or when its parent process has been killed.
     """
     stage = Stage()
-    atexit.register(stage.end)  # the first to be registered is the last to be called
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    atexit.register(stage.end)  # registered first, so that it is called last
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children must not stay as zombies
     sources = _sources()
     with quiet_import():
         for module in modules:
-            if os.getppid() == parent:  # it may be killed during these seconds
+            if os.getppid() == parent:  # the parent may be killed while modules are imported
                 importlib.import_module(module)
     while os.getppid() == parent:
         if select.select([listener], [], [], 1.0)[0]:
@@ -116,7 +116,7 @@ def serve(parent: int, listener: socket.socket, modules: Sequence[str]) -> None:
 
 
 def _sources() -> dict[Path, int]:
-    """Return when each source file of the repository in the working directory changed last."""
+    """Return the time of the last change of each source file in the working directory."""
     return {path: path.stat().st_ctime_ns for path in Path("src").rglob("*.py")}
 
 
@@ -134,7 +134,7 @@ class Stage:
             os.dup2(stream, number)
             os.close(stream)
         task = json.loads(message)
-        os.setpgid(0, task["process_group"])  # signals to the stage's command are for it too
+        os.setpgid(0, task["process_group"])  # it must get the signals to the stage's command
         connection.send(b"accepted")
         self.connection = connection
         threading.Thread(target=self._end_with_client, daemon=True).start()
@@ -146,17 +146,17 @@ class Stage:
         sys.exit()
 
     def _end_with_client(self) -> None:
-        """End when the client was killed, as the interpreter that it stands in for would have."""
+        """End when the client is killed, as the interpreter that it replaces would."""
         assert self.connection
-        self.connection.recv(1)  # it sends nothing more: this is the end of the connection
+        self.connection.recv(1)  # the client sends nothing more, so this waits for its end
         os._exit(1)
 
     def end(self) -> None:
-        """Answer, and leave out the taking apart of all modules, which takes seconds."""
+        """Answer, and skip the interpreter's clean-up of all modules, which takes seconds."""
         if self.connection:
             sys.stdout.flush()
             sys.stderr.flush()
-            with suppress(OSError):  # whoever asked is gone
+            with suppress(OSError):  # the client is gone
                 self.connection.send(bytes([self.code]))
             os._exit(self.code)
 
