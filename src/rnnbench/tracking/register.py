@@ -83,7 +83,7 @@ def register(experiment: str, root: Path, alias: str) -> Registered:
             f"there is no run of {experiment!r} here: `dvc repro evaluate@{experiment}` makes one,"
             f" `dvc pull train@{experiment}` downloads it from a remote"
         )
-    best = min(runs, key=_validation_loss)
+    best = min(runs, key=lambda run: (_validation_loss(run), run.record["seed"]))
     scores = best.scores
     if not scores:
         raise RnnbenchError(
