@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnbench.comparison.claims import compare_claims, readable_comparisons, tabulate_verdicts
+from rnnbench.comparison.claims import (
+    compare_claims,
+    readable_comparisons,
+    tabulate_verdicts,
+    unanimous_claims,
+)
 from rnnbench.comparison.findings import Comparison, read_comparisons
 from rnnbench.comparison.literature import Literature
 from rnnbench.errors import RnnbenchError
@@ -205,3 +210,31 @@ def test_a_single_seed_is_named_and_leaves_the_number_of_seeds_open(judged: Judg
 def test_scores_on_different_examples_are_not_compared(judged: Judge) -> None:
     with pytest.raises(RnnbenchError, match=f"{BASE} and {OTHER_VIEW}"):
         judged(BASE, OTHER_VIEW, relation="higher")
+
+
+def test_only_claims_whose_comparisons_agree_are_told_in_short_and_undecided_ones_last(
+    comparisons: list[Comparison],
+) -> None:
+    pairs = {
+        "Left open": {VARYING: BASE, ONE_SEED: VARYING},
+        "So": {BETTER: BASE, BASE: WORSE},
+        "Not so": {WORSE: BASE, BASE: BETTER},
+        "One comparison is not enough": {BETTER: BASE},
+        "They differ": {BETTER: BASE, WORSE: BASE},
+        "Not run": {BASE: MISSING, MISSING: BASE},
+    }
+    claims = {
+        text.lower().replace(" ", "-"): {
+            "text": f"{text}.",
+            "source": "here",
+            "relation": "higher",
+            "pairs": compared,
+        }
+        for text, compared in pairs.items()
+    }
+    literature = Literature.model_validate({"claims": claims})
+    assert unanimous_claims(compare_claims(comparisons, literature), literature) == [
+        "So: as claimed in all 2 comparisons.",
+        "Not so: the opposite in all 2 comparisons.",
+        "Left open: undecided in all 2 comparisons.",
+    ]

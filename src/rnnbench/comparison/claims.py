@@ -117,6 +117,21 @@ def tabulate_verdicts(compared: pd.DataFrame, literature: Literature) -> pd.Data
     )
 
 
+def unanimous_claims(compared: pd.DataFrame, literature: Literature) -> list[str]:
+    """Return a sentence for each claim whose comparisons, two or more, all have the same outcome.
+
+    Claims that no comparison could decide come last.
+    """
+    sentences: dict[str, str] = {}
+    for name, claim in literature.claims.items():
+        outcomes = compared.loc[compared["claim"] == name, "outcome"]
+        if len(outcomes) > 1 and outcomes.nunique() == 1 and outcomes.iloc[0] != NOT_RUN:
+            text = claim.text.removesuffix(".")
+            outcome = outcomes.iloc[0]
+            sentences[f"{text}: {outcome} in all {len(outcomes)} comparisons."] = outcome
+    return sorted(sentences, key=lambda sentence: sentences[sentence] == Verdict.UNDECIDED)
+
+
 def readable_comparisons(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the comparisons of one claim for readers: every cell as text, times in percent."""
     style = "+.1%" if STEP_TIME in set(compared["measure"]) else "+.4f"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from rnnbench.comparison.answers import readable_answers, tabulate_answers
-from rnnbench.comparison.claims import compare_claims, tabulate_verdicts
+from rnnbench.comparison.claims import compare_claims, tabulate_verdicts, unanimous_claims
 from rnnbench.comparison.findings import Comparison, main_finding, read_comparisons
 from rnnbench.comparison.literature import Literature
 from rnnbench.comparison.table import NAME, SHORT_TIMES, readable_tables
@@ -20,6 +20,7 @@ README_FILE = Path("README.md")
 BEGIN = "<!-- results: written by `make readme` -->"
 END = "<!-- end of results -->"
 SCORES = ("", "reported_")  # prefixes of a score's columns
+AGREED = "The claims whose comparisons all have the same outcome:\n"
 BRACKETS = "Scores are means over seeds; brackets hold their 95 % intervals.\n"
 
 
@@ -49,9 +50,11 @@ def with_results(
     before, rest = readme.split(BEGIN, 1)
     _, after = rest.split(END, 1)
     found = read_comparisons(params, comparisons)
+    compared = compare_claims(found, literature)
+    in_short = "".join(f"- {sentence}\n" for sentence in unanimous_claims(compared, literature))
     answers = to_markdown(readable_answers(tabulate_answers(found)))
-    suites = map(_section, found)
-    sections = [BRACKETS, answers, *suites, _claims(found, literature), _cost(found)]
+    suites, claims = map(_section, found), _claims(tabulate_verdicts(compared, literature))
+    sections = [AGREED, in_short, BRACKETS, answers, *suites, claims, _cost(found)]
     return f"{before}{BEGIN}\n\n" + "\n".join(sections) + f"\n\n{END}{after}"
 
 
@@ -95,9 +98,8 @@ def _main_baselines(baselines: pd.DataFrame, view: str, task: Task) -> pd.DataFr
     return pd.concat([fitted.head(1), own]).drop_duplicates()
 
 
-def _claims(comparisons: list[Comparison], literature: Literature) -> str:
+def _claims(verdicts: pd.DataFrame) -> str:
     """Return the verdicts on the claims as a table; the report has the comparisons behind them."""
-    verdicts = tabulate_verdicts(compare_claims(comparisons, literature), literature)
     columns = (Column("text", "claim"), Column("source", "made in"), Column("verdict", "verdict"))
     return f"**What is claimed**\n\n{to_markdown(as_text(verdicts, columns))}"
 

@@ -18,6 +18,7 @@ from rnnbench.comparison.claims import (
     compare_claims,
     readable_comparisons,
     tabulate_verdicts,
+    unanimous_claims,
 )
 from rnnbench.comparison.evidence import (
     ANIMATION_FIGURE,
@@ -253,6 +254,7 @@ def write_report(
     environment.filters["markdown"] = to_markdown
     shown = {
         "answers": readable_answers(answers) if len(answers) else None,
+        "in_short": unanimous_claims(compared, literature),
         "verdicts": verdicts,
         "compared": {name: readable_comparisons(rows) for name, rows in compared.groupby("claim")},
         "suites": suites,
