@@ -42,6 +42,14 @@ class Combination:
         pairs = (one.partition("=") for one in self.overrides)
         return {key.lstrip("+"): value for key, _, value in pairs}
 
+    def with_value(self, key: str, value: object) -> "Combination":
+        """Return the combination with another value of a key that it has or `params.yaml` has."""
+        present = {one.partition("=")[0].lstrip("+"): one for one in self.overrides}
+        # A key that this combination adds to params.yaml keeps its +.
+        left_side = present.get(key, key).partition("=")[0]
+        present[key] = f"{left_side}={value}"
+        return Combination(tuple(present.values()))
+
     def __str__(self) -> str:
         return " ".join(self.overrides)
 

@@ -96,14 +96,17 @@ class State:
         for entry in filter(str.strip, listed.split("\0")):
             name, commit, body = entry.strip("\n").split("\t", maxsplit=2)
             marked = re.search(rf"^{MARK}: (\S+) (\w+)$", body, re.MULTILINE)
-            if marked and name.startswith(f"{self.sweep}-"):
+            if marked and re.fullmatch(rf"{self.sweep}-\d+(\..+)?", name):
                 found[marked[1]] = Saved(name, commit, marked[2] == "tested")
         return found
 
     def free_names(self) -> Iterator[str]:
-        """Return the names SWEEP-1, SWEEP-2, … that no experiment on the present commit has."""
+        """Return the names SWEEP-1, SWEEP-2, … that no experiment on the present commit has.
+
+        SWEEP-1.epochs-2 has the name SWEEP-1, too.
+        """
         listed = git(self.root, "for-each-ref", "--format=%(refname:lstrip=4)", self._experiments)
-        taken = set(listed.split())
+        taken = {name.partition(".")[0] for name in listed.split()}
         names = (f"{self.sweep}-{number}" for number in itertools.count(1))
         return (name for name in names if name not in taken)
 

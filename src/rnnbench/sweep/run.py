@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from rnnbench.errors import RnnbenchError
-from rnnbench.params import Experiment
+from rnnbench.params import Experiment, Params
 from rnnbench.repro.cluster.place import Cluster, shared_cluster
 from rnnbench.repro.cluster.workers import ON_NODES
 from rnnbench.repro.gpu import stages_that_fit
@@ -38,15 +38,20 @@ class Task:
         What tells it from other combinations.
     combination : Combination
         Its values.
+    params : Params
+        The parameters with these values.
     experiments : list of Experiment
-        What is trained with them.
+        The experiments that are trained with them.
     saved : Saved or None
-        What is kept of it already.
+        The experiment of DVC, if there is one already.
+    failed : str
+        The output of the stage that failed; empty if none did.
     """
 
     name: str
     key: str
     combination: Combination
+    params: Params
     experiments: list[Experiment]
     saved: Saved | None = None
     failed: str = ""
