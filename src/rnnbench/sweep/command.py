@@ -16,10 +16,10 @@ from rnnbench.repro.cluster.options import takes_cluster
     "number",
     type=click.IntRange(min=1),
     metavar="NUMBER",
-    help="Draw so many combinations instead of all. KEY=interval(LOW,HIGH) then draws any number"
-    " between two, KEY=tag(log,interval(LOW,HIGH)) one whose logarithm is uniform.",
+    help="Draw so many combinations instead of all. KEY=interval(LOW,HIGH) then draws a number"
+    " between two, KEY=tag(log,interval(LOW,HIGH)) a number whose logarithm is uniform.",
 )
-@click.option("--seed", default=0, show_default=True, help="With --random: decides what is drawn.")
+@click.option("--seed", default=0, show_default=True, help="With --random: seed of the draw.")
 @click.option(
     "--rows",
     type=click.Path(path_type=Path),
@@ -42,8 +42,8 @@ from rnnbench.repro.cluster.options import takes_cluster
 @click.option(
     "--baseline",
     metavar="COMBINATION",
-    help="With which the others are compared, such as NAME-2; by default the first. --halving does"
-    " not drop it.",
+    help="The combination with which the others are compared, such as NAME-2; by default the first."
+    " --halving does not drop it.",
 )
 @click.option(
     "--halving",

@@ -4,14 +4,14 @@ The algorithm is the synchronous one of Jamieson & Talwalkar (2016), "Non-stocha
 identification and hyperparameter optimization", https://proceedings.mlr.press/v51/jamieson16.html,
 with epochs as the resource. A rung is a sweep of its own whose combinations have fewer epochs.
 
-Neither Optuna nor Ray Tune is used. Their schedulers decide while a trial runs, from scores that
-the trial reports after each epoch. Here a trial is a stage of DVC, which runs to its end in a
-process of its own or on a node, and whose outputs DVC's cache restores; a library would need an
-adapter for that, and would leave to this module only the few lines that rank and select. Besides,
-Optuna's `SuccessiveHalvingPruner` and Ray Tune's `ASHAScheduler` promote asynchronously: the order
-in which trials end decides which go on, so the same command could keep other combinations. Ray
-Tune's `HyperBandScheduler` is synchronous, but pauses trials and resumes them from checkpoints,
-which a stage does not have.
+Neither Optuna nor Ray Tune is used (read in Optuna 5.0 and Ray 2.60). Their schedulers decide while
+a trial runs, from scores that it reports after each epoch. Here a trial is a stage of DVC, which
+runs to its end in a process of its own or on a node, and whose outputs DVC's cache restores. A
+library would need an adapter for that, and would replace only the few lines that rank and select.
+Besides, Optuna's `SuccessiveHalvingPruner` and Ray Tune's `ASHAScheduler` are asynchronous: which
+trials go on depends on the order in which they report, so the same command could keep other
+combinations. Ray Tune's `HyperBandScheduler` is synchronous, but pauses trials and resumes them
+from checkpoints, which a stage does not have.
 """
 
 import math
@@ -47,9 +47,9 @@ class Rung:
 
     @property
     def suffix(self) -> str:
-        """What follows the name of a combination in the name of its experiment on this rung.
+        """The end of the names of this rung's experiments, such as `.epochs-2` in `lr-4.epochs-2`.
 
-        The names of sweeps have no point, so it is not part of the name of another sweep.
+        No sweep has a point in its name, so the names of two sweeps never meet.
         """
         return ".epochs-" + "-".join(map(str, dict.fromkeys(self.epochs.values())))
 
@@ -140,7 +140,7 @@ def _common_epochs(params: Sequence[Params], name: str) -> int:
 
 @dataclass(frozen=True)
 class Halved:
-    """What the rungs before the last one selected.
+    """The outcome of the rungs before the last one.
 
     Attributes
     ----------

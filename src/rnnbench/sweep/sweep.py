@@ -23,7 +23,7 @@ from rnnbench.sweep.run import Runner, Task, workers_of_sweep
 from rnnbench.sweep.table import Dropped, Row, Table, tabulate, write_tables
 from rnnbench.tracking.runs import create_experiments
 
-# A source file that git does not know is in no copy of the repository.
+# An untracked source file would be missing in the copies of the repository.
 SOURCES = ("src", "stages", "dvc.yaml")
 NAME = r"[a-z0-9][a-z0-9_-]*"
 
@@ -98,7 +98,9 @@ def plan(
     ]
     experiments = _named(names, present) if names else changed
     if not experiments:
-        raise RnnbenchError("no experiment depends on these keys, or all values are the present")
+        raise RnnbenchError(
+            "no experiment depends on these keys, or params.yaml has these values already"
+        )
     unchanged = [name for name in experiments if name not in changed]
     if unchanged:
         raise RnnbenchError(
@@ -124,7 +126,7 @@ def _differ(name: str, one: Params, other: Params) -> bool:
 
 
 def _definition(name: str, params: Params) -> tuple[Any, ...]:
-    """Return all that an experiment's training depends on in `params.yaml`."""
+    """Return everything in `params.yaml` that the training of an experiment depends on."""
     experiment = params.experiments[name]
     view = params.views[experiment.view]
     common = (params.deterministic, params.compiled_loops)
@@ -169,13 +171,13 @@ def run_sweep(
     root : Path
         The repository.
     name : str
-        The sweep's: experiments of DVC are called NAME-1, NAME-2, …
+        The name of the sweep; the experiments of DVC are called NAME-1, NAME-2, …
     planned : Plan
         The combinations and the experiments that are trained with each.
     jobs : int
-        How many experiments run side by side on this machine.
+        How many experiments run at a time on this machine.
     cluster : Cluster or None
-        Where they run instead.
+        The cluster on which they run instead.
     test : bool
         Whether, after all training, the combinations are also scored on the test split.
     baseline : str or None
@@ -218,7 +220,7 @@ def require_name(name: str) -> None:
     Raises
     ------
     RnnbenchError
-        If there is something else in it than small letters, digits, `-` and `_`.
+        If it has other characters than small letters, digits, `-` and `_`.
     """
     if not re.fullmatch(NAME, name):
         raise RnnbenchError(

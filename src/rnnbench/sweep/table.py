@@ -1,4 +1,4 @@
-"""The table of a sweep: what each combination scores, and which differences are beyond chance."""
+"""The table of a sweep: the score of each combination, and the differences beyond chance."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,18 +32,18 @@ DROPPED_FILE = "dropped.csv"
 Array = npt.NDArray[np.float64]
 BASIS = "other seeds, the same validation examples"
 STYLE = ".4f"
-SMALL = 0.01  # below it, four digits after the point say little
+SMALL = 0.01  # smaller scores are written with an exponent
 STYLE_OF_SMALL = ".2e"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A combination that is kept.
+    """A combination that is saved as an experiment of DVC.
 
     Attributes
     ----------
     name : str
-        The experiment of DVC.
+        The name of the experiment.
     commit : str
         Its commit.
     tested : bool
@@ -63,7 +63,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What the combinations did to an experiment.
+    """The scores of an experiment with each combination.
 
     Attributes
     ----------
@@ -74,11 +74,11 @@ class Table:
     keys : list of str
         The columns with values of parameters.
     metric : str
-        What the validation score is, such as `validation_accuracy`.
+        The validation metric: `validation_accuracy` or `validation_loss`.
     test_metric : str
-        What the test score is called.
+        The title of the test score.
     notes : list of str
-        What limits the comparison.
+        Sentences on limits of the comparison.
     """
 
     experiment: str
@@ -90,7 +90,7 @@ class Table:
 
     @property
     def title(self) -> str:
-        """What stands above the table."""
+        """The heading of the table."""
         return f"{self.experiment}: {self.metric.replace('_', ' ')} after the last epoch"
 
     @property
@@ -196,7 +196,7 @@ def tabulate(
     rows : sequence of Row
         The combinations, at least one.
     experiments : sequence of str
-        What was trained with each.
+        The experiments that were trained with each.
     baseline : str
         The combination that the others are compared with.
     dropped : Dropped or None
@@ -315,7 +315,7 @@ def _estimate(scores: Array) -> Estimate | None:
 def _difference(
     scores: Array, others: Array, estimate: Estimate | None, other: Estimate | None
 ) -> Difference | None:
-    """Compare two combinations; None if there is nothing that says how far seeds differ."""
+    """Compare two combinations; None if one has fewer than two seeds."""
     if estimate is None or other is None or min(len(scores), len(others)) < 2:  # noqa: PLR2004
         return None
     if scores.ndim == 1:
@@ -325,7 +325,7 @@ def _difference(
 
 
 def _signed(estimate: Estimate | None, sign: float, name: str) -> dict[str, float]:
-    """Return an estimate in the unit of the metric; an interval stays within what it can be."""
+    """Return an estimate in the unit of the metric, its interval cut to the metric's range."""
     if estimate is None:
         return dict.fromkeys((name, *_ends(name)), math.nan)
     lower, upper = sorted((sign * estimate.lower, sign * estimate.upper))
@@ -352,8 +352,8 @@ def _notes(rows: Sequence[Row], name: str, scores: Sequence[Array]) -> list[str]
     notes = []
     if any(len(score) < 2 for score in scores):  # noqa: PLR2004
         notes.append(
-            "Combinations with one seed have no interval and no verdict: nothing says how far"
-            " another seed would come out from it. Give more with `seeds`."
+            "Combinations with one seed have no interval and no verdict, because the variation"
+            " between seeds is unknown. Set more with `seeds`."
         )
     views = [row.params.views[row.params.experiments[name].view] for row in rows]
     sets = {
