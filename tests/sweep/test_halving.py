@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from rnnbench.cli import main
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import Params
 from rnnbench.sweep.combinations import grid
-from rnnbench.sweep.command import sweep as sweep_command
 from rnnbench.sweep.halving import best, plan_rungs, rank
 from rnnbench.sweep.sweep import plan
 from tests.conftest import ROOT
@@ -55,13 +55,15 @@ def test_what_cannot_be_halved_is_refused_with_what_to_do(
         plan_rungs([params] * 3, [LSTM])
     with pytest.raises(RnnbenchError, match="20 epochs, and the rung before would have 6, fewer"):
         plan_rungs([params] * 4, [LSTM], min_epochs=7)
+    with pytest.raises(RnnbenchError, match="--eta 1: one of so many"):
+        plan_rungs([params] * 4, [LSTM], eta=1)
     planned = plan(grid([f"{EPOCHS}=5,10", f"{RATE}=0.001,0.002"]), [LSTM], ROOT)
     with pytest.raises(RnnbenchError, match=f"give 5, 10 epochs to {LSTM}: give one number"):
         plan_rungs(planned.params, planned.experiments)
 
 
 def test_options_of_halving_without_it_are_refused() -> None:
-    answer = CliRunner().invoke(sweep_command, [f"{RATE}=0.1,0.2", "--eta", "2"])
+    answer = CliRunner().invoke(main, ["sweep", f"{RATE}=0.1,0.2", "--eta", "2"])
     assert answer.exit_code == 1
     assert "--eta and --min-epochs belong to --halving" in answer.output
 

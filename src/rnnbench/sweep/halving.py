@@ -93,15 +93,18 @@ def plan_rungs(
     experiments : sequence of str
         The experiments that are trained with each combination.
     eta : int, default 3
-        One of `eta` combinations goes on, rounded up.
+        One of `eta` combinations goes on, rounded up; at least 2.
     min_epochs : int, default 1
         For how many epochs every experiment is trained at least.
 
     Raises
     ------
     RnnbenchError
-        If the combinations have different epochs, are too few, or have too few epochs.
+        If the combinations have different epochs, are too few, or have too few epochs, or `eta` is
+        below 2.
     """
+    if eta <= 1:
+        raise RnnbenchError(f"--eta {eta}: one of so many combinations goes on; at least 2")
     epochs = {name: _common_epochs(params, name) for name in experiments}
     keep = [len(params)]
     while keep[-1] > eta:
@@ -190,25 +193,31 @@ def halve(
         train(trials)
         failed += [trial.name for trial in trials if trial.failed]
         trained = [(task, one.saved) for task, one in zip(left, trials, strict=True) if one.saved]
-        if not trained:
-            return Halved([], failed, None)
+        left = [task for task, _ in trained]
+        if not left:
+            break
         scores = rank(
             {task.name: read_seeds(state.root, state.sweep, one.commit) for task, one in trained}
         )
-        going_on = {*best(scores, rung.keep), baseline or trained[0][0].name}
+        going_on = {*best(scores, rung.keep), baseline or left[0].name}
         worse = scores[~scores["combination"].isin(going_on)]
         parts.append(worse.assign(rung=number, epochs=worse["experiment"].map(rung.epochs)))
         names = ", ".join(worse["combination"].unique())
         print(f"{state.sweep}: dropped after rung {number}: {names or 'none'}", flush=True)
-        left = [task for task, _ in trained if task.name in going_on]
-    content = pd.concat(parts, ignore_index=True)
-    if content.empty:
-        return Halved(left, failed, None)
+        left = [task for task in left if task.name in going_on]
+    return Halved(left, failed, _dropped(parts, tasks))
+
+
+def _dropped(parts: Sequence[pd.DataFrame], tasks: Sequence[Task]) -> Dropped | None:
+    """Join the dropped combinations of all rungs, and add the values of their keys."""
+    if all(part.empty for part in parts):
+        return None
     values = pd.DataFrame.from_dict(
         {task.name: task.combination.values for task in tasks}, orient="index"
     ).fillna("")
-    content = content.join(values, on="combination")
-    return Halved(left, failed, Dropped(content, list(values.columns)))
+    content = pd.concat(parts, ignore_index=True).join(values, on="combination")
+    columns = ["combination", *values, "rung", "epochs", "experiment", "metric", "score"]
+    return Dropped(content[columns], values.columns.tolist())
 
 
 def rank(seeds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
