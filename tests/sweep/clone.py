@@ -12,8 +12,9 @@ from tests.small_budget import time_only
 
 NAMES = ("adding-20-lstm", "adding-20-gru", "random-gru")
 RATE = "suites.adding.training.learning_rate"
-# The validation loss follows from the learning rate and the seed; a rate above 1 fails, and one of
-# exactly 1 waits until it is killed.
+EPOCHS = "suites.adding.training.epochs"
+# The validation loss follows from the learning rate, the epoch and the seed; a rate above 1 fails,
+# and one of exactly 1 waits until it is killed.
 TRAIN = """
 import os, sys, time
 from pathlib import Path
@@ -34,7 +35,7 @@ results = Path("results", experiment.suite, name)
 results.mkdir(parents=True, exist_ok=True)
 lines = ["seed,epoch,loss,validation_loss"]
 for seed in experiment.seeds:
-    for epoch in (1, 2):
+    for epoch in range(1, experiment.training.epochs + 1):
         lines.append(f"{seed},{epoch},0.5,{100 * rate / epoch + 0.001 * (seed % 3)}")
 (results / "history.csv").write_text("\\n".join(lines) + "\\n")
 """
@@ -65,6 +66,7 @@ def make_clone(root: Path, folder: Path) -> Path:
     """Make the clone with two experiments that have a validation split, and one that has none."""
     lay_out(root, folder)
     content = only(YAML(typ="safe").load((root / "params.yaml").read_text()), NAMES)
+    content["suites"]["adding"]["training"]["epochs"] = 2
     write_params({**content, "seeds": 3}, folder / "params.yaml")
     time_only(NAMES[:1], folder)
     (folder / ".dvc" / "config.local").unlink()

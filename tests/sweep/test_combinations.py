@@ -100,6 +100,12 @@ def test_a_key_that_params_yaml_lacks_is_refused_with_what_was_meant(
         with_values(CONTENT, Combination((override,)))
 
 
+def test_a_combination_gets_another_value_of_a_key_once_and_an_added_key_stays_added() -> None:
+    combination = Combination(("a=1", "+b.epochs=9"))
+    assert combination.with_value("b.epochs", 3).overrides == ("a=1", "+b.epochs=3")
+    assert combination.with_value("c.epochs", 3).overrides == ("a=1", "+b.epochs=9", "c.epochs=3")
+
+
 @pytest.mark.parametrize("assignment", ["a", "a==1", "~a", "a=glob(*)", "a=interval(1,2)"])
 def test_what_is_no_list_of_values_is_refused(assignment: str) -> None:
     with pytest.raises(RnnbenchError, match=r"KEY=VALUE|--random NUMBER"):

@@ -1,6 +1,7 @@
 """Sweeps in a clone of this project with toy stages: experiments of DVC, and what stops them."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from rnnbench.params import Params
 from rnnbench.sweep.combinations import grid
 from rnnbench.sweep.sweep import plan
 from tests.conftest import ROOT
-from tests.sweep.clone import RATE, environment, make_clone, run, sweep, trainings
+from tests.sweep.clone import EPOCHS, RATE, environment, make_clone, run, sweep, trainings
 
 ENDS = ["difference_lower", "difference_upper"]
 LSTM, GRU = "adding-20-lstm", "adding-20-gru"
@@ -109,6 +110,39 @@ def test_the_test_split_is_opened_only_when_it_is_asked_for(clone: Path) -> None
     )
     assert found["test_p_holm"].notna().sum() == 2
     assert metrics in git(clone, "ls-tree", "-r", "--name-only", ref(clone, "both-1"))
+
+
+@pytest.mark.slow
+def test_halving_drops_the_worse_combinations_which_stay_experiments_of_dvc(clone: Path) -> None:
+    before = len(trainings(clone))
+    common = (f"{EPOCHS}=3", "--experiments", LSTM, "--name", "halved", "--halving", "--test")
+    output = sweep(clone, f"{RATE}=0.004,0.001,0.003,0.002,2", *common, code=1)
+    assert "halved: dropped after rung 1: halved-3" in output
+    scored = re.findall(r"^(\S+): evaluate@", output, re.MULTILINE)
+    assert sorted(scored) == ["halved-1", "halved-2", "halved-4"], "only in the last rung"
+    done = trainings(clone)
+    rates = [float(line.split()[1]) for line in done[before:]]
+    assert sorted(rates[:5]) == [0.001, 0.002, 0.003, 0.004, 2]
+    assert sorted(rates[5:]) == [0.001, 0.002, 0.004]
+
+    found = table(clone, "halved")
+    assert found[RATE].to_dict() == {"halved-1": 0.004, "halved-2": 0.001, "halved-4": 0.002}
+    assert found["baseline"].unique() == ["halved-1"], "it stays in spite of the worst score"
+    assert found.loc["halved-2", "score"] == pytest.approx(0.1 / 3 + 0.001)
+    small, large = sorted(found["p_value"].dropna())
+    assert found["p_holm"].dropna().max() == pytest.approx(max(3 * small, 2 * large))
+    page = (clone / "sweeps/halved/table.md").read_text()
+    assert "| halved-3 | 0.003 | 3 | 1 | 1 | adding-20-lstm | validation loss | 0.3010 |" in page
+    assert "Failed, and not in the table: halved-5.epochs-1." in page
+
+    sweep(clone, f"{RATE}=0.004,0.001,0.003,0.002", *common)
+    assert trainings(clone) == done
+    assert table(clone, "halved").equals(found)
+
+    assert "epochs: 1\n" in git(clone, "show", f"{ref(clone, 'halved-3.epochs-1')}:params.yaml")
+    dvc(clone, "exp", "remove", "halved-3.epochs-1")
+    last = ["halved-1", "halved-2", "halved-4"]
+    assert experiments(clone, "halved") == sorted([*last, *(f"{one}.epochs-1" for one in last)])
 
 
 @pytest.mark.slow

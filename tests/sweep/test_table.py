@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from rnnbench.params import Params
-from rnnbench.sweep.table import Row, Table, summary, tabulate, write_tables
+from rnnbench.sweep.table import Dropped, Row, Table, summary, tabulate, write_tables
 
 GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.org")
 COPYING, ADDING = "copying-5-lstm", "adding-20-lstm"
@@ -118,3 +118,19 @@ def test_tables_are_written_as_csv_and_as_markdown(tmp_path: Path, params: Param
     assert "| s-2 | 2 | 3 | 0.7200 [0.6703, 0.7697] | +0.2000 [" in page
     assert "1 of 2 differences from s-1 are beyond chance" in page
     assert "Failed, and not in the table: s-4." in page
+
+
+def test_dropped_combinations_are_written_and_those_of_an_earlier_run_are_removed(
+    tmp_path: Path, params: Params
+) -> None:
+    tables = tables_of(tmp_path, params, (ADDING, "validation_loss", LOSSES))
+    row = {"combination": "s-4", "a.rate": "4", "rung": 1, "epochs": 2, "experiment": ADDING}
+    content = pd.DataFrame([{**row, "metric": "validation_loss", "score": np.nan}])
+    write_tables(tmp_path, "s", tables, [], Dropped(content, ["a.rate"]))
+    page = (tmp_path / "sweeps/s/table.md").read_text()
+    assert "| s-4 | 4 | 1 | 2 | adding-20-lstm | validation loss |" in page
+    assert "adjusted for their number and that of the dropped ones" in page
+    assert pd.read_csv(tmp_path / "sweeps/s/dropped.csv")["combination"].tolist() == ["s-4"]
+    write_tables(tmp_path, "s", tables, [])
+    assert not (tmp_path / "sweeps/s/dropped.csv").exists()
+    assert "ropped" not in (tmp_path / "sweeps/s/table.md").read_text()

@@ -1,4 +1,4 @@
-"""Which values of parameters a sweep tries: a grid, a random draw, or the rows of a file."""
+"""The values of parameters that a sweep tries: a grid, a random draw, or the rows of a file."""
 
 import csv
 import itertools
@@ -19,7 +19,7 @@ from rnnbench.errors import RnnbenchError
 from rnnbench.registry import choices
 
 MOST = 1000
-DIGITS_DRAWN = 4  # significant ones of a number that is drawn from an interval
+DIGITS_DRAWN = 4  # significant digits of a number that is drawn from an interval
 # The parser reads the ends of every interval as numbers with a point.
 WHOLE_INTERVAL = re.compile(r"interval\(\s*-?\d+\s*,\s*-?\d+\s*\)")
 
@@ -42,6 +42,14 @@ class Combination:
         pairs = (one.partition("=") for one in self.overrides)
         return {key.lstrip("+"): value for key, _, value in pairs}
 
+    def with_value(self, key: str, value: object) -> "Combination":
+        """Return the combination with another value of a key that it has or `params.yaml` has."""
+        present = {one.partition("=")[0].lstrip("+"): one for one in self.overrides}
+        # A key that this combination adds to params.yaml keeps its +.
+        left_side = present.get(key, key).partition("=")[0]
+        present[key] = f"{left_side}={value}"
+        return Combination(tuple(present.values()))
+
     def __str__(self) -> str:
         return " ".join(self.overrides)
 
@@ -58,7 +66,7 @@ def grid(assignments: Sequence[str]) -> list[Combination]:
     Raises
     ------
     RnnbenchError
-        If one cannot be read, or there are more than a thousand combinations.
+        If an assignment cannot be read, or there are more than a thousand combinations.
     """
     axes = [_values(one) for one in _parsed(assignments)]
     number = math.prod(map(len, axes))
@@ -77,13 +85,13 @@ def draw(assignments: Sequence[str], number: int, seed: int) -> list[Combination
     ----------
     assignments : sequence of str
         As for `grid`, and `KEY=interval(LOW,HIGH)` for any number between two, or
-        `KEY=tag(log,interval(LOW,HIGH))` for one whose logarithm is uniform. Between two integers
-        only integers are drawn.
+        `KEY=tag(log,interval(LOW,HIGH))` for a number whose logarithm is uniform. Between two
+        integers only integers are drawn.
     number : int
-        How many. Without an interval no combination is drawn twice, and all are returned if there
-        are fewer.
+        Number of combinations. Without an interval no combination is drawn twice, and all are
+        returned if there are fewer.
     seed : int
-        Decides what is drawn.
+        Seed of the random generator.
 
     Raises
     ------
@@ -112,7 +120,8 @@ def read_rows(path: Path) -> list[Combination]:
     Raises
     ------
     RnnbenchError
-        If the file is missing, or has no rows, too many, or some of another length.
+        If the file cannot be read, has no rows or more than a thousand, or has a row that is not as
+        long as the first line.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:

@@ -16,10 +16,10 @@ from rnnbench.repro.cluster.options import takes_cluster
     "number",
     type=click.IntRange(min=1),
     metavar="NUMBER",
-    help="Draw so many combinations instead of all. KEY=interval(LOW,HIGH) then draws any number"
-    " between two, KEY=tag(log,interval(LOW,HIGH)) one whose logarithm is uniform.",
+    help="Draw so many combinations instead of all. KEY=interval(LOW,HIGH) then draws a number"
+    " between two, KEY=tag(log,interval(LOW,HIGH)) a number whose logarithm is uniform.",
 )
-@click.option("--seed", default=0, show_default=True, help="With --random: decides what is drawn.")
+@click.option("--seed", default=0, show_default=True, help="With --random: seed of the draw.")
 @click.option(
     "--rows",
     type=click.Path(path_type=Path),
@@ -42,7 +42,25 @@ from rnnbench.repro.cluster.options import takes_cluster
 @click.option(
     "--baseline",
     metavar="COMBINATION",
-    help="With which the others are compared, such as NAME-2; by default the first.",
+    help="The combination with which the others are compared, such as NAME-2; by default the first."
+    " --halving does not drop it.",
+)
+@click.option(
+    "--halving",
+    is_flag=True,
+    help="Train all combinations for few epochs, and only the best of them for more: successive"
+    " halving, by validation scores.",
+)
+@click.option(
+    "--eta",
+    type=click.IntRange(min=2),
+    help="With --halving: one of so many combinations goes on, for so many times the epochs; by"
+    " default 3.",
+)
+@click.option(
+    "--min-epochs",
+    type=click.IntRange(min=1),
+    help="With --halving: the least epochs of any training; by default 1.",
 )
 @click.option(
     "--test",
@@ -65,6 +83,9 @@ def sweep(
     experiments: str | None,
     name: str,
     baseline: str | None,
+    halving: bool,
+    eta: int | None,
+    min_epochs: int | None,
     test: bool,
     jobs: int | None,
     cluster: str | None,
@@ -82,6 +103,7 @@ def sweep(
     from rnnbench.repro.cluster.place import Cluster
     from rnnbench.repro.reproduce import default_jobs
     from rnnbench.sweep.combinations import draw, grid, read_rows
+    from rnnbench.sweep.halving import ETA, MIN_EPOCHS, plan_rungs
     from rnnbench.sweep.sweep import plan, require_name, run_sweep
     from rnnbench.sweep.table import summary
     from rnnbench.tables import print_table
@@ -91,6 +113,8 @@ def sweep(
         raise RnnbenchError(
             "give values as KEY=VALUE,VALUE,… or a file with --rows, and --random only with values"
         )
+    if (eta or min_epochs) and not halving:
+        raise RnnbenchError("--eta and --min-epochs belong to --halving: add it, or leave them out")
     require_name(name)
     root = repository_root()
     if rows:
@@ -98,15 +122,29 @@ def sweep(
     else:
         combinations = draw(assignments, number, seed) if number else grid(assignments)
     planned = plan(combinations, experiments.split(",") if experiments else (), root)
+    rungs = []
+    if halving:
+        rungs = plan_rungs(
+            planned.params, planned.experiments, eta or ETA, min_epochs or MIN_EPOCHS
+        )
     place = Cluster(cluster, exchange, cores, gpu_share) if cluster else None
-    tables, failed = run_sweep(
-        root, name, planned, jobs or default_jobs(), place, test=test, baseline=baseline
+    result = run_sweep(
+        root,
+        name,
+        planned,
+        jobs or default_jobs(),
+        place,
+        test=test,
+        baseline=baseline,
+        rungs=rungs,
     )
-    for table in tables:
+    if result.dropped is not None:
+        print_table(result.dropped.shown, result.dropped.title)
+    for table in result.tables:
         print_table(table.shown, table.title)
         for note in table.notes:
             click.echo(note)
-    for line in summary(tables, failed) if tables else ():
+    for line in summary(result.tables, result.failed, result.dropped) if result.tables else ():
         click.echo(line)
-    if failed:
+    if result.failed:
         sys.exit(1)

@@ -26,12 +26,13 @@ from rnnbench.tracking.identity import WITHOUT_OUTPUTS
 SWEEPS_FOLDER = Path("sweeps")
 SEEDS_FILE = "seeds.csv"
 MEANS_FILE = "validation.json"
-# Where DVC keeps copies of its own; runs in them are logged into the repository's store.
+# DVC has its own temporary copies in the folder above. Runs in a copy are logged into the MLflow
+# store of the repository.
 COPIES = Path(".dvc/tmp/exps/sweep")
 MARK = "rnnbench-sweep"
 LOCK_FILE = "dvc.lock"
-# The author of commits, and where runs say that the repository is browsed; with what stands there
-# if nothing is set.
+# Settings of git that a copy takes over, each with its value if the repository does not set it: the
+# author of commits, and the address that runs record for the repository.
 SETTINGS = {
     "user.name": "rnnbench",
     "user.email": "rnnbench@localhost",
@@ -41,12 +42,12 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Saved:
-    """A combination that is kept.
+    """A combination that is saved as an experiment of DVC.
 
     Attributes
     ----------
     name : str
-        The experiment of DVC.
+        The name of the experiment.
     commit : str
         Its commit.
     tested : bool
@@ -59,7 +60,7 @@ class Saved:
 
 
 class State:
-    """The repository at the begin of a sweep: the present commit and changes of tracked files.
+    """The repository at the start of a sweep: the present commit and changes of tracked files.
 
     Parameters
     ----------
@@ -81,44 +82,47 @@ class State:
         git(root, "update-ref", self._ref, snapshot)
 
     def close(self) -> None:
-        """Remove what was kept for copies."""
+        """Remove the reference from which copies are made."""
         git(self.root, "update-ref", "-d", self._ref)
 
     def key(self, combination: Combination, experiments: Sequence[str]) -> str:
-        """Return what tells a combination, trained on this state, from any other."""
+        """Return a digest of the combination, the experiments and the changes of tracked files."""
         return text_digest("\n".join([self._changes, *combination.overrides, *experiments]))
 
     def saved(self) -> dict[str, Saved]:
-        """Return what is kept of the sweep on the present commit, by key."""
+        """Return the saved combinations of the sweep on the present commit, by key."""
         form = "--format=%(refname:lstrip=4)%09%(objectname)%09%(contents:body)%00"
         listed = git(self.root, "for-each-ref", form, self._experiments)
         found: dict[str, Saved] = {}
         for entry in filter(str.strip, listed.split("\0")):
             name, commit, body = entry.strip("\n").split("\t", maxsplit=2)
             marked = re.search(rf"^{MARK}: (\S+) (\w+)$", body, re.MULTILINE)
-            if marked and name.startswith(f"{self.sweep}-"):
+            if marked and re.fullmatch(rf"{self.sweep}-\d+(\..+)?", name):
                 found[marked[1]] = Saved(name, commit, marked[2] == "tested")
         return found
 
     def free_names(self) -> Iterator[str]:
-        """Return the names SWEEP-1, SWEEP-2, … that no experiment on the present commit has."""
+        """Return the names SWEEP-1, SWEEP-2, … that no experiment on the present commit has.
+
+        SWEEP-1.epochs-2 has the name SWEEP-1, too.
+        """
         listed = git(self.root, "for-each-ref", "--format=%(refname:lstrip=4)", self._experiments)
-        taken = set(listed.split())
+        taken = {name.partition(".")[0] for name in listed.split()}
         names = (f"{self.sweep}-{number}" for number in itertools.count(1))
         return (name for name in names if name not in taken)
 
     @contextmanager
     def copy(self, name: str, combination: Combination, saved: Saved | None) -> Iterator["Copy"]:
-        """Give a copy of the repository with the values of a combination, with its data.
+        """Make a copy of the repository with the values of a combination, and remove it at the end.
 
         Parameters
         ----------
         name : str
-            The experiment that is to be made.
+            The name of the experiment that the copy becomes.
         combination : Combination
             Its values.
         saved : Saved or None
-            What is kept of it already, to go on from there.
+            The experiment if it is saved already; the copy then continues from its commit.
         """
         with temporary_folder(self.root / COPIES) as folder:
             top = git(self.root, "rev-parse", "--show-toplevel").strip()
@@ -136,7 +140,7 @@ class State:
             yield copy
 
     def take(self, copy: "Copy") -> str:
-        """Take the experiment that was saved in a copy; return its commit."""
+        """Fetch the experiment that was saved in a copy; return its commit."""
         ref = f"{self._experiments}/{copy.name}"
         options = ("--quiet", "--no-tags", "--no-write-fetch-head")
         git(self.root, "fetch", *options, str(copy.clone), f"+HEAD:{ref}")
@@ -150,15 +154,15 @@ class Copy:
     Attributes
     ----------
     state : State
-        What it is a copy of.
+        The repository.
     clone : Path
-        The clone of the repository of git.
+        The root of the copy, a git clone.
     root : Path
         The folder of the project in it.
     name : str
-        The experiment that it makes.
+        The name of the experiment that the copy becomes.
     combination : Combination
-        The values that it has.
+        Its values.
     """
 
     state: State
@@ -177,18 +181,18 @@ class Copy:
             settings["cache"].update(dir=cache, type="reflink,hardlink,copy")
 
     def check_out(self, stages: Sequence[str]) -> None:
-        """Bring the outputs of stages, and of those that they need, as far as the cache has them.
+        """Check out the cached outputs of stages and of the stages that these depend on.
 
-        What does not come is out of date, and runs.
+        A stage whose outputs are not in the cache is out of date afterwards, and runs.
         """
         options = ("--quiet", "--force", "--allow-missing", "--with-deps")
         output_of([*DVC, "checkout", *options, *stages], self.root)
 
     def save(self, experiments: Sequence[Experiment], key: str, *, tested: bool) -> str:
-        """Keep the copy as an experiment of DVC in the repository; return its commit.
+        """Save the copy as an experiment of DVC in the repository; return its commit.
 
-        An experiment is a commit on the one that it began with, under `refs/exps`. `dvc exp save`
-        makes the same and adds its own arguments as a file.
+        An experiment is a commit under `refs/exps` whose parent is the commit that the sweep
+        started from. `dvc exp save` makes the same commit and adds its own arguments as a file.
         """
         folder = SWEEPS_FOLDER / self.state.sweep
         scores = pd.concat([self._validation(one) for one in experiments])
@@ -202,7 +206,7 @@ class Copy:
         }
         write_json(self.root / folder / MEANS_FILE, finite)
         write_text(self.root / folder / "dvc.yaml", dumps_yaml({"metrics": [MEANS_FILE]}))
-        self._remove_scores_of_before(experiments)
+        self._remove_outdated_scores(experiments)
         kind = "tested" if tested else "trained"
         message = f"{self.name}: {self.combination}\n\n{MARK}: {key} {kind}"
         made = [path for one in experiments if (self.root / (path := _metrics(one))).exists()]
@@ -218,8 +222,8 @@ class Copy:
         last = history.groupby("seed", sort=False).tail(1)
         return last.assign(experiment=experiment.name)[["experiment", *history.columns]]
 
-    def _remove_scores_of_before(self, experiments: Sequence[Experiment]) -> None:
-        """Remove test scores of other models: `dvc exp show` would have them beside these."""
+    def _remove_outdated_scores(self, experiments: Sequence[Experiment]) -> None:
+        """Remove test scores of earlier models, which `dvc exp show` would list for this one."""
         recorded = load_yaml(self.root / LOCK_FILE)["stages"]
         for one in experiments:
             trained = recorded[f"train@{one.name}"]["outs"]
@@ -229,7 +233,7 @@ class Copy:
 
 
 def read_seeds(root: Path, sweep: str, commit: str) -> pd.DataFrame:
-    """Read the validation metrics of each experiment and seed of a combination that is kept."""
+    """Read the validation metrics of each experiment and seed of a saved combination."""
     path = (SWEEPS_FOLDER / sweep / SEEDS_FILE).as_posix()
     return pd.read_csv(io.StringIO(git(root, "show", f"{commit}:./{path}")))
 

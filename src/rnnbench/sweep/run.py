@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from rnnbench.errors import RnnbenchError
-from rnnbench.params import Experiment
+from rnnbench.params import Experiment, Params
 from rnnbench.repro.cluster.place import Cluster, shared_cluster
 from rnnbench.repro.cluster.workers import ON_NODES
 from rnnbench.repro.gpu import stages_that_fit
@@ -22,7 +22,7 @@ from rnnbench.sweep.experiments import Copy, Saved, State
 from rnnbench.sweep.tags import tag_runs
 from rnnbench.training.gpu import nvml_if_any
 
-# Gives those who run stages in a copy of the repository.
+# Returns the workers that run stages in a copy of the repository.
 MakeWorkers = Callable[[Path, Pipeline, Collection[str]], Workers]
 
 
@@ -33,20 +33,25 @@ class Task:
     Attributes
     ----------
     name : str
-        The experiment of DVC that it becomes.
+        The name of the experiment of DVC that it becomes.
     key : str
-        What tells it from other combinations.
+        The key of the combination, from `State.key`.
     combination : Combination
         Its values.
+    params : Params
+        The parameters with these values.
     experiments : list of Experiment
-        What is trained with them.
+        The experiments that are trained with them.
     saved : Saved or None
-        What is kept of it already.
+        The experiment of DVC, if there is one already.
+    failed : str
+        The output of the stage that failed; empty if none did.
     """
 
     name: str
     key: str
     combination: Combination
+    params: Params
     experiments: list[Experiment]
     saved: Saved | None = None
     failed: str = ""
@@ -56,7 +61,7 @@ class Task:
 
 @dataclass
 class _Open:
-    """A combination whose copy is there: what runs in it, and how many experiments are left."""
+    """A combination whose copy exists: its stages to run, and the number of experiments left."""
 
     copy: Copy
     pipeline: Pipeline
@@ -70,16 +75,17 @@ class _Open:
 def workers_of_sweep(
     root: Path, jobs: int, cluster: Cluster | None, lock: threading.Lock
 ) -> Iterator[tuple[MakeWorkers, int]]:
-    """Give what makes the workers of a copy, and how many experiments run side by side.
+    """Yield a function that makes the workers of a copy, and the number of experiments at a time.
 
     Parameters
     ----------
     root : Path
         The repository.
     jobs : int
-        How many run on this machine; on a GPU only as many as fit into its free memory.
+        How many experiments run at a time on this machine; on a GPU only as many as fit into its
+        free memory.
     cluster : Cluster or None
-        Where they run instead.
+        The cluster on which they run instead.
     lock : threading.Lock
         Held while DVC reads and writes in this process: its objects are not made for several
         threads.
@@ -95,14 +101,14 @@ def workers_of_sweep(
 
 
 class Runner:
-    """Runs combinations and keeps each as soon as it is done.
+    """Runs combinations and saves each as soon as it is done.
 
     Parameters
     ----------
     state : State
         The repository.
     make : callable
-        Makes the workers of a copy.
+        Returns the workers of a copy.
     lock : threading.Lock
         Held while DVC reads and writes in this process.
     tested : bool
@@ -116,13 +122,15 @@ class Runner:
         self._make = make
         self._tested = tested
         self._dvc = lock
-        self._data = threading.Lock()  # what one combination prepares, the others take from DVC
+        self._data = (
+            threading.Lock()
+        )  # one combination prepares data, the others find it in the cache
         self._interrupted = False
 
     def run(self, tasks: Sequence[Task], side_by_side: int) -> None:
-        """Run combinations; what failed is in their `failed`.
+        """Run combinations; the output of one that fails is in its `failed`.
 
-        Ctrl-C ends what runs, and is raised. What is kept by then stays.
+        Ctrl-C ends the running stages, and is raised. Combinations that are saved by then stay.
         """
         with ThreadPoolExecutor(side_by_side) as threads:
             futures: set[Future[None]] = {
@@ -146,7 +154,7 @@ class Runner:
                 raise
 
     def _run(self, task: Task, experiment: Experiment) -> None:
-        """Run an experiment of a combination; the last one keeps the combination and ends it."""
+        """Run an experiment of a combination; the last one to end saves the combination."""
         try:
             with task.lock:
                 running = task.open or self._open(task)
@@ -162,7 +170,7 @@ class Runner:
 
     def _open(self, task: Task) -> _Open:
         if task.failed or self._interrupted:
-            raise RnnbenchError("not begun")
+            raise RnnbenchError("not started")
         with ExitStack() as stack:
             copying = self._state.copy(task.name, task.combination, task.saved)
             copy = stack.enter_context(copying)
@@ -203,7 +211,7 @@ class Runner:
             print(f"{output}{task.name} failed ({task.combination})", flush=True)
 
     def _close(self, task: Task, running: _Open) -> None:
-        """Keep a combination and remove its copy."""
+        """Save a combination and remove its copy."""
         with running.stack:
             task.open = None
             if task.failed:

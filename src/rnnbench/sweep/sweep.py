@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,19 @@ from rnnbench.repro.cluster.place import Cluster
 from rnnbench.review.revisions import require_repository
 from rnnbench.sweep.combinations import Combination, with_values
 from rnnbench.sweep.experiments import State
+from rnnbench.sweep.halving import Halved, Rung, halve
 from rnnbench.sweep.run import Runner, Task, workers_of_sweep
-from rnnbench.sweep.table import Row, Table, tabulate, write_tables
+from rnnbench.sweep.table import Dropped, Row, Table, tabulate, write_tables
 from rnnbench.tracking.runs import create_experiments
 
-# A source file that git does not know is in no copy of the repository.
+# An untracked source file would be missing in the copies of the repository.
 SOURCES = ("src", "stages", "dvc.yaml")
 NAME = r"[a-z0-9][a-z0-9_-]*"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep trains.
+    """The combinations of a sweep and the experiments that are trained with each.
 
     Attributes
     ----------
@@ -37,12 +39,31 @@ class Plan:
     params : list of Params
         The parameters with the values of each.
     experiments : list of str
-        What is trained with each.
+        The experiments that are trained with each.
     """
 
     combinations: list[Combination]
     params: list[Params]
     experiments: list[str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of a sweep.
+
+    Attributes
+    ----------
+    tables : list of Table
+        One table per experiment; none if there is nothing to compare.
+    failed : list of str
+        The experiments of DVC that failed.
+    dropped : Dropped or None
+        The combinations that successive halving dropped.
+    """
+
+    tables: list[Table]
+    failed: list[str]
+    dropped: Dropped | None
 
 
 def plan(
@@ -77,7 +98,9 @@ def plan(
     ]
     experiments = _named(names, present) if names else changed
     if not experiments:
-        raise RnnbenchError("no experiment depends on these keys, or all values are the present")
+        raise RnnbenchError(
+            "no experiment depends on these keys, or params.yaml has these values already"
+        )
     unchanged = [name for name in experiments if name not in changed]
     if unchanged:
         raise RnnbenchError(
@@ -103,7 +126,7 @@ def _differ(name: str, one: Params, other: Params) -> bool:
 
 
 def _definition(name: str, params: Params) -> tuple[Any, ...]:
-    """Return all that an experiment's training depends on in `params.yaml`."""
+    """Return everything in `params.yaml` that the training of an experiment depends on."""
     experiment = params.experiments[name]
     view = params.views[experiment.view]
     common = (params.deterministic, params.compiled_loops)
@@ -136,33 +159,32 @@ def run_sweep(
     *,
     test: bool = False,
     baseline: str | None = None,
-) -> tuple[list[Table], list[str]]:
+    rungs: Sequence[Rung] = (),
+) -> Result:
     """Train all combinations and compare them.
 
-    What is kept of an earlier run of the same sweep, on the same commit and the same changes, is
-    not run again.
+    A combination that an earlier run of the same sweep has saved, on the same commit and with the
+    same changes of tracked files, is not run again.
 
     Parameters
     ----------
     root : Path
         The repository.
     name : str
-        The sweep's: experiments of DVC are called NAME-1, NAME-2, …
+        The name of the sweep; the experiments of DVC are called NAME-1, NAME-2, …
     planned : Plan
-        What is trained.
+        The combinations and the experiments that are trained with each.
     jobs : int
-        How many experiments run side by side on this machine.
+        How many experiments run at a time on this machine.
     cluster : Cluster or None
-        Where they run instead.
+        The cluster on which they run instead.
     test : bool
         Whether, after all training, the combinations are also scored on the test split.
     baseline : str or None
         The combination with which the others are compared; by default the first.
-
-    Returns
-    -------
-    tuple
-        The tables, and the names of combinations that failed.
+    rungs : sequence of Rung, default ()
+        Rungs of successive halving, from `plan_rungs`; the combinations that they leave are trained
+        for all epochs and compared.
 
     Raises
     ------
@@ -178,11 +200,14 @@ def run_sweep(
             try:
                 tasks = _tasks(state, planned)
                 _require_baseline(baseline, tasks)
-                _run(state, tasks, jobs, cluster, test=test)
+                halved = Halved(tasks, [], None)
+                if rungs:
+                    train = partial(_run, state, jobs=jobs, cluster=cluster, test=False)
+                    halved = halve(state, tasks, rungs, baseline, train)
+                _run(state, halved.tasks, jobs, cluster, test=test)
             finally:
                 state.close()
-            failed = [task.name for task in tasks if task.failed]
-            return _tables(root, name, planned, tasks, baseline), failed
+            return _compare(root, name, planned.experiments, halved, baseline)
     except Timeout as error:
         raise RnnbenchError(
             f"the sweep {name!r} runs already; wait for it, or give another --name"
@@ -195,7 +220,7 @@ def require_name(name: str) -> None:
     Raises
     ------
     RnnbenchError
-        If there is something else in it than small letters, digits, `-` and `_`.
+        If it has other characters than small letters, digits, `-` and `_`.
     """
     if not re.fullmatch(NAME, name):
         raise RnnbenchError(
@@ -214,14 +239,18 @@ def _require_known_to_git(root: Path) -> None:
 
 
 def _tasks(state: State, planned: Plan) -> list[Task]:
-    saved, names = state.saved(), state.free_names()
+    """Return the combinations as tasks, with the names that their saved experiments have.
+
+    A combination that was trained for the epochs of a rung only keeps its name as well.
+    """
+    saved, free = state.saved(), state.free_names()
+    names = {key.partition(".")[0]: one.name.partition(".")[0] for key, one in saved.items()}
     tasks = []
     for combination, params in zip(planned.combinations, planned.params, strict=True):
         key = state.key(combination, planned.experiments)
-        kept = saved.get(key)
         experiments = [params.experiments[name] for name in planned.experiments]
-        name = kept.name if kept else next(names)
-        tasks.append(Task(name, key, combination, experiments, kept))
+        name = names[key] if key in names else next(free)
+        tasks.append(Task(name, key, combination, params, experiments, saved.get(key)))
     return tasks
 
 
@@ -236,7 +265,9 @@ def _require_baseline(baseline: str | None, tasks: Sequence[Task]) -> None:
 def _run(
     state: State, tasks: Sequence[Task], jobs: int, cluster: Cluster | None, *, test: bool
 ) -> None:
-    """Train what is not kept; when all is trained, score it on the test split if that is asked."""
+    """Train the tasks that are not saved; then score all on the test split if `test` is set."""
+    if not tasks:
+        return
     lock = threading.Lock()
     untrained = [task for task in tasks if task.saved is None]
     print(
@@ -259,23 +290,21 @@ def _is_untested(task: Task) -> bool:
     return task.saved is not None and not task.saved.tested
 
 
-def _tables(
-    root: Path, name: str, planned: Plan, tasks: Sequence[Task], baseline: str | None
-) -> list[Table]:
-    kept = [
-        (task, params) for task, params in zip(tasks, planned.params, strict=True) if task.saved
-    ]
-    if not kept:
-        return []
-    first = baseline or kept[0][0].name
-    if first not in [task.name for task, _ in kept]:
-        print(f"{first} failed: there is nothing to compare with", flush=True)
-        return []
+def _compare(
+    root: Path, sweep: str, experiments: Sequence[str], halved: Halved, baseline: str | None
+) -> Result:
+    """Tabulate the combinations that were trained for all epochs."""
+    failed = [*halved.failed, *(task.name for task in halved.tasks if task.failed)]
     rows = [
-        Row(task.name, task.saved.commit, task.saved.tested, task.combination.values, params)
-        for task, params in kept
+        Row(task.name, task.saved.commit, task.saved.tested, task.combination.values, task.params)
+        for task in halved.tasks
         if task.saved
     ]
-    tables = tabulate(root, name, rows, planned.experiments, first)
-    write_tables(root, name, tables, [task.name for task in tasks if task.failed])
-    return tables
+    names = [row.name for row in rows]
+    if not rows or (baseline and baseline not in names):
+        if baseline:
+            print(f"{baseline} failed: there is nothing to compare with", flush=True)
+        return Result([], failed, halved.dropped)
+    tables = tabulate(root, sweep, rows, experiments, baseline or names[0], halved.dropped)
+    write_tables(root, sweep, tables, failed, halved.dropped)
+    return Result(tables, failed, halved.dropped)

@@ -1,7 +1,7 @@
-"""The table of a sweep: what each combination scores, and which differences are beyond chance."""
+"""The table of a sweep: the score of each combination, and the differences beyond chance."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,21 +28,22 @@ from rnnbench.sweep.experiments import SWEEPS_FOLDER, read_seeds
 from rnnbench.tables import Column, as_text, to_markdown
 from rnnbench.tasks.task import SCORE_ARRAY, TASKS
 
+DROPPED_FILE = "dropped.csv"
 Array = npt.NDArray[np.float64]
 BASIS = "other seeds, the same validation examples"
 STYLE = ".4f"
-SMALL = 0.01  # below it, four digits after the point say little
+SMALL = 0.01  # smaller scores are written with an exponent
 STYLE_OF_SMALL = ".2e"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A combination that is kept.
+    """A combination that is saved as an experiment of DVC.
 
     Attributes
     ----------
     name : str
-        The experiment of DVC.
+        The name of the experiment.
     commit : str
         Its commit.
     tested : bool
@@ -62,7 +63,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What the combinations did to an experiment.
+    """The scores of an experiment with each combination.
 
     Attributes
     ----------
@@ -73,11 +74,11 @@ class Table:
     keys : list of str
         The columns with values of parameters.
     metric : str
-        What the validation score is, such as `validation_accuracy`.
+        The validation metric: `validation_accuracy` or `validation_loss`.
     test_metric : str
-        What the test score is called.
+        The title of the test score.
     notes : list of str
-        What limits the comparison.
+        Sentences on limits of the comparison.
     """
 
     experiment: str
@@ -89,14 +90,13 @@ class Table:
 
     @property
     def title(self) -> str:
-        """What stands above the table."""
+        """The heading of the table."""
         return f"{self.experiment}: {self.metric.replace('_', ' ')} after the last epoch"
 
     @property
     def shown(self) -> pd.DataFrame:
         """The table as text."""
-        known = self.content[["score", "test_score"]].abs().min().min()
-        style = STYLE_OF_SMALL if known < SMALL else STYLE
+        style = _style(self.content[["score", "test_score"]])
         names = _short(self.keys)
         columns = [
             Column("combination", "combination"),
@@ -110,6 +110,46 @@ class Table:
             *_difference_columns("test_", "its difference", style),
         ]
         return as_text(self.content, columns)
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """The combinations that successive halving dropped.
+
+    Attributes
+    ----------
+    content : DataFrame
+        One row per combination and experiment: `combination`, a column for each key, the `rung`
+        after which it was dropped, `experiment`, `epochs`, `metric` and `score`.
+    keys : list of str
+        The columns with values of parameters.
+    """
+
+    content: pd.DataFrame
+    keys: list[str]
+
+    title = "Dropped before the last rung"
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The table as text."""
+        names = _short(self.keys)
+        columns = [
+            Column("combination", "combination"),
+            *(Column(key, names[key]) for key in self.keys),
+            Column("rung", "rung", "d"),
+            Column("epochs", "epochs trained", "d"),
+            Column("experiment", "experiment"),
+            Column("metric", "metric"),
+            Column("score", "validation score", _style(self.content[["score"]])),
+        ]
+        spelled = self.content["metric"].str.replace("_", " ")
+        return as_text(self.content.assign(metric=spelled), columns)
+
+
+def _style(scores: pd.DataFrame) -> str:
+    """Return how the scores of a table are written."""
+    return STYLE_OF_SMALL if scores.abs().min().min() < SMALL else STYLE
 
 
 def _difference_columns(prefix: str, title: str, style: str) -> list[Column]:
@@ -132,14 +172,20 @@ def _short(keys: Sequence[str]) -> dict[str, str]:
 
 
 def tabulate(
-    root: Path, sweep: str, rows: Sequence[Row], experiments: Sequence[str], baseline: str
+    root: Path,
+    sweep: str,
+    rows: Sequence[Row],
+    experiments: Sequence[str],
+    baseline: str,
+    dropped: Dropped | None = None,
 ) -> list[Table]:
     """Compare combinations, one table per experiment.
 
     Validation scores are means over seeds, compared by Welch's test. If all combinations were
     scored on the test split, those scores stand beside them, with seeds and test examples crossed.
     P-values are adjusted for the number of differences in all tables together (Holm 1979), those of
-    test scores apart.
+    test scores apart. Each dropped combination counts as a difference with the p-value 1: scores
+    have selected which differences remain, and an adjustment for these alone would be too weak.
 
     Parameters
     ----------
@@ -150,14 +196,18 @@ def tabulate(
     rows : sequence of Row
         The combinations, at least one.
     experiments : sequence of str
-        What was trained with each.
+        The experiments that were trained with each.
     baseline : str
         The combination that the others are compared with.
+    dropped : Dropped or None
+        The combinations that successive halving dropped.
     """
     seeds = [read_seeds(root, sweep, row.commit) for row in rows]
     tables = [_tabulate(root, rows, seeds, name, baseline) for name in experiments]
     for prefix in ("", "test_"):
-        _adjust(tables, prefix, rows[0].params.margin)
+        _adjust(
+            tables, prefix, rows[0].params.margin, 0 if dropped is None else len(dropped.content)
+        )
     return tables
 
 
@@ -165,13 +215,8 @@ def _tabulate(
     root: Path, rows: Sequence[Row], seeds: Sequence[pd.DataFrame], name: str, baseline: str
 ) -> Table:
     histories = [one[one["experiment"] == name] for one in seeds]
-    metric = "validation_loss"
-    if all(
-        "validation_accuracy" in one and one["validation_accuracy"].notna().any()
-        for one in histories
-    ):
-        metric = "validation_accuracy"
-    sign = 1.0 if metric == "validation_accuracy" else -1.0
+    metric = validation_metric(histories)
+    sign = 1.0 if higher_is_better(metric) else -1.0
     scores = [sign * _finite(history[metric]) for history in histories]
     content = pd.DataFrame(
         {
@@ -190,6 +235,22 @@ def _tabulate(
     test_metric, test_sign, tests = _test_scores(root, rows, name)
     content = content.join(_compared(tests, first, test_sign, "test_"))
     return Table(name, content, _keys(rows), metric, test_metric, _notes(rows, name, scores))
+
+
+def validation_metric(histories: Iterable[pd.DataFrame]) -> str:
+    """Return the metric of an experiment by which combinations are compared.
+
+    It is the accuracy if all combinations have it, else the loss. `histories` has one table per
+    combination, with one row per seed.
+    """
+    accuracy = "validation_accuracy"
+    measured = all(accuracy in one and one[accuracy].notna().any() for one in histories)
+    return accuracy if measured else "validation_loss"
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a higher value of a validation metric is better."""
+    return metric == "validation_accuracy"
 
 
 def _keys(rows: Sequence[Row]) -> list[str]:
@@ -254,7 +315,7 @@ def _estimate(scores: Array) -> Estimate | None:
 def _difference(
     scores: Array, others: Array, estimate: Estimate | None, other: Estimate | None
 ) -> Difference | None:
-    """Compare two combinations; None if there is nothing that says how far seeds differ."""
+    """Compare two combinations; None if one has fewer than two seeds."""
     if estimate is None or other is None or min(len(scores), len(others)) < 2:  # noqa: PLR2004
         return None
     if scores.ndim == 1:
@@ -264,7 +325,7 @@ def _difference(
 
 
 def _signed(estimate: Estimate | None, sign: float, name: str) -> dict[str, float]:
-    """Return an estimate in the unit of the metric; an interval stays within what it can be."""
+    """Return an estimate in the unit of the metric, its interval cut to the metric's range."""
     if estimate is None:
         return dict.fromkeys((name, *_ends(name)), math.nan)
     lower, upper = sorted((sign * estimate.lower, sign * estimate.upper))
@@ -273,10 +334,10 @@ def _signed(estimate: Estimate | None, sign: float, name: str) -> dict[str, floa
     return dict(zip((name, *_ends(name)), (sign * estimate.value, lower, upper), strict=True))
 
 
-def _adjust(tables: Sequence[Table], prefix: str, margin: float) -> None:
-    """Add p-values adjusted for all differences of a sweep, and verdicts."""
+def _adjust(tables: Sequence[Table], prefix: str, margin: float, dropped: int) -> None:
+    """Add p-values adjusted for all differences of a sweep, dropped ones included, and verdicts."""
     raw = pd.concat([table.content[f"{prefix}p_value"] for table in tables]).dropna()
-    adjusted = iter(adjust_holm(raw.tolist()).tolist())
+    adjusted = iter(adjust_holm([*raw, *[1.0] * dropped]).tolist())
     for table in tables:
         differences = table.content.pop(f"{prefix}_difference")
         p_values = [next(adjusted) if one is not None else math.nan for one in differences]
@@ -291,8 +352,8 @@ def _notes(rows: Sequence[Row], name: str, scores: Sequence[Array]) -> list[str]
     notes = []
     if any(len(score) < 2 for score in scores):  # noqa: PLR2004
         notes.append(
-            "Combinations with one seed have no interval and no verdict: nothing says how far"
-            " another seed would come out from it. Give more with `seeds`."
+            "Combinations with one seed have no interval and no verdict, because the variation"
+            " between seeds is unknown. Set more with `seeds`."
         )
     views = [row.params.views[row.params.experiments[name].view] for row in rows]
     sets = {
@@ -312,26 +373,38 @@ def _notes(rows: Sequence[Row], name: str, scores: Sequence[Array]) -> list[str]
     return notes
 
 
-def write_tables(root: Path, sweep: str, tables: Sequence[Table], failed: Sequence[str]) -> None:
+def write_tables(
+    root: Path,
+    sweep: str,
+    tables: Sequence[Table],
+    failed: Sequence[str],
+    dropped: Dropped | None = None,
+) -> None:
     """Write the tables of a sweep as CSV and as Markdown into `sweeps/SWEEP/`."""
     folder = root / SWEEPS_FOLDER / sweep
     whole = pd.concat([table.content for table in tables])
     write_table(folder / TABLE_FILE, whole.dropna(axis="columns", how="all"))
-    parts = [f"# Sweep {sweep}\n", *(f"{line}\n" for line in summary(tables, failed))]
+    parts = [f"# Sweep {sweep}\n", *(f"{line}\n" for line in summary(tables, failed, dropped))]
     for table in tables:
         parts += [f"## {table.title}\n", to_markdown(table.shown)]
         parts += [f"{note}\n" for note in table.notes]
+    if dropped is None:
+        (folder / DROPPED_FILE).unlink(missing_ok=True)  # of an earlier run of the sweep
+    else:
+        write_table(folder / DROPPED_FILE, dropped.content)
+        parts += [f"## {dropped.title}\n", to_markdown(dropped.shown)]
     write_text(folder / MARKDOWN_FILE, "\n".join(parts))
 
 
-def summary(tables: Sequence[Table], failed: Sequence[str]) -> list[str]:
-    """Say what the tables show, and what they do not."""
+def summary(
+    tables: Sequence[Table], failed: Sequence[str], dropped: Dropped | None = None
+) -> list[str]:
+    """Return sentences on what the tables show, and on what they do not show."""
     lines = []
     for table in tables:
         scores = table.content["score"]
         if scores.notna().any():
-            higher_is_better = table.metric == "validation_accuracy"
-            best = int(scores.argmax() if higher_is_better else scores.argmin())
+            best = int(scores.argmax() if higher_is_better(table.metric) else scores.argmin())
             name = table.content["combination"].iloc[best]
             lines.append(f"{table.experiment}: best mean of {name}.")
     differences = pd.concat([table.content["p_holm"] for table in tables]).dropna()
@@ -339,9 +412,10 @@ def summary(tables: Sequence[Table], failed: Sequence[str]) -> list[str]:
     beyond = int(verdicts.isin(["better", "worse"]).sum())
     if len(differences):
         first = tables[0].content["baseline"].iloc[0]
+        number = "their number" if dropped is None else "their number and that of the dropped ones"
         lines.append(
             f"{beyond} of {len(differences)} differences from {first} are beyond chance, by"
-            " p-values adjusted for their number (Holm). Intervals cover other seeds, not other"
+            f" p-values adjusted for {number} (Holm). Intervals cover other seeds, not other"
             " validation examples, and are not adjusted."
         )
     lines.append(

@@ -1,4 +1,4 @@
-"""What a sweep tells MLflow of its runs."""
+"""The tags by which a sweep's runs are found in MLflow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,13 +7,13 @@ from rnnbench.params import Experiment
 from rnnbench.tracking.runs import EXPERIMENT_TAG, RUN_TAG, connect, find_run
 from rnnbench.tracking.sync import recorded_runs, sync
 
-# Followed by the sweep's name; the value is that of the combination. A run can belong to several
-# sweeps, as DVC trains equal values once.
+# The name of the sweep follows; the value of the tag is the name of the combination. A run can
+# belong to several sweeps, because DVC trains equal values once.
 SWEEP_TAG = "rnnbench.sweep"
 
 
 def tag_runs(copy: Path, sweep: str, combination: str, experiments: Sequence[Experiment]) -> None:
-    """Tag the runs of a combination on the tracking server, and make those that it lacks.
+    """Tag the runs of a combination on the tracking server; create those that it does not have.
 
     A server that does not answer is reported and stops nothing.
     """
