@@ -164,7 +164,7 @@ def test_layers_are_those_of_the_recipes(params: Params) -> None:
 
 def test_the_learning_rate_decays_with_the_inverse_of_time(params: Params) -> None:
     training = params.experiments["mnist-gru"].training
-    optimizer = build_optimizer(training)
+    optimizer = build_optimizer(training, 1)
     for step in (0, 1, 9_380):
         optimizer.iterations.assign(step)
         expected = 0.001 / (1 + 0.00001 * step)

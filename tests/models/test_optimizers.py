@@ -80,7 +80,7 @@ def train(model: Any) -> Trained:
 
 
 def train_recipe(training: Training) -> Trained:
-    return train(model_of_words(keras, build_optimizer(training)))
+    return train(model_of_words(keras, build_optimizer(training, STEPS)))
 
 
 def assert_same(found: Trained, expected: Trained, loss: float, weight: float) -> None:
@@ -116,7 +116,7 @@ def test_summed_ids_and_epsilon_outside_the_root_train_as_keras_2(
     legacy = keras_2.optimizers.legacy
     theirs = {"adam": legacy.Adam, "rmsprop": legacy.RMSprop}[optimizer](1e-3)
     expected = train(model_of_words(keras_2, theirs))
-    ours = model_of_words(keras, build_optimizer(recipe(optimizer, **KERAS_2)))
+    ours = model_of_words(keras, build_optimizer(recipe(optimizer, **KERAS_2), STEPS))
     assert_same(train(way(ours, monkeypatch)), expected, loss=1e-5, weight=1e-5)
 
 
@@ -138,7 +138,7 @@ def moved(training: Training, ids: list[int], steps: int) -> Any:
     import tensorflow as tf
 
     rows = keras.Variable(np.zeros(5, "float32"))
-    optimizer = build_optimizer(training)
+    optimizer = build_optimizer(training, STEPS)
     for _ in range(steps):
         gradient = tf.IndexedSlices(tf.ones(len(ids)), tf.constant(ids), tf.constant([5]))
         optimizer.apply([gradient], [rows])
@@ -169,7 +169,7 @@ def test_epsilon_stands_where_the_recipe_says(gradient: float) -> None:
     def step(epsilon_place: str) -> float:
         weight = keras.Variable([0.0])
         training = recipe("rmsprop", epsilon=1e-5, epsilon_place=epsilon_place)
-        build_optimizer(training).apply([keras.ops.convert_to_tensor([gradient])], [weight])
+        build_optimizer(training, STEPS).apply([keras.ops.convert_to_tensor([gradient])], [weight])
         return -float(weight.numpy()[0])
 
     root = np.sqrt(0.1 * gradient**2)
@@ -189,7 +189,7 @@ def test_a_model_that_was_saved_trains_on_as_if_it_had_not_been(
     arithmetic: dict[str, str], tmp_path: Path
 ) -> None:
     training = recipe(**arithmetic, repeated_ids="summed", learning_rate_decay=0.1)
-    model = model_of_words(keras, build_optimizer(training))
+    model = model_of_words(keras, build_optimizer(training, STEPS))
     train(model)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

@@ -63,7 +63,19 @@ SHAPES_AND_PARAMETERS: dict[str, tuple[tuple[int, ...], int]] = {
     "Reshape": ((STEPS * FEATURES, 1), 0),
     "SpatialDropout1D": ((STEPS, FEATURES), 0),
     "BatchNormalization": ((STEPS, FEATURES), 4 * FEATURES),
-    "Conv3D(3 x 3 x 3)": ((*FRAME, UNITS), 27 * FEATURES * UNITS + UNITS),
+    **{
+        f"{name}(3 x 3 x 3{strides})": ((STEPS, *side, UNITS), 27 * FEATURES * UNITS + UNITS)
+        for name, strides, side in (
+            ("Conv3D", "", (SIDE, SIDE)),
+            ("Conv3D", ", strides=2", (SIDE // 2, SIDE // 2)),
+            ("Conv3DTranspose", "", (SIDE, SIDE)),
+            ("Conv3DTranspose", ", strides=2", (2 * SIDE, 2 * SIDE)),
+        )
+    },
+    "GlobalPooling1D(max)": ((FEATURES,), 0),
+    "GlobalPooling1D(average)": ((FEATURES,), 0),
+    "GlobalPooling1D(max_and_average)": ((2 * FEATURES,), 0),
+    "Repeat": ((2, STEPS, FEATURES), 0),
     **{name: ((STEPS, width), parameters) for name, (width, parameters) in OWN.items()},
     **{
         f"Bidirectional({name})": ((STEPS, 2 * width), 2 * parameters)

@@ -111,6 +111,9 @@ class Variant(Component):
         Whether the output of a step depends on that step and earlier ones alone.
     needs_steps : bool
         Whether it takes sequences alone, without being recurrent.
+    makes_steps : bool
+        Whether it makes a sequence of what has no steps: the recurrent layer before it returns its
+        last step alone.
     frames : bool
         Whether a step is an image instead of a vector.
     takes_ids : bool
@@ -122,6 +125,7 @@ class Variant(Component):
     recurrent: bool = False
     causal: bool = True
     needs_steps: bool = False
+    makes_steps: bool = False
     frames: bool = False
     takes_ids: bool = False
     tabulated: bool = True
