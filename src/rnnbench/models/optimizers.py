@@ -84,15 +84,17 @@ class WithoutBiasCorrection:
 
 
 @keras.saving.register_keras_serializable("rnnbench")
-class InverseTimeDecayWithoutBiasCorrection(  # type: ignore[misc]
-    WithoutBiasCorrection, keras.optimizers.schedules.InverseTimeDecay
+class InverseTimeDecayWithoutBiasCorrection(
+    WithoutBiasCorrection,
+    keras.optimizers.schedules.InverseTimeDecay,  # type: ignore[misc]
 ):
     """Inverse time decay for an Adam that is to be RMSprop."""
 
 
 @keras.saving.register_keras_serializable("rnnbench")
-class CosineDecayWithoutBiasCorrection(  # type: ignore[misc]
-    WithoutBiasCorrection, keras.optimizers.schedules.CosineDecay
+class CosineDecayWithoutBiasCorrection(
+    WithoutBiasCorrection,
+    keras.optimizers.schedules.CosineDecay,  # type: ignore[misc]
 ):
     """Cosine decay for an Adam that is to be RMSprop."""
 

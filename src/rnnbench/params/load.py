@@ -124,6 +124,7 @@ class Params(Section):
             view = self.views[experiment.view]
             _require_layers_fit_view(experiment, view)
             _require_logits_are_taken(experiment, view)
+            _require_clipping_of_sums(experiment)
             _require_best_is_measured(experiment, view)
             _require_target_is_measured(experiment, view, self.suites[experiment.suite].target)
         return self
@@ -192,6 +193,24 @@ def _require_logits_are_taken(experiment: Experiment, view: View) -> None:
             f"experiments.{experiment.name}: from_logits is true, and the loss of view"
             f" {experiment.view!r} ({task}) takes no logits; leave it out, or give the experiment"
             " from_logits: false"
+        )
+
+
+def _require_clipping_of_sums(experiment: Experiment) -> None:
+    """Refuse clipping of gradients that are not summed, where a model has an embedding.
+
+    With TensorFlow Keras measures the norm of each occurrence of an id by itself, and then sums the
+    occurrences: neither the norm nor the optimizer's arithmetic is what the recipe says.
+    """
+    from rnnbench.models.variant import VARIANTS
+
+    training = experiment.training
+    has_ids = any(VARIANTS[layer.type].takes_ids for layer in experiment.layers.values())
+    if training.gradient_clipping and has_ids and training.repeated_ids == "separate":
+        raise ValueError(
+            f"experiments.{experiment.name}: gradient_clipping is {training.gradient_clipping:g},"
+            " and the gradients of repeated ids of the embedding are separate, which have no norm"
+            " to clip; set repeated_ids: summed, or leave gradient_clipping out"
         )
 
 

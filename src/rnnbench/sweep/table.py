@@ -90,7 +90,7 @@ class Table:
     @property
     def title(self) -> str:
         """What stands above the table."""
-        return f"{self.experiment}: {self.metric.replace('_', ' ')} after the last epoch"
+        return f"{self.experiment}: {self.metric.replace('_', ' ')} of the trained model"
 
     @property
     def shown(self) -> pd.DataFrame:

@@ -54,9 +54,9 @@ class Registered:
 def register(experiment: str, root: Path, alias: str) -> Registered:
     """Register the model of an experiment's best run and give it an alias.
 
-    The best run is the one with the lowest validation loss in the epoch that is kept, the first seed's
-    where there is no validation split: test scores select nothing. A model that is registered
-    already gets the alias and no new version.
+    The best run is the one with the lowest validation loss in the epoch that is kept, the first
+    seed's where there is no validation split: test scores select nothing. A model that is
+    registered already gets the alias and no new version.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def _conv_lstm_forms(h: int) -> list[Form]:
     return [Form("ConvLSTM2D(3 x 3)", layer, "4*(9*(x + h)*h + h)", reference)]
 
 
-def _conv_forms(options: type[Strided], h: int) -> list[Form]:
+def _conv_forms(options: type[Conv3D] | type[Conv3DTranspose], h: int) -> list[Form]:
     name = f"{options.__name__}(3 x 3 x 3"
     every = options(filters=h, kernel_size=3, padding="same")
     second = options(filters=h, kernel_size=3, padding="same", strides=2)
@@ -66,9 +66,9 @@ def _conv_forms(options: type[Strided], h: int) -> list[Form]:
 
 
 VARIANTS.add("conv_lstm_2d", Variant(ConvLSTM2D, _conv_lstm_forms, recurrent=True, frames=True))
-for _name, _options in (("conv_3d", Conv3D), ("conv_3d_transpose", Conv3DTranspose)):
+for _options in (Conv3D, Conv3DTranspose):
     VARIANTS.add(
-        _name,
+        _options.model_fields["type"].default,
         Variant(
             _options,
             partial(_conv_forms, _options),
