@@ -41,6 +41,7 @@ TIMES = (
     Column("stock_epoch_seconds", "s/epoch, stock Keras", ".1f"),
     Column("compiled_epoch_seconds", "s/epoch, compiled", ".1f"),
     Column("reported_epoch_seconds", "reported s/epoch", ".0f"),
+    Column("kept_epoch", "best epoch", ".1f"),
     Column("target", "target"),
     TO_TARGET,
     Column("kernel", "kernel"),
