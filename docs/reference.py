@@ -134,6 +134,8 @@ they are stacked, over a `dense` layer that sets the width.
   and stay within ±1.
 - `r_min`, `r_max` and `max_phase` of `lru_block`: the part of the unit disc in which its factors
   begin. Absent: 0, 1 and 2π, all of it.
+- `whole_steps` of `dropout`: all numbers of a step are dropped together (behind an embedding, a
+  word), instead of each by itself.
 - `features` of `reshape`: numbers in each of the new steps; with 1, images are read by pixel.
 - `statistic` of `global_pooling_1d`: the maximum over the steps of each feature, its average, or
   both, one after the other. Steps that an embedding with `mask_zero` masks are left out.
