@@ -85,6 +85,14 @@ MEANINGS = {
     "optimizer": "the optimizer",
     "learning_rate": "learning rate at the first step",
     "learning_rate_decay": "learning rate = initial / (1 + decay · step)",
+    "learning_rate_schedule": "`cosine`: the learning rate falls to 0 over all steps of all epochs,"
+    " along half a cosine; not together with `learning_rate_decay`",
+    "gradient_clipping": "norm of the gradient of all weights together, above which it is scaled"
+    " down to it; an embedding then needs `repeated_ids: summed`",
+    "keep_best": "the model has the weights of the epoch with the best value of this metric, of the"
+    " first of equal ones; if absent, those of the last epoch",
+    "patience": "epochs without a better value of the metric of `keep_best` after which training"
+    " ends; if absent, all epochs are trained",
     "repeated_ids": "the gradients of an id that a batch repeats: [optimizers](optimizers.md)",
     "epsilon": "keeps the optimizer from dividing by 0",
     "epsilon_place": "where RMSprop adds epsilon; if absent, where Keras adds it:"
@@ -113,7 +121,8 @@ adds the output layer. An option is Keras's argument of that name (`units` of an
 OWN_LAYERS = """\
 Keras does not have `min_gru`, `min_lstm`, `lru_block`, `rg_lru_block`, `ind_rnn`, `janet`,
 `layer_norm_lstm` and `qrnn`; their source and their equations stand at the head of their files in
-`src/rnnbench/models/variants/`. The two blocks hold a linear recurrence with its normalisation, its
+`src/rnnbench/models/variants/`. Nor does it have `global_pooling_1d` and `repeat`, described below.
+The two blocks hold a linear recurrence with its normalisation, its
 gate and a residual connection. Their outputs are as wide as their inputs, whatever their `units`;
 they are stacked, over a `dense` layer that sets the width.
 
@@ -125,7 +134,15 @@ they are stacked, over a `dense` layer that sets the width.
   and stay within ±1.
 - `r_min`, `r_max` and `max_phase` of `lru_block`: the part of the unit disc in which its factors
   begin. Absent: 0, 1 and 2π, all of it.
+- `whole_steps` of `dropout`: all numbers of a step are dropped together (behind an embedding, a
+  word), instead of each by itself.
 - `features` of `reshape`: numbers in each of the new steps; with 1, images are read by pixel.
+- `statistic` of `global_pooling_1d`: the maximum over the steps of each feature, its average, or
+  both, one after the other. Steps that an embedding with `mask_zero` masks are left out.
+- `steps` of `repeat`: an encoder's last output becomes the input of so many steps of a forecaster,
+  as with Keras's `RepeatVector`, and frames as well.
+- `strides` of `conv_3d` and `conv_3d_transpose`: pixels from one place of the kernel to the next,
+  in both directions of a frame; the frames keep their number. Absent: 1.
 """
 TRAINING = """\
 The same keys may stand in the line of an experiment, with another value for that experiment.

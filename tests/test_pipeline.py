@@ -336,10 +336,10 @@ def test_raw_text_is_predicted_as_evaluation_did_the_encoded_one(pipeline: Pipel
 # the options of every layer and data set; `data/prepared.py` hands out arrays as they are. A model
 # is logged with the code by which a served one answers, that of its task.
 SUPPLIES_NOTHING = (
-    *(f"src/rnnbench/{name}.py" for name in ("__init__", "errors", "files", "layout", "registry")),
+    *(f"src/rnnbench/{name}.py" for name in ("__init__", "errors", "files", "history", "layout")),
     *(
         f"src/rnnbench/{name}.py"
-        for name in ("commands", "credentials", "runs", "tables", "figures")
+        for name in ("commands", "credentials", "registry", "runs", "tables", "figures")
     ),
     *(f"src/rnnbench/{name}/" for name in ("params", "tracking", "data", "models", "tasks")),
     *(f"src/rnnbench/evaluation/{name}.py" for name in ("__init__", "trained")),

@@ -187,7 +187,7 @@ def _full_run(found: list[Comparison], root: Path) -> str:
 
 
 def _seconds_per_example(finding: Finding, seconds: float) -> float:
-    return seconds / (finding.examples["train"] * finding.epochs * finding.seeds)
+    return seconds / (finding.examples["train"] * finding.trained_epochs)
 
 
 def _ui_command(target: Path) -> str:

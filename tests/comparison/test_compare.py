@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from rnnbench.comparison.figures import draw_comparison, draw_learning_curves
+from rnnbench.comparison.findings import read_comparisons
 from rnnbench.comparison.literature import Literature
 from rnnbench.comparison.results import read_results
 from rnnbench.errors import RnnbenchError
@@ -169,6 +170,28 @@ def test_curves_are_means_and_extremes_of_the_seeds_by_epoch(
     assert curves["loss"].tolist() == pytest.approx([0.6, 0.25])
     assert curves["loss_lowest"].tolist() == [0.5, 0.2]
     assert curves["loss_highest"].tolist() == [0.7, 0.3]
+
+
+def test_seeds_that_stopped_early_count_the_epochs_that_they_were_trained(
+    params: Params, literature: Literature, tmp_path: Path
+) -> None:
+    folder = write_result(params, tmp_path / "results", "mnist-gru", shares(0.9, 0.9), measured())
+    seeds = [(42, 1, 0.5, 0), (42, 2, 0.3, 1), (42, 3, 0.4, 0), (43, 1, 0.7, 1), (43, 2, 0.9, 0)]
+    history = pd.DataFrame(seeds, columns=["seed", "epoch", "loss", "kept"])
+    history.to_csv(folder / "history.csv", index=False)
+    write_result(params, tmp_path / "results", "mnist-lstm", shares(0.9, 0.9), measured())
+    compare(params, literature, tmp_path, "digit-rows")
+    found = {
+        one.name: one
+        for part in read_comparisons(params, tmp_path / "comparisons")
+        for one in part.findings
+    }
+    stopped, to_the_end = found["mnist-gru"], found["mnist-lstm"]
+    assert (stopped.trained_epochs, to_the_end.trained_epochs) == (3 + 2, 2 * 2)
+    assert stopped.number("kept_epoch") == 1.5
+    assert stopped.number("training_loss") == pytest.approx(0.5)
+    epoch_seconds = stopped.number("compiled_epoch_seconds")
+    assert stopped.seconds_alone == pytest.approx(5 * epoch_seconds)
 
 
 def test_a_suite_of_lengths_is_drawn_and_listed_by_length(

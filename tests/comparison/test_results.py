@@ -25,10 +25,10 @@ HISTORY = pd.DataFrame(
 RUNS = {"seed-1": {"ssim": 0.4}, "seed-2": {"ssim": 0.6}}
 
 
-def result(times: dict[str, Any] | None = None) -> Result:
+def result(times: dict[str, Any] | None = None, history: pd.DataFrame = HISTORY) -> Result:
     data = {"examples": {"train": 130}}
     scores = {"task": "classification", "runs": RUNS, "diverged": {}, "data": data}
-    return Result("x", Path("x"), scores, {}, times or {}, HISTORY)
+    return Result("x", Path("x"), scores, {}, times or {}, history)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,15 @@ def test_a_target_that_not_every_seed_reached_takes_no_number_of_epochs(
     target: Target | None,
 ) -> None:
     assert np.isnan(result().epochs_to_target(target))
+
+
+def test_metrics_of_training_are_those_of_the_epochs_that_are_kept() -> None:
+    assert result().at_kept_epoch("validation_loss") == pytest.approx((0.4 + 0.3) / 2)
+    assert result().stopping == {}
+    stopped = HISTORY.assign(kept=[0, 1, 0, 1, 0, 0]).drop(index=5)
+    of_best = result(history=stopped)
+    assert of_best.at_kept_epoch("validation_accuracy") == pytest.approx((0.80 + 0.85) / 2)
+    assert of_best.stopping == {"kept_epoch": 1.5, "trained_epochs": 5}
 
 
 def test_an_epoch_takes_as_many_median_steps_as_it_has_batches() -> None:

@@ -164,11 +164,58 @@ def test_layers_are_those_of_the_recipes(params: Params) -> None:
 
 def test_the_learning_rate_decays_with_the_inverse_of_time(params: Params) -> None:
     training = params.experiments["mnist-gru"].training
-    optimizer = build_optimizer(training)
+    optimizer = build_optimizer(training, 1)
     for step in (0, 1, 9_380):
         optimizer.iterations.assign(step)
         expected = 0.001 / (1 + 0.00001 * step)
         assert float(optimizer.learning_rate) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_learning_rate_falls_by_a_cosine_over_all_steps_of_the_training(
+    changed: Callable[..., Params],
+) -> None:
+    params = changed(
+        "experiments",
+        "mnist-gru",
+        learning_rate_schedule="cosine",
+        learning_rate_decay=0.0,
+        epochs=4,
+        batch_size=64,
+    )
+    examples = {"train": {"inputs": {"shape": [150, 28, 28]}, "targets": {"shape": [150]}}}
+    optimizer = build(params, "mnist-gru", splits=examples).optimizer
+    for step, share in ((0, 1.0), (3, 0.5 + 0.5**1.5), (6, 0.5), (12, 0.0)):  # of 4 times 3
+        optimizer.iterations.assign(step)
+        assert float(optimizer.learning_rate) == pytest.approx(0.001 * share, abs=1e-9)
+
+
+FORECASTER: dict[str, dict[str, Any]] = {
+    "layer_1": {"type": "conv_3d", "filters": 4, "kernel_size": 4, "strides": 4, "padding": "same"},
+    "layer_2": {"type": "conv_lstm_2d", "filters": 4, "kernel_size": 3, "padding": "same"},
+    "layer_3": {"type": "conv_lstm_2d", "filters": 6, "kernel_size": 3, "padding": "same"},
+    "layer_4": {"type": "repeat", "steps": 10},
+    "layer_5": {"type": "conv_lstm_2d", "filters": 4, "kernel_size": 3, "padding": "same"},
+    "layer_6": {
+        "type": "conv_3d_transpose",
+        "filters": 1,
+        "kernel_size": 4,
+        "strides": 4,
+        "padding": "same",
+        "activation": "sigmoid",
+    },
+}
+
+
+def test_an_encoder_gives_its_last_state_to_every_step_of_a_forecaster(
+    changed: Callable[..., Params],
+) -> None:
+    params = changed("models", "conv-lstm", **FORECASTER)
+    layers = build(params, "moving-mnist-conv-lstm").layers
+    encoder_1, encoder_2, forecaster = layers[1], layers[2], layers[4]
+    assert (encoder_1.return_sequences, encoder_2.return_sequences) == (True, False)
+    assert forecaster.return_sequences
+    assert layers[3].output.shape == (None, 10, 16, 16, 6)
+    assert layers[-1].output.shape == (None, 10, 64, 64, 1)
 
 
 def test_layers_are_named_by_their_number_and_the_output_layer_continues_it(

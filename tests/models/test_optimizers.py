@@ -80,7 +80,7 @@ def train(model: Any) -> Trained:
 
 
 def train_recipe(training: Training) -> Trained:
-    return train(model_of_words(keras, build_optimizer(training)))
+    return train(model_of_words(keras, build_optimizer(training, STEPS)))
 
 
 def assert_same(found: Trained, expected: Trained, loss: float, weight: float) -> None:
@@ -116,7 +116,7 @@ def test_summed_ids_and_epsilon_outside_the_root_train_as_keras_2(
     legacy = keras_2.optimizers.legacy
     theirs = {"adam": legacy.Adam, "rmsprop": legacy.RMSprop}[optimizer](1e-3)
     expected = train(model_of_words(keras_2, theirs))
-    ours = model_of_words(keras, build_optimizer(recipe(optimizer, **KERAS_2)))
+    ours = model_of_words(keras, build_optimizer(recipe(optimizer, **KERAS_2), STEPS))
     assert_same(train(way(ours, monkeypatch)), expected, loss=1e-5, weight=1e-5)
 
 
@@ -138,7 +138,7 @@ def moved(training: Training, ids: list[int], steps: int) -> Any:
     import tensorflow as tf
 
     rows = keras.Variable(np.zeros(5, "float32"))
-    optimizer = build_optimizer(training)
+    optimizer = build_optimizer(training, STEPS)
     for _ in range(steps):
         gradient = tf.IndexedSlices(tf.ones(len(ids)), tf.constant(ids), tf.constant([5]))
         optimizer.apply([gradient], [rows])
@@ -164,12 +164,61 @@ def test_in_one_step_an_id_seen_four_times_moves_twice_as_far_unless_gradients_a
         np.testing.assert_allclose(rows / rows[0], [1, 0, far, 0, 0], rtol=1e-5)
 
 
+@EVERY_OPTIMIZER
+def test_a_gradient_is_scaled_down_to_the_norm_at_which_it_is_clipped(
+    arithmetic: dict[str, str],
+) -> None:
+    def moves(gradients: list[list[float]], **clipping: float) -> list[Any]:
+        weights = [keras.Variable([0.0, 0.0]), keras.Variable([0.0])]
+        # With an epsilon as large, steps follow the size of the gradients.
+        training = recipe(**arithmetic, epsilon=1.0, repeated_ids="summed").model_copy(
+            update=clipping
+        )
+        build_optimizer(training, STEPS).apply(
+            [keras.ops.convert_to_tensor(each) for each in gradients], weights
+        )
+        return [weight.numpy() for weight in weights]
+
+    clipped = moves([[3.0, 0.0], [4.0]], gradient_clipping=2.5)
+    np.testing.assert_allclose(np.concatenate(clipped), np.concatenate(moves([[1.5, 0], [2]])))
+    short = moves([[0.3, 0.0], [0.4]], gradient_clipping=2.5)
+    np.testing.assert_allclose(np.concatenate(short), np.concatenate(moves([[0.3, 0], [0.4]])))
+
+
+@EVERY_OPTIMIZER
+def test_the_norm_of_an_embedding_s_gradient_is_that_of_the_summed_rows(
+    arithmetic: dict[str, str],
+) -> None:
+    import tensorflow as tf
+
+    training = recipe(**arithmetic, epsilon=1.0, repeated_ids="summed")
+    once, often = keras.Variable(np.zeros(3, "float32")), keras.Variable(np.zeros(3, "float32"))
+    build_optimizer(training, STEPS).apply([tf.constant([0.0, 0.0, 2.0])], [once])
+    slices = tf.IndexedSlices(tf.ones(4), tf.constant([2, 2, 2, 2]), tf.constant([3]))
+    clipping = training.model_copy(update={"gradient_clipping": 2.0})
+    build_optimizer(clipping, STEPS).apply([slices], [often])
+    np.testing.assert_allclose(often.numpy(), once.numpy(), rtol=1e-6)
+
+
+@EVERY_OPTIMIZER
+def test_a_cosine_changes_steps_as_it_changes_the_learning_rate(arithmetic: dict[str, str]) -> None:
+    training = recipe(**arithmetic, repeated_ids="summed", learning_rate=0.01)
+    falling = training.model_copy(update={"learning_rate_schedule": "cosine"})
+    constant, cosine = (moved(each, [0, 1], steps=1) for each in (training, falling))
+    np.testing.assert_allclose(cosine, constant, rtol=1e-6)  # it falls after the first step
+    constant, cosine = (
+        moved(each, [0, 1], steps=2) - moved(each, [0, 1], steps=1) for each in (training, falling)
+    )
+    share = (1 + np.cos(np.pi / STEPS)) / 2
+    np.testing.assert_allclose(cosine[:2], share * constant[:2], rtol=1e-4)
+
+
 @pytest.mark.parametrize("gradient", [1e-9, 1e-7, 1e-5, 1e-3])
 def test_epsilon_stands_where_the_recipe_says(gradient: float) -> None:
     def step(epsilon_place: str) -> float:
         weight = keras.Variable([0.0])
         training = recipe("rmsprop", epsilon=1e-5, epsilon_place=epsilon_place)
-        build_optimizer(training).apply([keras.ops.convert_to_tensor([gradient])], [weight])
+        build_optimizer(training, STEPS).apply([keras.ops.convert_to_tensor([gradient])], [weight])
         return -float(weight.numpy()[0])
 
     root = np.sqrt(0.1 * gradient**2)
@@ -189,7 +238,7 @@ def test_a_model_that_was_saved_trains_on_as_if_it_had_not_been(
     arithmetic: dict[str, str], tmp_path: Path
 ) -> None:
     training = recipe(**arithmetic, repeated_ids="summed", learning_rate_decay=0.1)
-    model = model_of_words(keras, build_optimizer(training))
+    model = model_of_words(keras, build_optimizer(training, STEPS))
     train(model)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

@@ -60,10 +60,23 @@ SHAPES_AND_PARAMETERS: dict[str, tuple[tuple[int, ...], int]] = {
     "Dense": ((STEPS, UNITS), FEATURES * UNITS + UNITS),
     "TimeDistributed(Dense)": ((STEPS, UNITS), FEATURES * UNITS + UNITS),
     "Dropout": ((STEPS, FEATURES), 0),
+    "Dropout(whole steps)": ((STEPS, FEATURES), 0),
     "Reshape": ((STEPS * FEATURES, 1), 0),
     "SpatialDropout1D": ((STEPS, FEATURES), 0),
     "BatchNormalization": ((STEPS, FEATURES), 4 * FEATURES),
-    "Conv3D(3 x 3 x 3)": ((*FRAME, UNITS), 27 * FEATURES * UNITS + UNITS),
+    **{
+        f"{name}(3 x 3 x 3{strides})": ((STEPS, *side, UNITS), 27 * FEATURES * UNITS + UNITS)
+        for name, strides, side in (
+            ("Conv3D", "", (SIDE, SIDE)),
+            ("Conv3D", ", strides=2", (SIDE // 2, SIDE // 2)),
+            ("Conv3DTranspose", "", (SIDE, SIDE)),
+            ("Conv3DTranspose", ", strides=2", (2 * SIDE, 2 * SIDE)),
+        )
+    },
+    "GlobalPooling1D(max)": ((FEATURES,), 0),
+    "GlobalPooling1D(average)": ((FEATURES,), 0),
+    "GlobalPooling1D(max_and_average)": ((2 * FEATURES,), 0),
+    "Repeat": ((2, STEPS, FEATURES), 0),
     **{name: ((STEPS, width), parameters) for name, (width, parameters) in OWN.items()},
     **{
         f"Bidirectional({name})": ((STEPS, 2 * width), 2 * parameters)
@@ -192,6 +205,14 @@ def test_an_option_of_a_cell_or_of_a_wrapped_layer_reaches_keras() -> None:
     assert both.forward_layer.reset_after is both.backward_layer.reset_after is False
     assert both.merge_mode == "sum"
     assert both.return_sequences
+
+
+def test_dropout_of_whole_steps_drops_all_numbers_of_a_step_or_none() -> None:
+    keras.utils.set_random_seed(1)
+    layer = build_layer(parse(type="dropout", rate=0.5, whole_steps=True))
+    left = layer(keras.ops.ones((4, 50, 3)), training=True).numpy()
+    assert {tuple(step) for step in left.reshape(-1, 3)} == {(0.0, 0.0, 0.0), (2.0, 2.0, 2.0)}
+    assert 60 < (left[..., 0] == 0).sum() < 140
 
 
 def test_every_layer_that_bidirectional_accepts_reads_both_ways() -> None:

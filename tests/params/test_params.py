@@ -160,6 +160,37 @@ def test_an_experiment_may_have_another_number_of_seeds(changed: Callable[..., P
             ["training.learning_rate", "finite", "given: inf"],
         ),
         ((), "margin", math.nan, ["margin", "finite", "given: nan"]),
+        (
+            ("experiments", "mnist-gru"),
+            "learning_rate_schedule",
+            "cosine",
+            ["mnist-gru", "in one way only", "set learning_rate_decay: 0.0"],
+        ),
+        (
+            ("experiments", "imdb-lstm"),
+            "learning_rate_schedule",
+            "linear",
+            ["imdb-lstm.learning_rate_schedule", "'cosine'", "given: 'linear'"],
+        ),
+        (
+            ("experiments", "imdb-lstm"),
+            "gradient_clipping",
+            1.0,
+            ["imdb-lstm", "gradient_clipping is 1", "set repeated_ids: summed"],
+        ),
+        (("suites", "imdb", "training"), "patience", 2, ["patience is 2", "keep_best is absent"]),
+        (
+            ("experiments", "mnist-gru"),
+            "keep_best",
+            "validation_loss",
+            ["mnist-gru", "'mnist-rows' has no validation_fraction", "leave keep_best"],
+        ),
+        (
+            ("experiments", "moving-mnist-conv-lstm"),
+            "keep_best",
+            "validation_accuracy",
+            ["moving-mnist-conv-lstm", "measures no accuracy", "choose validation_loss"],
+        ),
     ],
 )
 def test_a_fault_is_named_with_its_place_and_what_is_accepted(

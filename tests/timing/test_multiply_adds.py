@@ -8,6 +8,7 @@ from rnnbench.timing.multiply_adds import multiply_adds
 
 L = keras.layers
 STEPS, FEATURES = 5, 3
+STRIDED = {"kernel_size": 4, "strides": (1, 4, 4), "padding": "same"}
 LSTM_32_ON_128 = 4 * 32 * (128 + 32)
 
 
@@ -22,6 +23,12 @@ def test_an_lstm_multiplies_its_inputs_and_its_state_for_four_gates_at_every_ste
 def test_looking_up_an_embedding_multiplies_nothing() -> None:
     layers = (L.Embedding(20_000, 128), L.LSTM(32), L.Dense(1))
     assert count((200,), *layers, dtype="int32") == 200 * LSTM_32_ON_128 + 32
+
+
+def test_a_transposed_convolution_takes_its_kernel_at_every_pixel_that_it_reads() -> None:
+    shrinking = count((STEPS, 8, 8, 1), L.Conv3D(6, **STRIDED))
+    assert shrinking == STEPS * 2 * 2 * 4**3 * 6
+    assert count((STEPS, 2, 2, 6), L.Conv3DTranspose(1, **STRIDED)) == shrinking
 
 
 @pytest.mark.parametrize(

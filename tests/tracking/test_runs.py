@@ -185,6 +185,17 @@ def test_metrics_that_are_not_finite_cost_no_run_and_are_not_drawn(
         assert {one.step for one in store.get_metric_history(child.info.run_id, name)} == steps
 
 
+def test_the_epoch_whose_model_is_kept_is_one_number_of_the_run(
+    store: MlflowClient, record: dict[str, Any], run: Path
+) -> None:
+    history = "epoch,loss,validation_loss,kept\n1,0.7,0.8,1\n2,0.5,0.9,0\n"
+    (run / "history.csv").write_text(history)
+    log_everything(record, run)
+    _, child = runs_of(store)
+    assert child.data.metrics["kept_epoch"] == 1
+    assert "train/kept" not in child.data.metrics
+
+
 def test_a_run_without_samples_of_the_machine_is_logged(
     store: MlflowClient, record: dict[str, Any], run: Path
 ) -> None:

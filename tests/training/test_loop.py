@@ -99,6 +99,41 @@ def test_a_model_that_another_seed_trained_ends_as_one_of_its_own_does(
         np.testing.assert_array_equal(left, right)
 
 
+LARGE_STEPS = {"epochs": 5, "learning_rate": 0.01, "learning_rate_decay": 0.0}
+
+
+def test_the_best_epoch_s_model_is_that_of_a_training_that_ends_there(
+    small: Params, changed: Callable[..., Params]
+) -> None:
+    changed("views", "mnist-rows", validation_fraction=0.2)
+    best = train(changed("experiments", EXPERIMENT, **LARGE_STEPS, keep_best="validation_loss"), 1)
+    losses = [metrics["validation_loss"] for metrics in best.history]
+    kept = int(np.argmin(losses)) + 1
+    assert kept < len(losses) == 5
+    assert [metrics["kept"] for metrics in best.history] == [int(n == kept) for n in range(1, 6)]
+    ended = train(changed("experiments", EXPERIMENT, epochs=kept, keep_best="validation_loss"), 1)
+    for left, right in zip(best.model.get_weights(), ended.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+    patient = train(changed("experiments", EXPERIMENT, epochs=5, patience=1), 1)
+    first_worse = next(n for n in range(1, 5) if losses[n] >= min(losses[:n]))
+    assert [metrics["validation_loss"] for metrics in patient.history] == losses[: first_worse + 1]
+
+
+def test_a_model_that_another_seed_trained_falls_clips_and_stops_as_one_of_its_own(
+    small: Params, changed: Callable[..., Params]
+) -> None:
+    changed("views", "mnist-rows", validation_fraction=0.2)
+    practice = {"learning_rate_schedule": "cosine", "gradient_clipping": 0.5, "patience": 1}
+    params = changed(
+        "experiments", EXPERIMENT, **LARGE_STEPS, **practice, keep_best="validation_accuracy"
+    )
+    alone = train(params, 2)
+    again = train(params, 2, earlier=train(params, 1).model)
+    assert again.history == alone.history
+    for left, right in zip(again.model.get_weights(), alone.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
 def test_each_epoch_is_logged_when_it_ends(small: Params) -> None:
     tracker = RecordingTracker()
     trained = train(small, 1, tracker)

@@ -1,5 +1,6 @@
 """The content of `comparisons/` for every experiment, which the report and the README show."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -89,15 +90,21 @@ class Finding:
 
     @property
     def epochs(self) -> int:
-        """How many epochs each seed was trained."""
+        """How many epochs each seed was trained, at most."""
         return int(self.curves["epoch"].max())
+
+    @property
+    def trained_epochs(self) -> int:
+        """How many epochs all seeds were trained in all."""
+        stopped_early = self.number("trained_epochs")
+        return self.epochs * self.seeds if math.isnan(stopped_early) else int(stopped_early)
 
     @property
     def seconds_alone(self) -> float:
         """The seconds of training all seeds, one after another, by the times of a step; or NaN."""
         if not self.was_run:
             return NAN
-        return self.number("compiled_epoch_seconds") * self.epochs * self.seeds
+        return self.number("compiled_epoch_seconds") * self.trained_epochs
 
     @property
     def layer_parameters(self) -> dict[str, int]:

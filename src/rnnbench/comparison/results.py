@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.files import read_json
+from rnnbench.history import KEPT, kept_epochs
 from rnnbench.layout import (
     BASELINES_FOLDER,
     CONFUSION_FILE,
@@ -219,11 +220,22 @@ class Result:
         epochs = reached.groupby("seed")["epoch"].min()
         return float(epochs.mean()) if len(epochs) == self.history["seed"].nunique() else NAN
 
-    def last_epoch(self, name: str) -> float:
-        """Return the mean over seeds of the last epoch's value of a column of the history."""
+    def at_kept_epoch(self, name: str) -> float:
+        """Return the mean over seeds of a column of the history, at the epochs that are kept."""
         if name not in self.history:
             return NAN
-        return float(self.evaluated_history.groupby("seed")[name].last().mean())
+        return float(kept_epochs(self.evaluated_history)[name].mean())
+
+    @property
+    def stopping(self) -> dict[str, float]:
+        """The mean of the epochs that are kept, and how many all seeds were trained in all.
+
+        Empty where the last epoch is kept.
+        """
+        history = self.evaluated_history
+        if KEPT not in history:
+            return {}
+        return {"kept_epoch": self.at_kept_epoch("epoch"), "trained_epochs": len(history)}
 
     @property
     def curve_metric(self) -> str:

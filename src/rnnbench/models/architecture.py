@@ -32,7 +32,7 @@ def returning_sequences(layers: Mapping[str, Layer], manifest: Manifest) -> set[
         variant = VARIANTS[layer.type]
         if variant.recurrent and needed:
             names.add(name)
-        needed = needed or variant.recurrent or variant.needs_steps
+        needed = (needed or variant.recurrent or variant.needs_steps) and not variant.makes_steps
     return names
 
 

@@ -1,5 +1,6 @@
 """Building a compiled `keras.Model` from layers and a training recipe."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -52,11 +53,17 @@ def build_model(layers: Mapping[str, Layer], training: Training, manifest: Manif
         training.from_logits,
     )
     model.compile(
-        optimizer=build_optimizer(training),
+        optimizer=build_optimizer(training, _steps_of_training(training, manifest)),
         loss=head.loss(manifest, training.from_logits),
         metrics=head.metrics(manifest, training.from_logits),
     )
     return model
+
+
+def _steps_of_training(training: Training, manifest: Manifest) -> int:
+    """Return the number of batches in all epochs."""
+    examples: int = manifest.splits["train"]["inputs"]["shape"][0]
+    return training.epochs * math.ceil(examples / training.batch_size)
 
 
 def _build_layers(

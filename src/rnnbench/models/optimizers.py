@@ -52,9 +52,8 @@ OPTIMIZERS = {
 }
 
 
-@keras.saving.register_keras_serializable("rnnbench")
-class InverseTimeDecayWithoutBiasCorrection(keras.optimizers.schedules.InverseTimeDecay):  # type: ignore[misc]
-    """Inverse time decay that cancels the factor sqrt(1 - beta_2^t) of Adam's learning rate.
+class WithoutBiasCorrection:
+    """Mixin for a Keras schedule: cancel the factor sqrt(1 - beta_2^t) of Adam's learning rate.
 
     Step t of Adam (Kingma and Ba 2015) subtracts
     `rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)`. With beta_1 = 0, m is
@@ -65,30 +64,47 @@ class InverseTimeDecayWithoutBiasCorrection(keras.optimizers.schedules.InverseTi
     ----------
     beta_2 : float
         The optimizer's `beta_2`.
-    **decay
-        Arguments of `keras.optimizers.schedules.InverseTimeDecay`.
+    **schedule
+        Arguments of Keras's schedule.
     """
 
-    def __init__(self, beta_2: float, **decay: Any) -> None:
-        super().__init__(**decay)
+    def __init__(self, beta_2: float, **schedule: Any) -> None:
+        super().__init__(**schedule)
         self.beta_2 = beta_2
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of a step, counted from 0."""
         steps = keras.ops.cast(step, keras.config.floatx()) + 1.0
         correction = keras.ops.sqrt(1.0 - keras.ops.power(self.beta_2, steps))
-        return super().__call__(step) / correction
+        return super().__call__(step) / correction  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments from which `from_config` makes the same schedule."""
-        return {**super().get_config(), "beta_2": self.beta_2}
+        return {**super().get_config(), "beta_2": self.beta_2}  # type: ignore[misc]
 
 
-def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
+@keras.saving.register_keras_serializable("rnnbench")
+class InverseTimeDecayWithoutBiasCorrection(
+    WithoutBiasCorrection,
+    keras.optimizers.schedules.InverseTimeDecay,  # type: ignore[misc]
+):
+    """Inverse time decay for an Adam that is to be RMSprop."""
+
+
+@keras.saving.register_keras_serializable("rnnbench")
+class CosineDecayWithoutBiasCorrection(
+    WithoutBiasCorrection,
+    keras.optimizers.schedules.CosineDecay,  # type: ignore[misc]
+):
+    """Cosine decay for an Adam that is to be RMSprop."""
+
+
+def build_optimizer(training: Training, steps: int) -> keras.optimizers.Optimizer:
     """Make the optimizer of a training recipe.
 
     The learning rate of step t is `learning_rate / (1 + learning_rate_decay * t)`, which is what
-    the `decay` argument of Keras's older optimizers did.
+    the `decay` argument of Keras's older optimizers did, or with `learning_rate_schedule` "cosine"
+    `learning_rate * (1 + cos(pi * t / steps)) / 2` (Loshchilov and Hutter 2017, without restarts).
 
     Parameters
     ----------
@@ -97,6 +113,8 @@ def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
         `SumsRepeatedIds`. RMSprop with `epsilon_place` "outside_root" is Keras's Adam without
         momentum (beta_1 = 0) and without bias correction, equal up to rounding; it stores one
         more number per weight than Keras's RMSprop.
+    steps : int
+        Of the whole training, over which a cosine falls to 0.
 
     Returns
     -------
@@ -105,16 +123,21 @@ def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
         `LossScaleOptimizer`.
     """
     optimizers = OPTIMIZERS[training.repeated_ids]
-    rate: Any = training.learning_rate
-    decay = {
-        "initial_learning_rate": rate,
-        "decay_steps": 1,
-        "decay_rate": training.learning_rate_decay,
-    }
+    options = {"epsilon": training.epsilon, "global_clipnorm": training.gradient_clipping}
+    rate = training.learning_rate
+    schedules: tuple[Any, Any] = (
+        keras.optimizers.schedules.InverseTimeDecay,
+        InverseTimeDecayWithoutBiasCorrection,
+    )
+    falling = {"decay_steps": 1, "decay_rate": training.learning_rate_decay}
+    if training.learning_rate_schedule == "cosine":
+        schedules = keras.optimizers.schedules.CosineDecay, CosineDecayWithoutBiasCorrection
+        falling = {"decay_steps": steps}
+    plain, without_bias_correction = schedules
     if training.optimizer == "rmsprop" and training.epsilon_place == "outside_root":
-        rate = InverseTimeDecayWithoutBiasCorrection(RHO, **decay)
+        schedule = without_bias_correction(RHO, initial_learning_rate=rate, **falling)
         betas = {"beta_1": 0.0, "beta_2": RHO}
-        return optimizers["adam"](rate, **betas, epsilon=training.epsilon, name="rmsprop")
-    if training.learning_rate_decay:
-        rate = keras.optimizers.schedules.InverseTimeDecay(**decay)
-    return optimizers[training.optimizer](rate, epsilon=training.epsilon)
+        return optimizers["adam"](schedule, **betas, **options, name="rmsprop")
+    constant = not (training.learning_rate_schedule or training.learning_rate_decay)
+    schedule = rate if constant else plain(initial_learning_rate=rate, **falling)
+    return optimizers[training.optimizer](schedule, **options)

@@ -111,6 +111,9 @@ class Variant(Component):
         Whether the output of a step depends only on that step and earlier ones.
     needs_steps : bool, default False
         Whether it takes only sequences, although it is not recurrent.
+    makes_steps : bool, default False
+        Whether it makes a sequence of an input without steps; the recurrent layer before it then
+        returns only its last step.
     frames : bool, default False
         Whether a step is an image instead of a vector.
     takes_ids : bool, default False
@@ -122,6 +125,7 @@ class Variant(Component):
     recurrent: bool = False
     causal: bool = True
     needs_steps: bool = False
+    makes_steps: bool = False
     frames: bool = False
     takes_ids: bool = False
     tabulated: bool = True

@@ -124,6 +124,8 @@ class Params(Section):
             view = self.views[experiment.view]
             _require_layers_fit_view(experiment, view)
             _require_logits_are_taken(experiment, view)
+            _require_clipping_of_sums(experiment)
+            _require_best_is_measured(experiment, view)
             _require_target_is_measured(experiment, view, self.suites[experiment.suite].target)
         return self
 
@@ -194,26 +196,57 @@ def _require_logits_are_taken(experiment: Experiment, view: View) -> None:
         )
 
 
-def _require_target_is_measured(experiment: Experiment, view: View, target: Target | None) -> None:
-    from rnnbench.data.dataset import DATASETS
-    from rnnbench.models.heads import HEADS, Head
+def _require_clipping_of_sums(experiment: Experiment) -> None:
+    """Refuse clipping of gradients that are not summed, where a model has an embedding.
 
+    With TensorFlow Keras measures the norm of each occurrence of an id by itself, and then sums the
+    occurrences: neither the norm nor the optimizer's arithmetic is what the recipe says.
+    """
+    from rnnbench.models.variant import VARIANTS
+
+    training = experiment.training
+    has_ids = any(VARIANTS[layer.type].takes_ids for layer in experiment.layers.values())
+    if training.gradient_clipping and has_ids and training.repeated_ids == "separate":
+        raise ValueError(
+            f"experiments.{experiment.name}: gradient_clipping is {training.gradient_clipping:g},"
+            " and the gradients of repeated ids of the embedding are separate, which have no norm"
+            " to clip; set repeated_ids: summed, or leave gradient_clipping out"
+        )
+
+
+def _require_target_is_measured(experiment: Experiment, view: View, target: Target | None) -> None:
     if target is None:
         return
-    fault = ""
-    if not view.validation_fraction:
-        fault = "has no validation_fraction; give it one"
-    # A task without metrics of its own measures only the loss.
-    elif (
-        target.metric == "validation_accuracy"
-        and type(HEADS[DATASETS[view.dataset].task]).metrics is Head.metrics
-    ):
-        fault = f"measures no accuracy on {view.dataset}; choose validation_loss"
-    if fault:
+    if fault := _why_not_measured(target.metric, view):
         raise ValueError(
             f"suites.{experiment.suite}.target: {target.metric} is not measured by experiment"
             f" {experiment.name!r}: view {experiment.view!r} {fault}, or leave the target out"
         )
+
+
+def _require_best_is_measured(experiment: Experiment, view: View) -> None:
+    metric = experiment.training.keep_best
+    if metric and (fault := _why_not_measured(metric, view)):
+        raise ValueError(
+            f"experiments.{experiment.name}: keep_best is {metric}, which is not measured: view"
+            f" {experiment.view!r} {fault}, or leave keep_best and patience out"
+        )
+
+
+def _why_not_measured(metric: str, view: View) -> str | None:
+    """Return why training does not measure a validation metric on a view; None if it does."""
+    from rnnbench.data.dataset import DATASETS
+    from rnnbench.models.heads import HEADS, Head
+
+    if not view.validation_fraction:
+        return "has no validation_fraction; give it one"
+    # A kind of task without metrics of its own measures the loss alone.
+    if (
+        metric == "validation_accuracy"
+        and type(HEADS[DATASETS[view.dataset].task]).metrics is Head.metrics
+    ):
+        return f"measures no accuracy on {view.dataset}; choose validation_loss"
+    return None
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

@@ -26,6 +26,7 @@ Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+ValidationMetric = Literal["validation_accuracy", "validation_loss"]
 
 
 class Section(BaseModel):
@@ -164,11 +165,15 @@ class Training(Section):
     optimizer: Literal["adam", "rmsprop"]
     learning_rate: PositiveFloat
     learning_rate_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    learning_rate_schedule: Literal["cosine"] | None = None
+    gradient_clipping: PositiveFloat | None = None
     repeated_ids: Literal["separate", "summed"] = "separate"
     epsilon: PositiveFloat = 1e-07
     epsilon_place: Literal["inside_root", "outside_root"] | None = None
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     from_logits: bool = False
+    keep_best: ValidationMetric | None = None
+    patience: PositiveInt | None = None
     seeds: PositiveInt | None = None
 
     @model_validator(mode="after")
@@ -177,6 +182,26 @@ class Training(Section):
             raise ValueError(
                 "epsilon_place is inside_root, which only rmsprop has: Adam adds epsilon outside"
                 " the root; leave epsilon_place out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _learning_rate_falls_in_one_way(self) -> "Training":
+        if self.learning_rate_schedule and self.learning_rate_decay:
+            raise ValueError(
+                f"learning_rate_schedule is {self.learning_rate_schedule} and learning_rate_decay"
+                f" is {self.learning_rate_decay:g}: the learning rate can fall in one way only;"
+                " leave one of them out, or set learning_rate_decay: 0.0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _patience_is_for_the_best_epoch(self) -> "Training":
+        if self.patience and not self.keep_best:
+            raise ValueError(
+                f"patience is {self.patience} and keep_best is absent: training ends early where"
+                " the metric named by keep_best no longer improves; set keep_best:"
+                " validation_accuracy or validation_loss, or leave patience out"
             )
         return self
 
@@ -204,7 +229,7 @@ class ExperimentLine(Section):
 class Target(Section):
     """A value of a validation metric to reach: at least an accuracy, or at most a loss."""
 
-    metric: Literal["validation_accuracy", "validation_loss"]
+    metric: ValidationMetric
     value: PositiveFloat
 
     @model_validator(mode="after")

@@ -111,7 +111,7 @@ def _epoch_seconds(finding: Finding) -> float:
     alone = finding.number("compiled_epoch_seconds")
     if alone > 0 or not (finding.seeds and len(finding.curves)):
         return alone
-    return finding.number("training_seconds") / finding.epochs / finding.seeds
+    return finding.number("training_seconds") / finding.trained_epochs
 
 
 def _recorded_recipe(name: str, stage: Stage, stages: Stages) -> str | None:

@@ -17,6 +17,7 @@ from dvc.utils.serialize import dumps_yaml, load_yaml
 from rnnbench.commands import DVC, git, output_of
 from rnnbench.errors import RnnbenchError
 from rnnbench.files import temporary_folder, text_digest, write_json, write_table, write_text
+from rnnbench.history import KEPT, kept_epochs
 from rnnbench.layout import HISTORY_FILE, METRICS_FILE, RESULTS_FOLDER
 from rnnbench.params import PARAMS_FILE, Experiment
 from rnnbench.sweep.combinations import Combination
@@ -216,11 +217,11 @@ class Copy:
         return self.state.take(self)
 
     def _validation(self, experiment: Experiment) -> pd.DataFrame:
-        """Return the metrics of each seed after the last epoch."""
+        """Return the metrics of each seed at the epoch that is kept."""
         results = RESULTS_FOLDER / experiment.suite / experiment.name
         history = pd.read_csv(self.root / results / HISTORY_FILE)
-        last = history.groupby("seed", sort=False).tail(1)
-        return last.assign(experiment=experiment.name)[["experiment", *history.columns]]
+        kept = kept_epochs(history).drop(columns=KEPT, errors="ignore")
+        return kept.assign(experiment=experiment.name)[["experiment", *kept.columns]]
 
     def _remove_outdated_scores(self, experiments: Sequence[Experiment]) -> None:
         """Remove test scores of earlier models, which `dvc exp show` would list for this one."""

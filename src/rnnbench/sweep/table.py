@@ -91,7 +91,7 @@ class Table:
     @property
     def title(self) -> str:
         """The heading of the table."""
-        return f"{self.experiment}: {self.metric.replace('_', ' ')} after the last epoch"
+        return f"{self.experiment}: {self.metric.replace('_', ' ')} of the trained model"
 
     @property
     def shown(self) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rnnbench.files import read_json
+from rnnbench.history import KEPT, kept_epochs
 from rnnbench.layout import HISTORY_FILE, SYSTEM_METRICS_FILE, TIMING_FILE
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def metrics_of_training(folder: Path, started_at: str) -> "list[Metric]":
     start = milliseconds(started_at)
     timing = read_json(folder / TIMING_FILE)
     history = pd.read_csv(folder / HISTORY_FILE, **EXACTLY)
+    kept = kept_epochs(history)["epoch"].iloc[0] if KEPT in history else None
     return [
-        *_of_epochs(history, timing, start),
+        *_of_epochs(history.drop(columns=KEPT, errors="ignore"), timing, start),
+        *([] if kept is None else [_metric("kept_epoch", kept, _now())]),
         *_of_timing(timing),
         *_of_system(folder / SYSTEM_METRICS_FILE, start),
     ]

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from rnnbench.data.dataset import DATASETS
 from rnnbench.data.prepared import read_manifest
 from rnnbench.errors import RnnbenchError
+from rnnbench.history import kept_epochs
 from rnnbench.layout import HISTORY_FILE
 from rnnbench.tracking.runs import RUN_TAG, connect, find_run, model_of
 from rnnbench.tracking.store import tracking_uri
@@ -53,9 +54,9 @@ class Registered:
 def register(experiment: str, root: Path, alias: str) -> Registered:
     """Register the model of an experiment's best run and give it an alias.
 
-    The best run is the one with the lowest validation loss in its last epoch; without a validation
-    split it is the run of the first seed. Test scores select nothing. A model that is registered
-    already gets the alias but no new version.
+    The best run is the one with the lowest validation loss in the epoch that its model keeps;
+    without a validation split it is the run of the first seed. Test scores select nothing. A model
+    that is registered already gets the alias but no new version.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ def _register(client: MlflowClient, run: RecordedRun, scores: dict[str, Any], al
 
 def _validation_loss(run: RecordedRun) -> float:
     history = pd.read_csv(run.folder / HISTORY_FILE)
-    return float(history[SELECTED_BY].iloc[-1]) if SELECTED_BY in history else 0.0
+    return float(kept_epochs(history)[SELECTED_BY].iloc[0]) if SELECTED_BY in history else 0.0
 
 
 def _logged_model(client: MlflowClient, run: RecordedRun) -> tuple[str, str]:

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 
 from rnnbench.data.prepared import TrainingData
+from rnnbench.history import KEPT
 from rnnbench.models.build import build_model, count_parameters, reset
 from rnnbench.models.fast import accelerate
 from rnnbench.models.inputs import scaled
 from rnnbench.models.kernels import recurrent_kernels, require_masks_fit
-from rnnbench.params import Experiment
+from rnnbench.params import Experiment, Training
 from rnnbench.tracking.runs import Tracker
 from rnnbench.training.batches import Batches, keras_input
 from rnnbench.training.determinism import seed_everything
@@ -31,9 +32,11 @@ class Trained:
     Attributes
     ----------
     model : keras.Model
-        The model after the last epoch; the object `earlier` if that was given.
+        The model after the last epoch, or with the weights of the best one (`keep_best`); the
+        object `earlier` if that was given.
     history : list of dict
-        One entry per epoch: `epoch` from 1, `loss`, `validation_loss`, ….
+        One entry per epoch: `epoch` from 1, `loss`, `validation_loss`, …; with `keep_best` also
+        `kept`, which is 1 in the epoch whose weights the model has and 0 in the others.
     timing : dict
         See `TimingCallback.summary` and `DeviceUsage.summary`.
     system_metrics : list of dict
@@ -81,6 +84,26 @@ class EpochReport(keras.callbacks.Callback):  # type: ignore[misc]
         start = time.perf_counter()
         self._tracker.log_epoch(epoch + 1, metrics)
         self.logging_seconds += time.perf_counter() - start
+
+
+class BestEpoch(keras.callbacks.EarlyStopping):  # type: ignore[misc]
+    """Keras's early stopping by a recipe; the model gets the weights of the best epoch.
+
+    Of equal epochs the first is the best. Without `patience` all epochs are trained.
+    """
+
+    def __init__(self, recipe: Training) -> None:
+        super().__init__(
+            monitor=str(recipe.keep_best).replace("validation_", "val_"),
+            patience=recipe.patience or recipe.epochs,
+            restore_best_weights=True,
+        )
+
+    def mark(self, history: list[dict[str, float]]) -> None:
+        """Say in the entry of each epoch whether the model has its weights."""
+        for entry in history:
+            entry[KEPT] = int(entry["epoch"] == self.best_epoch + 1)
+        print(f"  kept: epoch {self.best_epoch + 1} of {len(history)}", flush=True)
 
 
 def train_run(
@@ -131,6 +154,7 @@ def train_run(
     batches = Batches(train, recipe.batch_size, shuffle_seed=seed)
     held_out = keras_input(Batches(validation, recipe.batch_size)) if validation else None
     report = EpochReport(tracker, recipe.epochs)
+    best = BestEpoch(recipe) if recipe.keep_best else None
     with MachineLoad() as load, DeviceUsage() as usage, EndBetweenSteps() as ending:
         timing = TimingCallback(usage.joules)
         model.fit(
@@ -139,8 +163,16 @@ def train_run(
             epochs=recipe.epochs,
             shuffle=False,  # `Batches` shuffles by the seed
             verbose=0,
-            callbacks=[timing, report, keras.callbacks.TerminateOnNaN(), ending],
+            callbacks=[
+                timing,
+                report,
+                keras.callbacks.TerminateOnNaN(),
+                *([best] if best else []),
+                ending,
+            ],
         )
+    if best:
+        best.mark(report.history)
     timed = timing.summary(len(train))
     return Trained(
         model,
