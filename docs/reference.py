@@ -54,8 +54,8 @@ MEANINGS = {
     "values": "the columns with the series",
     "gaps": "treatment of missing times or values: `refuse` is an error, `fill` repeats the last"
     " value, `ignore` (for times only) treats each row as the next step",
-    "test_fraction": "share of the test split: of each class of texts, or of the steps of series, at"
-    " their end",
+    "test_fraction": "share of the test split: of each class of texts, or of the steps of series,"
+    " at their end",
     "split_seed": "decides which texts are in the test split",
     "repeated_texts": "treatment of texts that repeat another one, or occur with different labels",
     "rare_classes": "treatment of classes with fewer than 10 texts",
