@@ -1,18 +1,18 @@
-# The environment is made by the package client of the machine, from locks with hashes.
+# pip installs the environment from lock files with hashes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Stage commands say `python`: this is the one they get.
+# The stages run `python`: this puts the environment's Python first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: help environment test-environment gpu-environment team-environment cluster-environment \
 	demo repro bench test test-cluster docs audit lock readme clean
 
-help:  ## what there is to make
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
-# Byte code is compiled here once: without it every stage would compile TensorFlow anew.
+# Byte code is compiled once here; otherwise every stage would compile TensorFlow's again.
 define install
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the locked environment into $(VENV): two to five minutes"
@@ -30,9 +30,9 @@ $(VENV)/.test: requirements/main.lock requirements/test.lock pyproject.toml
 	touch $(VENV)/.main
 
 environment: $(VENV)/.main  ## the environment to run with, in .venv
-test-environment: $(VENV)/.test  ## the same with what the tests need
+test-environment: $(VENV)/.test  ## the same with the packages for tests
 
-gpu-environment: environment  ## the same with the CUDA libraries TensorFlow needs
+gpu-environment: environment  ## the same with TensorFlow's CUDA libraries
 	$(call install,-r requirements/gpu.lock,$(VENV)/.gpu)
 
 team-environment: environment  ## the same with drivers for PostgreSQL and S3
@@ -48,7 +48,7 @@ repro: environment  ## the whole pipeline at the full budget
 	rnnbench check
 	dvc repro
 
-# Built anew each time: what is kept of an earlier build is not looked at for broken links.
+# Built anew each time, because Sphinx does not check pages kept from an earlier build for broken links.
 BUILD_DOCS := sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --write-all -c docs . site
 
 test: test-environment  ## lint, types, documentation and all tests
@@ -59,18 +59,18 @@ test: test-environment  ## lint, types, documentation and all tests
 	$(BUILD_DOCS)
 	pytest --numprocesses 2 --dist loadfile -m "not cluster"
 
-test-cluster: test-environment  ## the tests that start Ray nodes on this machine, with nothing beside
+test-cluster: test-environment  ## the tests that start Ray nodes on this machine, and nothing else
 	pytest -m cluster
 
-# pip-audit has an environment of its own for the time that it runs: what it depends on is none of ours.
-audit: test-environment  ## rules on security, and known vulnerabilities of the locked packages
+# pip-audit gets a temporary environment: its dependencies are not dependencies of this project.
+audit: test-environment  ## check security rules, and the locked packages for known vulnerabilities
 	ruff check --select S .
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(PYTHON) -m venv "$$folder" \
 		&& "$$folder/bin/pip" install --quiet --disable-pip-version-check pip-audit \
 		&& "$$folder/bin/pip-audit" --strict --disable-pip --require-hashes --progress-spinner off \
 			$(addprefix --requirement ,$(wildcard requirements/*.lock))
 
-bench: environment  ## time training steps and the notebooks, with nothing beside: over two hours
+bench: environment  ## time training steps and the notebooks, with no other load: over two hours
 	python benchmarks/recurrent_layers.py
 	python benchmarks/growth.py
 	python benchmarks/side_by_side.py
@@ -83,11 +83,11 @@ bench: environment  ## time training steps and the notebooks, with nothing besid
 	python benchmarks/agreement.py
 	python benchmarks/page.py
 
-docs: test-environment  ## the documentation, in site/; a link that leads nowhere is an error
+docs: test-environment  ## build the documentation in site/; a broken link is an error
 	python -m docs.reference
 	$(BUILD_DOCS)
 
-readme: environment  ## put the numbers of the last run into the README
+readme: environment  ## write the results of the last run into the README
 	rnnbench readme
 
 # Needs `uv` (a resolver that writes one lock for every platform): python -m pip install uv

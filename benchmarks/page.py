@@ -49,29 +49,29 @@ HEAD = """# How fast
 Written by `python benchmarks/page.py` from what `make bench` measures.
 """
 LAYERS_TEXT = """\
-Medians over rounds in which all implementations trained in turn: rnnbench with `accelerate` and
-`share_cores`, as the pipeline trains, and the others with their defaults. The quartiles are those
-of the ratio within a round. "Products alone" is the time of the step's products with the kernels
-of the recurrent layers at the rate of a large float32 matrix product, {rates} billion operations
-per second when the row was measured. "Stock / products" is therefore the largest speedup over
-stock Keras that a computation of the same in float32 could reach on this machine, if embedding,
-gates, optimizer and Python took no time. PyTorch has no layer for some rows, and XLA is not timed
-on convolutions.
+The times are medians over rounds in which all implementations trained in turn: rnnbench with
+`accelerate` and `share_cores`, as in the pipeline, and the others with their defaults. The
+quartiles are those of the ratio within a round. "Products alone" is the time of the step's
+products with the kernels of the recurrent layers at the rate of a large float32 matrix product,
+{rates} billion operations per second when the row was measured. "Stock / products" is therefore
+the largest possible speedup over stock Keras in float32 on this machine, if embedding, gates,
+optimizer and Python took no time. PyTorch has no layer for some rows, and XLA is not timed on
+convolutions.
 
 {table}
-In rows with `mixed_bfloat16` stock Keras in float32 trains in turn too. "Products alone" is that
-of float32, which 16 bits can undercut.
+In rows with `mixed_bfloat16`, stock Keras in float32 is measured too. "Products alone" is the time
+in float32, and 16 bits can take less.
 """
 GROWTH = """\
 ![milliseconds of a step against the steps of a sequence, the units and the batch](speed.png)
 
-One layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers, except for the
-quantity on the axis. Up to parameters · examples · steps = {small:,} XLA compiles the whole
-training step. Keras's own loop is as fast for large batches, where `accelerate` keeps it: for
-SimpleRNN from {simple:,} examples and examples · units = {numbers:,} on, for LSTM from {lstm:,}
-and for GRU from {gru:,} examples. Up to {unrolled} steps it is then unrolled. The sequences here
-are longer; there the lines differ because rnnbench gives an operation half of the cores
-(`share_cores`), since two run at once.
+The model is one layer of 64 units on batches of 64 sequences of 100 steps of 28 numbers; each
+panel changes the quantity on its axis. Up to parameters · examples · steps = {small:,} XLA
+compiles the whole training step. For large batches Keras's own loop is as fast, and `accelerate`
+keeps it: for SimpleRNN from {simple:,} examples and examples · units = {numbers:,} on, for LSTM
+from {lstm:,} and for GRU from {gru:,} examples. Keras's loop is unrolled up to {unrolled} steps.
+The sequences here are longer. For large batches the lines differ because rnnbench gives each
+operation half of the cores (`share_cores`), since two operations run at once.
 """
 
 
@@ -91,7 +91,7 @@ class Section:
 SECTIONS = {
     "jobs": Section(
         "Trainings side by side",
-        "Examples per second of all trainings together, LSTM(32) on reviews of 200 words:",
+        "Examples per second of all trainings together, each of LSTM(32) on reviews of 200 words:",
         (
             Column("jobs", "trainings at a time", "d"),
             Column("examples_per_second", "examples/s", ",.0f"),
@@ -99,8 +99,8 @@ SECTIONS = {
     ),
     "seeds": Section(
         "Three seeds",
-        "The whole `train` stage with one seed and with three. The second and the third seed\n"
-        "reuse what is imported, traced and compiled for the first.",
+        "Time of the complete `train` stage with one seed and with three seeds. The second and\n"
+        "third seed reuse everything that was imported, traced and compiled for the first.",
         (
             Column("experiment", "experiment"),
             Column("one", "one seed, s", ".1f"),
@@ -113,9 +113,9 @@ SECTIONS = {
         "Fetching batches",
         "Milliseconds per step of a model that computes next to nothing, on arrays of the real\n"
         "shapes, and the time of the whole epoch divided by its steps. The pipeline reads arrays\n"
-        f"of up to {MOST_IN_MEMORY // 2**20} MiB into memory, and of larger arrays the rows of a\n"
-        "batch. Keras reads a `PyDataset` through a pipeline that tunes itself; epochs as short\n"
-        "as these do not have to wait for that.",
+        f"of up to {MOST_IN_MEMORY // 2**20} MiB into memory; from larger arrays it reads only\n"
+        "the rows of a batch. Keras reads a `PyDataset` through a pipeline that tunes itself;\n"
+        "epochs as short as these do not have to wait for the tuning.",
         (
             Column("data", "data"),
             Column("way", "batches from"),
@@ -125,13 +125,13 @@ SECTIONS = {
     ),
     "overhead": Section(
         "What a run costs beside its training",
-        "The whole `train` stage minus its epochs and validations: starting Python, building,\n"
-        "compiling, logging to MLflow, saving, DVC. Measured by `rnnbench repro`, whose stages\n"
-        "share one import of TensorFlow.",
+        "The rest is the complete `train` stage minus its epochs and validations: starting\n"
+        "Python, building, compiling, logging to MLflow, saving, DVC. It is measured with\n"
+        "`rnnbench repro`, whose stages share one import of TensorFlow.",
         (
             Column("experiment", "experiment"),
             Column("runs", "runs", "d"),
-            Column("stage", "whole stage, s", ".1f"),
+            Column("stage", "complete stage, s", ".1f"),
             Column("training", "training, s", ".1f"),
             Column("overhead", "the rest, s per run", ".1f"),
             Column("memory", "peak memory, MB", ",.0f"),
@@ -139,20 +139,20 @@ SECTIONS = {
     ),
     "dvc": Section(
         "What DVC costs by itself",
-        "`dvc status` and `dvc repro` with every stage up to date; and by how much\n"
-        "`dvc repro --force --single-item STAGE` takes longer than the stage's command alone.\n"
-        "Medians of three.",
-        (Column("what", "what"), Column("seconds", "s", ".1f")),
+        "`dvc status` and `dvc repro` with every stage up to date, and the additional time of\n"
+        "`dvc repro --force --single-item STAGE` compared with the stage's command alone. The\n"
+        "times are medians of three.",
+        (Column("what", "command"), Column("seconds", "s", ".1f")),
     ),
     "measuring": Section(
         "What measuring costs",
         "The share of a training's time that `TimingCallback`, `DeviceUsage` and `MachineLoad`\n"
-        "take by their own clocks; and how much longer a training with them took than one without\n"
-        "them, as the median over pairs with its 95 % confidence interval, which is as wide as\n"
-        "the machine is noisy. The first model has short steps, on which measuring weighs most.",
+        "take by their own clocks, and how much longer a training with them took than one without\n"
+        "them: the median over pairs with its 95 % confidence interval, which is wide because the\n"
+        "machine is noisy. The first model has short steps, for which the cost is highest.",
         (
             Column("case", "model"),
-            Column("milliseconds", "ms/step without", ".2f"),
+            Column("milliseconds", "ms/step without measuring", ".2f"),
             Column("own", "own time, %", ".2f"),
             Column("pairs", "pairs", "d"),
             Column("percent", "longer by, %", "+.2f"),
@@ -164,29 +164,29 @@ SECTIONS = {
         "What an experiment costs on a cluster",
         "Experiments that sleep, and small real trainings of one epoch, on one machine that is\n"
         "driver and node. Sleeping takes no core: the overhead is how much longer a sleeping\n"
-        "experiment occupies its worker than it sleeps. Real trainings share the cores, and say\n"
-        "nothing of several machines.",
+        "experiment occupies its worker than it sleeps. Real trainings share the cores and do\n"
+        "not represent several machines.",
         (
             Column("kind", "experiments"),
-            Column("way", "way"),
+            Column("way", "run with"),
             Column("workers", "workers", "d"),
-            Column("experiments", "how many", "d"),
+            Column("experiments", "number", "d"),
             Column("seconds", "all, s", ".1f"),
             Column("seconds_to_first", "to the first training, s", ".1f"),
-            Column("occupied_seconds", "an experiment on its worker, s", ".1f"),
-            Column("overhead_seconds", "of it overhead, s", ".1f"),
+            Column("occupied_seconds", "per experiment on its worker, s", ".1f"),
+            Column("overhead_seconds", "overhead per experiment, s", ".1f"),
             Column("driver_seconds", "driver's processor time, s", ".1f"),
             Column("driver_megabytes", "driver's memory, MB", ".0f"),
         ),
     ),
     "precision": Section(
         "Scores in 16 bits",
-        "Scores on the test split after training for all epochs on part of the data, over the\n"
+        "Scores on the test split after training for all epochs on a part of the data, with the\n"
         "same three seeds in both precisions.",
         (
             Column("experiment", "experiment"),
             Column("precision", "precision"),
-            Column("share", "data: one part in", "d"),
+            Column("share", "data divided by", "d"),
             Column("measure", "score"),
             Column("lowest", "lowest", ".4f"),
             Column("mean", "mean", ".4f"),
@@ -195,10 +195,10 @@ SECTIONS = {
     ),
     "agreement": Section(
         "The same results",
-        "LSTM(32) trained on the first reviews, once with Keras's own loop, once with the\n"
-        "compiled one, and once more with Keras's own from weights one millionth larger.\n"
-        "Where training is not sensitive to rounding, the losses agree to the last digits; where\n"
-        "it is, the compiled loop changes them about as much as that millionth does.",
+        "LSTM(32) trained on the first reviews with Keras's own loop, with the compiled loop, and\n"
+        "with Keras's own loop again from weights that are one millionth larger. As long as\n"
+        "training is not sensitive to rounding, the losses agree to the last digits; later the\n"
+        "compiled loop changes them about as much as the larger weights do.",
         (
             Column("step", "step", "d"),
             Column("loss", "stock loss", ".4f"),
@@ -209,49 +209,50 @@ SECTIONS = {
 }
 DRIVER = (
     Column("stages", "stages in the pipeline", "d"),
-    Column("status_seconds", "which are out of date, s", ".2f"),
+    Column("status_seconds", "finding stages that are out of date, s", ".2f"),
     Column("pack_seconds", "packing the sources, s", ".2f"),
     Column("send_seconds", "sending an output, s", ".3f"),
     Column("take_in_seconds", "taking in a result, s", ".3f"),
-    Column("receive_seconds", "of it receiving, s", ".3f"),
+    Column("receive_seconds", "receiving, as a part of it, s", ".3f"),
     Column("lock_seconds", "dvc.lock, s", ".3f"),
 )
 ON_PAPER = (1_000, 100)  # experiments and nodes
 DRIVER_TEXT = """\
-What the driver of `rnnbench repro --cluster` does by itself, one after another, with an exchange in
-a folder of this machine: which stages are out of date and the package of the sources once, the rest
-for each experiment. Over a network the bytes of models come on top.
+The driver of `rnnbench repro --cluster` takes these times, with an exchange in a folder of this
+machine. It finds the stages that are out of date and packs the sources once; the other work is done
+for each experiment in turn. Over a network, sending models takes additional time.
 
 {table}
-On paper, {experiments:,} experiments on {nodes} nodes: by the row of {stages:,} stages, the driver
-spends {once:.1f} s once and {total:.0f} s on taking in all results, {each:.2f} s each. It can keep
-{nodes} nodes busy if an experiment takes **{least:.0f} s** or longer; with shorter ones it is the
-bottleneck, and in it {largest} ({share:.0%}).
+An estimate for {experiments:,} experiments on {nodes} nodes, from the row of {stages:,} stages: the
+driver spends {once:.1f} s once and {total:.0f} s on all experiments, {each:.2f} s each. It can keep
+{nodes} nodes busy if an experiment takes **{least:.0f} s** or longer. With shorter experiments the
+driver is the bottleneck, and {largest} takes most of its time ({share:.0%}).
 """
 END_TO_END = (
     Column("experiment", "experiment"),
-    Column("measure", "on the test split"),
+    Column("measure", "test score"),
     Column("notebook", "plain Keras script", ".4f"),
     Column("rnnbench", "rnnbench", ".4f"),
     Column("mixed", "rnnbench, 16 bits", ".4f"),
     Column("notebook_training", "training, s: script", ".1f"),
-    Column("rnnbench_training", "rnnbench", ".1f"),
-    Column("mixed_training", "16 bits", ".1f"),
-    Column("products", "products alone", ".1f"),
+    Column("rnnbench_training", "training, s: rnnbench", ".1f"),
+    Column("mixed_training", "training, s: 16 bits", ".1f"),
+    Column("products", "products alone, s", ".1f"),
 )
 END_TO_END_TEXT = """\
 The five notebooks as plain Keras scripts (`benchmarks/notebooks/`), one after the other, against
 `rnnbench repro --jobs {jobs}` of the same models on the same arrays: one part in {share} of the
-data, all epochs, one seed. The scripts took **{notebooks:.0f} s**, rnnbench **{rnnbench:.0f} s**
-with its logging, saving, figures and report: **{ratio:.2f} times as fast**. With `precision:
-mixed_bfloat16` for {mixed_names} it took **{mixed:.0f} s**: {mixed_ratio:.2f} times. All train
-with seed 42, the scripts on batches in another order, so that scores differ as between two seeds.
+data, all epochs, one seed. The scripts took **{notebooks:.0f} s**, and rnnbench took
+**{rnnbench:.0f} s** with its logging, saving, figures and report: **{ratio:.2f} times as fast**.
+With `precision: mixed_bfloat16` for {mixed_names} it took **{mixed:.0f} s**: {mixed_ratio:.2f}
+times as fast. All train with seed 42, but the scripts have another order of examples, so that
+scores differ as between two seeds.
 
 The seconds of a training include validation and compiling; a training of rnnbench shares the
-machine with another one. "Products alone" is, as above, the time of its products with the kernels
+machine with another one. "Products alone" is, as above, the time of the products with the kernels
 of the recurrent layers at the rate of a large float32 product, {rate:.0f} billion operations per
-second: **{products:.0f} s** in all. A program that computes the same in float32 is at most
-**{limit:.2f} times** as fast as the scripts here, if everything else took no time.
+second: **{products:.0f} s** in all. If everything else took no time, a program with the same
+computations in float32 would be **{limit:.2f} times** as fast as the scripts here.
 
 {table}
 """

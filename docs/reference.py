@@ -33,39 +33,41 @@ MEANINGS = {
     "seeds": "runs of every experiment, unless its suite or its own line has another number",
     "first_seed": "seed of the first run, the next run has the next number; decides initial"
     " weights, order of examples and dropout",
-    "margin": "differences between scores that are smaller have no practical importance",
+    "margin": "differences between scores that are smaller than it have no practical importance",
     "deterministic": "refuse operations whose result depends on the timing of threads",
     "compiled_loops": "let XLA compile the loop over the steps, or the training step, where that"
     " is faster",
     "connect_timeout_seconds": "how long to wait for a host that does not answer",
-    "local_folder": "look for files here first; `RNNBENCH_LOCAL_DATA` goes before it",
+    "local_folder": "a folder that is searched for data files before a download;"
+    " `RNNBENCH_LOCAL_DATA` overrides it",
     "layer_table.sequence_length": "steps",
     "layer_table.features": "x, inputs per step",
     "layer_table.units": "h, units of every layer",
-    "route": "where the content comes from: [data](../data/README.md)",
-    "generated_seed": "decides everything that is drawn",
-    "generated_sequences": "number of sequences to draw, of 20 frames each",
-    "path": "the file or folder, from the repository's root or from that of the file system",
-    "text": "the column with the texts; absent with `label`: `path` is a folder with a folder for"
-    " each class",
-    "label": "the column with their classes",
+    "route": "the source of the data: [data](../data/README.md)",
+    "generated_seed": "seed of the random numbers from which the data are generated",
+    "generated_sequences": "number of sequences to generate, of 20 frames each",
+    "path": "the file or folder: an absolute path, or one relative to the repository's root",
+    "text": "the column with the texts; if `text` and `label` are absent, `path` is a folder with a"
+    " folder for each class",
+    "label": "the column with the classes of the texts",
     "time": "the column with the times, dates or numbers",
     "values": "the columns with the series",
-    "gaps": "where times or values are missing: an error, the last value before, or (times alone)"
-    " nothing",
-    "test_fraction": "share of the test split: of each class, or of the steps, the last ones",
+    "gaps": "treatment of missing times or values: `refuse` is an error, `fill` repeats the last"
+    " value, `ignore` (for times only) treats each row as the next step",
+    "test_fraction": "share of the test split: of each class of texts, or of the steps of series,"
+    " at their end",
     "split_seed": "decides which texts are in the test split",
-    "repeated_texts": "texts that repeat another, or stand there with different labels",
-    "rare_classes": "classes with fewer than 10 texts",
+    "repeated_texts": "treatment of texts that repeat another one, or occur with different labels",
+    "rare_classes": "treatment of classes with fewer than 10 texts",
     "horizon": "steps to forecast",
-    "season": "steps after which the series repeat; 1: none",
+    "season": "steps after which the series repeat; 1 means that there is no season",
     "train_stride": "rows from one training or validation window to the next",
     "test_stride": "rows from one test window to the next",
     "dataset": "the data set",
     "train_examples": "number of examples from the beginning of the training split",
     "test_examples": "number of examples from the beginning of the test split",
     "validation_fraction": "share at the end of the training split that is held out for validation",
-    "vocabulary_size": "token ids below it are kept, rarer words become the id of unknown words",
+    "vocabulary_size": "token ids below it are kept; rarer words get the id of unknown words",
     "sequence_length": "steps; for text, tokens after padding and truncation",
     "padding": "the side on which short sequences are padded",
     "truncation": "the side on which long sequences are cut",
@@ -74,10 +76,10 @@ MEANINGS = {
     "delay": "blank steps between reading and repeating",
     "features": "numbers per step",
     "input_frames": "frames that the model reads",
-    "target_frames": "frames after them that it predicts",
-    "title": "title of its table",
-    "training": "how its experiments are trained",
-    "target": "the validation metric to reach; tables have the number of epochs it takes",
+    "target_frames": "frames after these that the model predicts",
+    "title": "title of the suite's table",
+    "training": "the training recipe of its experiments",
+    "target": "the validation metric to reach; tables have the number of epochs until then",
     "metric": "the metric",
     "value": "the value to reach: an accuracy from below, a loss from above",
     "epochs": "passes over the training split",
@@ -87,30 +89,31 @@ MEANINGS = {
     "learning_rate_decay": "learning rate = initial / (1 + decay · step)",
     "learning_rate_schedule": "`cosine`: the learning rate falls to 0 over all steps of all epochs,"
     " along half a cosine; not together with `learning_rate_decay`",
-    "gradient_clipping": "norm of the gradient of all weights together, above which it is scaled"
-    " down to it; an embedding then needs `repeated_ids: summed`",
-    "keep_best": "the model has the weights of the epoch with the best value of this metric, of the"
-    " first of equal ones; if absent, those of the last epoch",
+    "gradient_clipping": "largest norm of the gradient of all weights together; a larger gradient"
+    " is scaled down to it; an embedding then needs `repeated_ids: summed`",
+    "keep_best": "keep the weights of the epoch with the best value of this metric (the first one"
+    " if several are equal); if absent, the weights of the last epoch",
     "patience": "epochs without a better value of the metric of `keep_best` after which training"
     " ends; if absent, all epochs are trained",
-    "repeated_ids": "the gradients of an id that a batch repeats: [optimizers](optimizers.md)",
+    "repeated_ids": "treatment of the gradients of an id that occurs several times in a batch:"
+    " [optimizers](optimizers.md)",
     "epsilon": "keeps the optimizer from dividing by 0",
     "epsilon_place": "where RMSprop adds epsilon; if absent, where Keras adds it:"
     " [optimizers](optimizers.md)",
     "precision": "number format of the layers' computations",
     "from_logits": "whether the loss takes logits instead of probabilities",
-    "training.seeds": "runs; if absent, `seeds` of all experiments",
-    "suite": "the suite that trains and tabulates it",
-    "view": "the view that it is trained and tested on",
-    "model": "its layers",
+    "training.seeds": "runs; if absent, the `seeds` of all experiments",
+    "suite": "the suite that the experiment belongs to",
+    "view": "the view for training and testing",
+    "model": "the model, an entry of `models`",
 }
 INTRODUCTION = """\
 `params.yaml` holds everything that decides a result. An unknown key, a misspelt name or a value of
 another type is an error that names the key and what is accepted; `rnnbench check` reports all of
-them at once. How to change a value, and what runs again then: [change an experiment](change.md).
+them at once. [Change an experiment](change.md) explains how to change a value and what runs again.
 """
 FILES = """\
-Files of your own, as the commands `new text` and `new series` add them: [texts](own-texts.md),
+Your own files, which the commands `new text` and `new series` add: [texts](own-texts.md),
 [series](own-series.md). The name of such a data set begins with its kind.
 """
 MODELS = """\
@@ -120,32 +123,32 @@ adds the output layer. An option is Keras's argument of that name (`units` of an
 """
 OWN_LAYERS = """\
 Keras does not have `min_gru`, `min_lstm`, `lru_block`, `rg_lru_block`, `ind_rnn`, `janet`,
-`layer_norm_lstm` and `qrnn`; their source and their equations stand at the head of their files in
-`src/rnnbench/models/variants/`. Nor does it have `global_pooling_1d` and `repeat`, described below.
-The two blocks hold a linear recurrence with its normalisation, its
-gate and a residual connection. Their outputs are as wide as their inputs, whatever their `units`;
-they are stacked, over a `dense` layer that sets the width.
+`layer_norm_lstm` and `qrnn`; their files in `src/rnnbench/models/variants/` begin with their source
+and their equations. Keras also does not have `global_pooling_1d` and `repeat`, described below.
+Each of the two blocks contains a linear recurrence with normalisation, a gate and a residual
+connection. Its outputs are as wide as its inputs, whatever its `units`; to set the width of a stack
+of blocks, put a `dense` layer before it.
 
-- `chrono_steps` of `janet` and `lstm`: forget gates begin with biases for dependencies of up to so
-  many steps (Tallec & Ollivier 2018), and the input gates of `lstm` with their negatives. Absent:
-  the biases of forget gates begin at 1, as Keras's.
-- `memory_steps` of `ind_rnn`: the length T of the sequences to be remembered; recurrent weights
-  begin between 2^(-1/T) and 2^(1/T) and stay within ±2^(1/T). Absent: they begin between 0 and 1
-  and stay within ±1.
-- `r_min`, `r_max` and `max_phase` of `lru_block`: the part of the unit disc in which its factors
-  begin. Absent: 0, 1 and 2π, all of it.
-- `whole_steps` of `dropout`: all numbers of a step are dropped together (behind an embedding, a
-  word), instead of each by itself.
+- `chrono_steps` of `janet` and `lstm`: the biases of forget gates are initialised for dependencies
+  of up to this number of steps (Tallec & Ollivier 2018), and the biases of the input gates of
+  `lstm` with the negative values. If absent, forget gates have an initial bias of 1, as in Keras.
+- `memory_steps` of `ind_rnn`: the length T of the sequences to remember; recurrent weights are
+  initialised between 2^(-1/T) and 2^(1/T) and stay within ±2^(1/T). If absent, they are initialised
+  between 0 and 1 and stay within ±1.
+- `r_min`, `r_max` and `max_phase` of `lru_block`: the part of the unit disc from which the factors
+  of its recurrence are initialised. If absent, 0, 1 and 2π: the complete disc.
+- `whole_steps` of `dropout`: drop all numbers of a step together (behind an embedding, a word)
+  instead of single numbers.
 - `features` of `reshape`: numbers in each of the new steps; with 1, images are read by pixel.
-- `statistic` of `global_pooling_1d`: the maximum over the steps of each feature, its average, or
-  both, one after the other. Steps that an embedding with `mask_zero` masks are left out.
-- `steps` of `repeat`: an encoder's last output becomes the input of so many steps of a forecaster,
-  as with Keras's `RepeatVector`, and frames as well.
-- `strides` of `conv_3d` and `conv_3d_transpose`: pixels from one place of the kernel to the next,
-  in both directions of a frame; the frames keep their number. Absent: 1.
+- `statistic` of `global_pooling_1d`: the maximum of each feature over the steps, its average, or
+  both concatenated. Steps that an embedding with `mask_zero` masks are left out.
+- `steps` of `repeat`: an encoder's last output becomes the input of each of this number of steps of
+  a forecaster, as with Keras's `RepeatVector`; frames can be repeated too.
+- `strides` of `conv_3d` and `conv_3d_transpose`: the stride in both directions of a frame, in
+  pixels; the number of frames does not change. If absent, 1.
 """
 TRAINING = """\
-The same keys may stand in the line of an experiment, with another value for that experiment.
+An experiment may override these keys in its own entry.
 """
 NAMES = {
     "integer": "whole number",

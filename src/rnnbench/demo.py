@@ -50,7 +50,7 @@ def with_budget(content: Mapping[str, Any], budget: Mapping[str, Any]) -> dict[s
     budget : mapping
         Part of such a file: only its `experiments` are kept, and its values replace the file's.
     """
-    return _merged(only(content, budget["experiments"]), budget)
+    return only(_merged(content, budget), budget["experiments"])
 
 
 def _merged(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_a_baseline_that_beats_the_best_network_comes_first(sentence: Callable[.
     text = sentence("imdb", accuracies, bag_of_words=0.89, nb_svm=0.91)
     assert text.startswith("Nb svm (0.910 [0.8")
     assert "beats the best recurrent network, imdb-lstm (0.860 [" in text
-    assert text.endswith("beyond chance, and 2 of 3 in all.")
+    assert text.endswith("beyond chance, and 2 of 3 networks in all.")
 
 
 def test_a_baseline_that_beats_some_networks_comes_last(sentence: Callable[..., str]) -> None:

@@ -167,7 +167,7 @@ def _seconds(finding: Finding) -> float:
 def _choice(findings: list[Finding], best: Finding, chosen: Finding, rivals: Rivals) -> str:
     """Return the choice as text; the answer's score and cost are those of the first name in it."""
     if _against_chance(best):
-        return f"none: {best.name}, the best mean, is not told apart from learning nothing"
+        return f"none: {best.name}, the best mean, may have learned nothing"
     if len(findings) == 1:
         return f"{chosen.name}, the only one tried"
     if chosen is not best or not rivals.undecided:
@@ -216,8 +216,8 @@ def _against_others(
         return counts
     margin = comparison.summary["margin"]
     return (
-        f"cheaper than the best mean, {best.name} ({best.score_with_interval}), and not worse by"
-        f" {margin:g}; the best mean is {counts}"
+        f"cheaper than the best mean, {best.name} ({best.score_with_interval}), and at most"
+        f" {margin:g} worse; the best mean is {counts}"
     )
 
 
@@ -232,7 +232,7 @@ def _seeds_needed(comparison: Comparison, best: Finding, undecided: list[Finding
     if not known:
         return ""
     name = min(known, key=lambda one: known[one])
-    return f" (about {known[name]:.0f} seeds of each would settle {name})"
+    return f" (about {known[name]:.0f} seeds of each would decide the comparison with {name})"
 
 
 def _seeds_of(findings: list[Finding]) -> str:
@@ -241,7 +241,7 @@ def _seeds_of(findings: list[Finding]) -> str:
     if not single:
         return ""
     which = "all" if len(single) == len(findings) else ", ".join(one.name for one in single)
-    return f"one seed alone of {which}: this holds for the trained models, not for other seeds"
+    return f"only one seed of {which}: this holds for the trained models, not for other seeds"
 
 
 def _cost(finding: Finding) -> str:

@@ -310,7 +310,7 @@ def _what_is_best(findings: list[Finding], against: list[dict[Any, Any] | None])
         beaten = f"{verdicts.count(Verdict.WORSE)} of {len(findings)}"
         return (
             f"{title} ({score}) beats the best recurrent network, {_scored(best)}, beyond chance,"
-            f" and {beaten} in all"
+            f" and {beaten} networks in all"
         )
     won = f"{verdicts.count(Verdict.BETTER)} of {len(findings)}"
     return (

@@ -114,7 +114,7 @@ def _cost(comparisons: list[Comparison]) -> str:
     speedup = pd.Series([finding.number("speedup") for finding in run]).median()
     warned = sum(bool(finding.facts["timing_warnings"]) for finding in run)
     sentences = [
-        f"By the times of a step, training all seeds of {len(run)} experiments one after another"
+        f"At the measured times, training all seeds of {len(run)} experiments one after another"
         f" takes {minutes:.0f} minutes on {machine['cores']} cores ({machine['processor']}, Keras"
         f" {machine['packages']['keras']} on {machine['backend']})."
     ]

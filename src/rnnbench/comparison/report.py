@@ -103,8 +103,8 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
     ),
     (
         "Confusion matrices",
-        "Shares of each actual class on the test split, over all seeds. Of more than four classes"
-        " the colours are on a scale that shows rare confusions.",
+        "Shares of each actual class on the test split, over all seeds. With more than four"
+        " classes, the colour scale makes rare confusions visible.",
         CONFUSIONS_FIGURE,
         "",
         (),
@@ -118,10 +118,11 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
     ),
     (
         "Reliability",
-        "The confidence is the probability of the predicted class. Below the diagonal, a model is"
-        f" surer than it is right. ECE is the expected calibration error with {BINS} bins, in the"
-        " figure the mean over the seeds, in the table that of each run. Points stand for the mean"
-        f" over seeds of a bin in which a run has at least {FEWEST_ANSWERS} answers.",
+        "The confidence is the probability of the predicted class. Below the diagonal, a model's"
+        " confidence is higher than its accuracy. ECE is the expected calibration error with"
+        f" {BINS} bins: the figure has the mean over the seeds, the table the value of each run. A"
+        f" point is the mean over seeds of a bin in which a run has at least {FEWEST_ANSWERS}"
+        " answers.",
         RELIABILITY_FIGURE,
         CALIBRATION_FILE,
         (),
@@ -131,8 +132,8 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
         "The gradient of the last answer's loss with respect to each step's input, or the embedding"
         " of its word: the mean norm over 64 test examples, as a share of the sum over all steps."
         " On the dashed line every step would have the same share; shares below 1e-8 are drawn"
-        " there. Of a bidirectional layer the first steps are as near to its answer as the last"
-        " ones. A small share says that small changes of that input hardly change the loss, not"
+        " there. In a bidirectional layer the first steps are as close to the answer as the last"
+        " ones. A small share means that small changes of that input hardly change the loss, not"
         " that the input was never used.",
         GRADIENTS_FIGURE,
         "",
@@ -140,30 +141,30 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
     ),
     (
         "Accuracy by length of the text",
-        "The length counts what the model reads, with the start mark; longer texts are cut to the"
-        " length of the last range.",
+        "The length is the number of tokens that the model reads, with the start mark; longer texts"
+        " are cut to the length of the last range.",
         LENGTHS_FIGURE,
         "",
         (),
     ),
     (
         "Worst mistakes",
-        "The wrong answers that the runs of each experiment were surest of, each test example once."
-        " A label may itself be wrong. [?] is a word without an id.",
+        "The wrong predictions of each experiment with the highest probabilities; each test example"
+        " is listed once. A label may itself be wrong. [?] is a word without an id.",
         "",
         MISTAKES_FILE,
         MISTAKE_COLUMNS,
     ),
     (
         "Error by frames ahead",
-        "The mean over the test split and the seeds, beside the last frame seen, copied.",
+        "Means over the test split and the seeds, beside those of copying the last frame seen.",
         HORIZONS_FIGURE,
         "",
         (),
     ),
     (
         "Error by steps ahead",
-        "Means over the test split and the seeds, in the figure over all series, too. MASE is the"
+        "Means over the test split and the seeds; in the figure also over all series. MASE is the"
         " mean absolute error divided by that of repeating the value one season before in the"
         " training part.",
         STEPS_FIGURE,
