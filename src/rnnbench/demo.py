@@ -75,7 +75,7 @@ def only(content: Mapping[str, Any], experiments: Collection[str]) -> dict[str, 
     """
     lines = _named(experiments, content["experiments"])
     sections = {
-        section: _named({line[key] for line in lines.values()}, content[section])
+        section: _named({line.get(key) for line in lines.values()}, content[section])
         for section, key in (("views", "view"), ("models", "model"), ("suites", "suite"))
     }
     datasets = {view["dataset"] for view in sections["views"].values()}
