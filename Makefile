@@ -57,7 +57,7 @@ test: test-environment  ## lint, types, documentation and all tests
 	mypy
 	python -m docs.reference --check
 	$(BUILD_DOCS)
-	pytest --numprocesses 2 --dist loadfile -m "not cluster"
+	pytest --numprocesses 2 --dist loadfile --durations 20 --durations-min 10 -m "not cluster"
 
 test-cluster: test-environment  ## the tests that start Ray nodes on this machine, and nothing else
 	pytest -m cluster

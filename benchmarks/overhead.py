@@ -102,6 +102,11 @@ def main(repository: Path) -> None:
     write_csv("dvc", dvc)
     print(dvc.to_string(index=False))
     table = measure_overhead(repository)
+    if table.empty:
+        raise click.ClickException(
+            f"results/dvc.csv is written; {repository} has no run that `rnnbench repro` trained"
+            " here last, so that the overhead of a run is not measured"
+        )
     write_csv("overhead", table)
     worst = table.sort_values("overhead").iloc[-1]
     print(
