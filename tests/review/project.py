@@ -132,7 +132,8 @@ def make_project(folder: Path, root: Path) -> Project:
     write_params(content, folder / "params.yaml")
     for name in CODE:
         project.write(f"src/rnnbench/{name}/module.py", f'"""The code of {name}."""\n')
-    project.write("src/rnnbench/statistics.py", '"""Statistics."""\n')
+    for name in ("history", "statistics"):
+        project.write(f"src/rnnbench/{name}.py", f'"""The code of {name}."""\n')
     for path in ("data/raw/mnist/file", "data/raw/mnist.origin.json"):
         project.write(path, "raw")
     for part in ("fit", "test"):

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import expit
 
 from rnnbench.data.prepared import Array, Split
 from rnnbench.models import heads
+from rnnbench.models.reference import sigmoid
 from rnnbench.tables import Column
 from rnnbench.tasks import task
 
@@ -65,7 +65,7 @@ def probabilities_from_outputs(
     """
     values = np.asarray(outputs, dtype=np.float64)
     if values.shape[1] == 1:
-        positive = expit(values) if from_logits else values
+        positive = sigmoid(values) if from_logits else values
         return np.concatenate([1.0 - positive, positive], axis=1)
     if from_logits:
         values = np.exp(values - values.max(axis=1, keepdims=True))

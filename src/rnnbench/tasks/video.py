@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import expit
 
 from rnnbench.data.images import write_frames
 from rnnbench.data.prepared import Array, Split
 from rnnbench.errors import RnnbenchError
 from rnnbench.models import heads
 from rnnbench.models.inputs import BYTE_MAXIMUM, scaled
+from rnnbench.models.reference import sigmoid
 from rnnbench.tables import Column
 from rnnbench.tasks import task
 from rnnbench.tasks.classification import EPSILON
@@ -223,7 +223,7 @@ class Video(heads.Video, task.Task):
 
 
 def _pixels(outputs: Frames, from_logits: bool) -> Frames:
-    return expit(outputs) if from_logits else outputs
+    return sigmoid(outputs) if from_logits else outputs
 
 
 def _shortened(shown: dict[str, Frames]) -> dict[str, Frames]:
