@@ -101,8 +101,9 @@ def save_symbols(run: Path) -> None:
 def served(model: PyFuncModel) -> Iterator[str]:
     """MLflow's scoring server in a thread of this process; its address."""
     port = free_port()
+    # No configuration of logging: it would close absl's handler, and with it what pytest captures.
     server = uvicorn.Server(
-        uvicorn.Config(scoring_server.init(model), port=port, log_level="critical")
+        uvicorn.Config(scoring_server.init(model), port=port, log_level="critical", log_config=None)
     )
     thread = threading.Thread(target=server.run)
     thread.start()
