@@ -154,7 +154,10 @@ def test_results_and_lock_are_those_of_one_machine(
 def test_the_environment_of_a_stage_is_that_of_one_machine(
     nodes: Nodes, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # which Ray sets
+    # Variables that Ray and earlier tests of this process have set; the nodes started without them.
+    set_here = [name for name in os.environ if name.startswith("MLFLOW_")]
+    for name in ("OMP_NUM_THREADS", "PYTHONBREAKPOINT", *set_here):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # which the nodes were started without
     stages = pipeline("env > model-{0}", "x")
     found = []
