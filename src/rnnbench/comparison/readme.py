@@ -51,10 +51,11 @@ def with_results(
     _, after = rest.split(END, 1)
     found = read_comparisons(params, comparisons)
     compared = compare_claims(found, literature)
-    in_short = "".join(f"- {sentence}\n" for sentence in unanimous_claims(compared, literature))
+    agreed = unanimous_claims(compared, literature)
+    in_short = [AGREED, "".join(f"- {sentence}\n" for sentence in agreed)] if agreed else []
     answers = to_markdown(readable_answers(tabulate_answers(found)))
     suites, claims = map(_section, found), _claims(tabulate_verdicts(compared, literature))
-    sections = [AGREED, in_short, BRACKETS, answers, *suites, claims, _cost(found)]
+    sections = [*in_short, BRACKETS, answers, *suites, claims, _cost(found)]
     return f"{before}{BEGIN}\n\n" + "\n".join(sections) + f"\n\n{END}{after}"
 
 

@@ -122,9 +122,8 @@ class Runner:
         self._make = make
         self._tested = tested
         self._dvc = lock
-        self._data = (
-            threading.Lock()
-        )  # one combination prepares data, the others find it in the cache
+        # One combination prepares data, the others find it in the cache.
+        self._data = threading.Lock()
         self._interrupted = False
 
     def run(self, tasks: Sequence[Task], side_by_side: int) -> None:
