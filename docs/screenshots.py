@@ -6,6 +6,7 @@
 Shows the current directory's store; run it after `dvc repro` or `rnnbench track sync`.
 """
 
+import re
 import tempfile
 import urllib.parse
 from contextlib import ExitStack
@@ -61,7 +62,9 @@ def choose_columns(page: Page) -> None:
     for column in (*HIDDEN, *COLUMNS):
         page.get_by_placeholder("Search columns").fill(column)
         page.wait_for_timeout(500)
-        page.get_by_text(column, exact=True).last.click()
+        # The search marks what it found within a name, so that the name is several texts.
+        rows = page.locator("[class*=tree-treenode]")
+        rows.filter(has_text=re.compile(f"^{re.escape(column)}$")).get_by_text(column).last.click()
     page.keyboard.press("Escape")
     page.get_by_role("heading", name="Runs").click()
     page.wait_for_timeout(SETTLED)

@@ -5,6 +5,7 @@ import own_source  # noqa: F401
 
 from rnnbench.errors import reports_errors
 from rnnbench.models.backend import import_keras
+from rnnbench.switched_off import is_switched_off, write_no_scores
 
 
 @click.command()
@@ -13,6 +14,9 @@ from rnnbench.models.backend import import_keras
 @reports_errors
 def main(experiment: str, view: str) -> None:
     """Evaluate the runs of an experiment on its test split and write the scores to results/."""
+    if is_switched_off(experiment):
+        write_no_scores(experiment)
+        return
     import_keras()
     from rnnbench.evaluation.experiment import evaluate_experiment
 

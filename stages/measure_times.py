@@ -7,6 +7,7 @@ import click
 import own_source  # noqa: F401
 
 from rnnbench.errors import reports_errors
+from rnnbench.switched_off import is_switched_off, write_no_times
 from rnnbench.timing.experiment import time_experiment
 
 
@@ -16,7 +17,10 @@ from rnnbench.timing.experiment import time_experiment
 @reports_errors
 def main(experiment: str, view: str) -> None:
     """Time the training steps of an experiment on its view and write the times to results/."""
-    time_experiment(experiment, view)
+    if is_switched_off(experiment):
+        write_no_times(experiment)
+    else:
+        time_experiment(experiment, view)
 
 
 if __name__ == "__main__":

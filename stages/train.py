@@ -6,6 +6,7 @@ import own_source  # noqa: F401
 from rnnbench.errors import reports_errors
 from rnnbench.models.backend import import_keras
 from rnnbench.params import load_params
+from rnnbench.switched_off import write_no_runs
 
 
 @click.command()
@@ -14,6 +15,10 @@ from rnnbench.params import load_params
 def main(experiment: str) -> None:
     """Train `experiment` and write its runs to runs/ and its results to results/."""
     params = load_params()
+    facts = params.experiments[experiment]
+    if not facts.seeds:
+        write_no_runs(f"{facts.suite}/{experiment}")
+        return
     import_keras()
     from rnnbench.models.fast import share_cores
     from rnnbench.training.experiment import train_experiment

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,12 +107,16 @@ class Pipeline:
         return MlflowClient(f"sqlite:///{self.folder}/mlflow.db")
 
     @contextmanager
-    def changed(self, **training: Any) -> Iterator[None]:
-        """Change how mnist-gru is trained, and change it back."""
+    def changed(
+        self, section: Sequence[str] = ("experiments", "mnist-gru"), **values: Any
+    ) -> Iterator[None]:
+        """Change params.yaml, by default how mnist-gru is trained, and change it back."""
         path = self.folder / "params.yaml"
         before = path.read_text()
-        content = YAML(typ="safe").load(before)
-        content["experiments"]["mnist-gru"].update(training)
+        content = changed = YAML(typ="safe").load(before)
+        for key in section:
+            changed = changed[key]
+        changed.update(values)
         write_params(content, path)
         try:
             yield
@@ -341,6 +345,7 @@ SUPPLIES_NOTHING = (
         f"src/rnnbench/{name}.py"
         for name in ("commands", "credentials", "registry", "runs", "tables", "figures")
     ),
+    "src/rnnbench/switched_off.py",
     *(f"src/rnnbench/{name}/" for name in ("params", "tracking", "data", "models", "tasks")),
     *(f"src/rnnbench/evaluation/{name}.py" for name in ("__init__", "trained")),
     "stages/",
@@ -436,6 +441,24 @@ def test_a_change_is_retrained_and_its_metrics_differ(pipeline: Pipeline) -> Non
     for stage in of_experiment:
         assert f"Stage '{stage}' is cached" in again
     assert json.loads(pipeline.read("mnist-gru", "metrics.json")) == before, "and back again"
+
+
+def test_a_suite_with_0_seeds_is_switched_off_and_back_on_without_training(
+    pipeline: Pipeline,
+) -> None:
+    with pipeline.changed(("suites", "adding", "training"), seeds=0):
+        pipeline.repro()
+        plotted = pipeline.dvc("plots", "show", "--out", "plots")
+        metrics = json.loads(pipeline.read("adding-20-gru", "metrics.json"))
+        table = (pipeline.folder / "comparisons/adding/table.md").read_text()
+        report = (pipeline.folder / "report/report.md").read_text()
+    shutil.rmtree(pipeline.folder / "plots")
+    assert plotted.returncode == 0, plotted.stderr
+    assert metrics == {}
+    for text in (table, report):
+        assert "switched off: it has 0 seeds in params.yaml" in text
+    again = pipeline.repro()
+    assert re.findall(r"Running stage '(\S+)'", again) == ["compare@adding", "report"]
 
 
 def test_runs_that_were_deleted_are_restored_and_not_trained_anew(pipeline: Pipeline) -> None:

@@ -23,7 +23,10 @@ from rnnbench.models.fast.training_step import is_compiled
 from rnnbench.models.variant import build_layer
 from rnnbench.models.variants.ind_rnn import IndRNN
 from rnnbench.models.variants.lru_block import LRUBlock
+from rnnbench.models.variants.min_gru import MinGRU
+from rnnbench.models.variants.min_lstm import MinLSTM
 from rnnbench.models.variants.qrnn import QRNN
+from rnnbench.models.variants.rg_lru_block import RGLRUBlock
 from rnnbench.training.devices import has_gpu
 from tests.models.test_fast import a_mask, assert_same, outputs_and_gradients, set_same_weights
 
@@ -84,6 +87,14 @@ class Case:
 
 
 STACK = [partial(L.LSTMCell, 3), partial(L.GRUCell, 2)]
+# Layers whose recurrence is linear, and the sizes of their states.
+LINEAR = {
+    MinGRU(units=3): (3,),
+    MinLSTM(units=3): (3,),
+    QRNN(units=3): (3, 3, 9),
+    LRUBlock(units=5): (FEATURES, 10),
+    RGLRUBlock(units=3): (FEATURES, 3, 3, 3, 3),
+}
 CASES: dict[str, Case] = {
     **{
         f"bidirectional, merge_mode={mode}": Case(
@@ -125,7 +136,24 @@ CASES: dict[str, Case] = {
         inputs=frames,
         call={"initial_state": [normal(2, 4, 5, 2), normal(2, 4, 5, 2)]},
     ),
+    **{
+        f"{options.type}, from states": Case(
+            partial(build_layer, options, **ALL), call=states(*sizes)
+        )
+        for options, sizes in LINEAR.items()
+    },
+    "a linear recurrence, its last output alone": Case(lambda: build_layer(LRUBlock(units=5))),
+    "both directions of a linear recurrence": Case(
+        lambda: L.Bidirectional(build_layer(QRNN(units=3), return_sequences=True))
+    ),
     # What Keras computes, and why.
+    "a mask of a linear recurrence": Case(
+        lambda: build_layer(MinGRU(units=3)), call={"mask": a_mask()}, reason="a mask"
+    ),
+    "a linear recurrence in a stack": Case(
+        lambda: L.RNN([build_layer(MinGRU(units=3)).cell, L.GRUCell(2)]),
+        reason="no compiled loop for MinGRUCell",
+    ),
     "integers": Case(
         lambda: L.SimpleRNN(3, dtype="float32"),
         inputs=lambda: tf.reshape(tf.range(20, dtype=tf.int64), (1, 20, 1)),
@@ -295,6 +323,8 @@ DERIVED: dict[str, tuple[Callable[[], Any], Callable[[], Any], dict[str, Any]]] 
     "gru": (lambda: L.GRU(3), rows, {}),
     "gru reset_after=False": (lambda: L.GRU(3, reset_after=False), rows, {}),
     "stacked cells": (lambda: L.RNN([make() for make in STACK]), rows, {}),
+    "a linear recurrence": (lambda: build_layer(QRNN(units=3)), rows, states(3, 3, 9)),
+    "a linear recurrence of complex numbers": (lambda: build_layer(LRUBlock(units=5)), rows, {}),
     "frames": (lambda: L.ConvLSTM1D(2, 3, padding="same"), lambda: normal(2, 3, 5, 2), {}),
     "one filter": (lambda: L.Conv3D(1, 3, padding="same"), lambda: normal(1, 3, 4, 4, 2), {}),
 }
@@ -530,13 +560,14 @@ def test_a_step_is_compiled_whole_only_if_all_in_it_is_made_for_xla(name: str, w
     assert is_compiled(model) is whole
 
 
-def test_cells_of_this_project_train_in_a_compiled_step_as_in_stock() -> None:
+@pytest.mark.parametrize("masked", [True, False])
+def test_cells_of_this_project_train_in_a_compiled_step_as_in_stock(masked: bool) -> None:
     words = np.random.default_rng(1).integers(0, 20, (10, STEPS))
 
     def fitted_model(finish: Callable[[Any], Any]) -> Any:
         keras.utils.set_random_seed(3)
         own = [build_layer(options, return_sequences=True) for options in OWN]
-        layers = [L.Embedding(20, 4, mask_zero=True), *own, L.Dense(1)]
+        layers = [L.Embedding(20, 4, mask_zero=masked), *own, L.Dense(1)]
         model = keras.Sequential([keras.Input((STEPS,), dtype="int32"), *layers])
         model.compile("adam", "mse")
         finish(model).fit(words, words[:, :, None] / 20, batch_size=4, epochs=2, verbose=0)

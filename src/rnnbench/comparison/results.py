@@ -278,6 +278,8 @@ def why_not_run(folder: Path) -> str:
     """Return why an experiment has no results in `folder`."""
     if not (folder / HISTORY_FILE).exists():
         return "training left no history: it failed, or it was never run"
+    if pd.read_csv(folder / HISTORY_FILE).empty:
+        return "switched off: it has 0 seeds in params.yaml"
     return "trained; evaluation left no scores: it failed, or it was never run"
 
 

@@ -36,6 +36,65 @@ class Cell(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), **own}
 
 
+class LinearCell(Cell):
+    """A cell whose recurrence is linear: `s' = a s + b`, where a and b depend on no s.
+
+    A subclass overrides `coefficients` and, unless s is the output, `read`; if a and b depend on
+    earlier steps too, it sets `EARLIER`, their number, and overrides `remember`. These methods
+    compute one step, (batch, features), or all steps at once, (batch, steps, features), so that
+    only the recurrence itself needs a loop; see `rnnbench.models.fast.linear`.
+
+    If s is the output, it is the only state. Otherwise the states are the output, s, and what
+    `remember` returned for the earlier steps, the previous one first. With `IS_COMPLEX`, the first
+    half of a, b and s is the real part of complex numbers, and the second half the imaginary part.
+    """
+
+    EARLIER: ClassVar[int] = 0
+    IS_COMPLEX: ClassVar[bool] = False
+
+    def remember(self, inputs: Any) -> Any:
+        """Return what later steps need of a step's inputs."""
+        raise NotImplementedError
+
+    def coefficients(self, inputs: Any, window: list[Any]) -> tuple[Any, Any, Any]:
+        """Return a, b and what `read` needs of them.
+
+        `window` has the results of `remember` for this step and earlier ones; without `EARLIER`, it
+        is empty.
+        """
+        raise NotImplementedError
+
+    def read(self, inputs: Any, needed: Any, state: Any) -> Any:
+        """Return the output; `needed` is the last result of `coefficients`."""
+        return state
+
+    def call(self, inputs: Any, states: Any) -> Any:
+        """Compute one step."""
+        before, earlier = split_states(states)
+        window = [self.remember(inputs), *earlier] if self.EARLIER else []
+        a, b, needed = self.coefficients(inputs, window)
+        state = product(a, before, self.IS_COMPLEX) + b
+        if len(states) == 1:
+            return state, [state]
+        output = self.read(inputs, needed, state)
+        return output, [output, state, *window[: self.EARLIER]]
+
+
+def split_states(states: Any) -> tuple[Any, list[Any]]:
+    """Return s and the remembered arrays from the states of a `LinearCell`."""
+    _, before, *earlier = states if len(states) > 1 else (None, *states)
+    return before, earlier
+
+
+def product(a: Any, b: Any, is_complex: bool) -> Any:
+    """Return the elementwise product of real numbers, or of complex ones by halves of the units."""
+    if not is_complex:
+        return a * b
+    (real_a, imaginary_a), (real_b, imaginary_b) = (ops.split(each, 2, axis=-1) for each in (a, b))
+    real = real_a * real_b - imaginary_a * imaginary_b
+    return ops.concatenate([real, real_a * imaginary_b + imaginary_a * real_b], axis=-1)
+
+
 class Block(keras.layers.RNN):  # type: ignore[misc]
     """A recurrent layer of a cell of class `CELL`, whose outputs are as wide as its inputs.
 

@@ -146,7 +146,7 @@ class Params(Section):
 
     def _experiment(self, name: str, line: ExperimentLine) -> Experiment:
         training = _with_overrides(name, self.suites[line.suite].training, line.overrides)
-        seeds = range(self.first_seed, self.first_seed + (training.seeds or self.seeds))
+        count = self.seeds if training.seeds is None else training.seeds
         return Experiment(
             name,
             line.suite,
@@ -154,7 +154,7 @@ class Params(Section):
             line.model,
             self.models[line.model],
             training,
-            list(seeds),
+            list(range(self.first_seed, self.first_seed + count)),
         )
 
 

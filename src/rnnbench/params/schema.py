@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PlainValidator,
     PositiveFloat,
     PositiveInt,
@@ -174,7 +175,7 @@ class Training(Section):
     from_logits: bool = False
     keep_best: ValidationMetric | None = None
     patience: PositiveInt | None = None
-    seeds: PositiveInt | None = None
+    seeds: NonNegativeInt | None = None
 
     @model_validator(mode="after")
     def _adam_adds_epsilon_outside_the_root(self) -> "Training":
@@ -287,7 +288,7 @@ class Experiment:
     training : Training
         The training of the suite, with the overrides of the experiment.
     seeds : list of int
-        The experiment has one run per seed.
+        The experiment has one run per seed; without seeds it is switched off.
     """
 
     name: str

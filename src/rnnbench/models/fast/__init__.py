@@ -16,7 +16,9 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
 
     It applies to SimpleRNN, LSTM, GRU (both `reset_after`) and `RNN` of their cells and of stacked
     cells, alone, in `Bidirectional` or in `TimeDistributed`, in float32, float64 and bfloat16; in
-    bfloat16, states and sums over the steps stay in 32 bits. A ConvLSTM keeps TensorFlow's loop, in
+    bfloat16, states and sums over the steps stay in 32 bits. For this project's layers whose
+    recurrence is linear, only the recurrence is a loop: gates and outputs are computed for all
+    steps at once, in float32 or float64 and without a mask. A ConvLSTM keeps TensorFlow's loop, in
     which the convolutions of input and state become one, and gets compiled gates. A Conv3D with one
     filter, as at the end of a video model, becomes one matrix product, and so does a Dense layer in
     `TimeDistributed`, for which Keras computes one product per step. Class, weights, configuration

@@ -21,6 +21,7 @@ from rnnbench.models.fast.rules import (
 )
 from rnnbench.models.fast.time_distributed import is_dense_at_every_step
 
+SEQUENCE_RANK = 3  # of (batch, steps, features); with images, more
 # Up to this size, a compiled step on one core is faster than single operations on two cores.
 SMALL_STEP = 2**26  # parameters · examples · steps
 
@@ -148,9 +149,15 @@ def _computes_what_is_known(model: keras.Layer) -> bool:
 
 
 def _longest(model: keras.Model) -> float:
-    """Return the number of steps of a model's longest input; infinity if it is unknown."""
+    """Return the number of steps of a model's longest sequence; infinity if it is unknown.
+
+    A layer within may make a sequence longer, as `Reshape` does with the rows of an image.
+    """
     inputs = getattr(model, "inputs", None) or []  # a subclassed model has none
-    lengths = [array.shape[1] for array in inputs if len(array.shape) > 1]
+    within = keras.tree.flatten([getattr(layer, "output", []) for layer in model.layers])
+    shapes = [array.shape for array in within if len(array.shape) >= SEQUENCE_RANK]
+    shapes += [array.shape for array in inputs if len(array.shape) > 1]
+    lengths = [shape[1] for shape in shapes]
     return math.inf if None in lengths else max(lengths, default=math.inf)
 
 

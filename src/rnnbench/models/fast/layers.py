@@ -9,6 +9,7 @@ import tensorflow as tf
 from rnnbench.models.fast.convolutions import recur_over_frames
 from rnnbench.models.fast.cores import PARTS_AT_ONCE
 from rnnbench.models.fast.devices import Device
+from rnnbench.models.fast.linear import run_linear_cell
 from rnnbench.models.fast.loop import pass_forward, recur
 from rnnbench.models.fast.loop_in_16_bits import pass_forward_in_16_bits
 from rnnbench.models.fast.rules import (
@@ -16,6 +17,7 @@ from rnnbench.models.fast.rules import (
     MOST_UNROLLED,
     activations_of,
     cells_of,
+    is_linear,
     reason_against,
 )
 from rnnbench.models.fast.steps import (
@@ -62,6 +64,8 @@ class Loop:
             return _run_stock(layer, sequences, initial_state, mask, training, unrolls)
         if isinstance(layer, CONVOLUTIONAL):
             return _loop_over_frames(layer, not device.is_cpu, sequences, initial_state)
+        if is_linear(layer):
+            return _loop_over_linear_cell(layer, device, sequences, initial_state)
         return _loop(layer, device, sequences, initial_state, mask, training)
 
     def _reason_against_shape(self, sequences: Any) -> str | None:
@@ -100,6 +104,8 @@ def _reasons_against_arrays(
         yield "no steps, or an initial state of another shape"
     if mask is not None and over_frames:
         yield "a mask of frames"
+    elif mask is not None and is_linear(layer):
+        yield "a mask"
     elif mask is not None and not _fits_steps(mask, batch, steps):
         yield "a mask of another shape than (batch, steps)"
 
@@ -203,6 +209,22 @@ def _loop_over_frames(
     arrays = [sequences, *initial_state]
     last, outputs, ends = _in_parts(run, arrays, 1, one_part)
     return last, outputs, ends
+
+
+def _loop_over_linear_cell(
+    layer: keras.layers.RNN, device: Device, sequences: Any, initial_state: Any
+) -> tuple[Any, Any, Any]:
+    """Return the same as `RNN.inner_loop` for a linear recurrence without a mask."""
+    if layer.go_backwards:
+        sequences = tf.reverse(sequences, [1])
+
+    def run(sequences: Any, *states: Any) -> tuple[Any, Any, Any]:
+        last, outputs, ends = run_linear_cell(layer, sequences, states)
+        return last, last if outputs is None else outputs, ends
+
+    arrays = [sequences, *keras.tree.flatten(initial_state)]
+    last, outputs, ends = _in_parts(run, arrays, device.batch_size, True)
+    return last, outputs, keras.tree.pack_sequence_as(initial_state, ends)
 
 
 def _padded(array: Any, missing: Any) -> Any:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rnnbench.models.fast.steps import Pairs, Steps, Tensors, bias_gradient, in_32_bits
 
-SECOND_LOOP = 100  # the number of its first array; see `_arrays`
+SECOND_LOOP = 100  # the number of its first array; see `arrays_over_steps`
 
 
 class Pass(NamedTuple):
@@ -207,9 +207,9 @@ def run_forward(
 
     def body(step: Any, states: Any, arrays: Any) -> Any:
         new, saved = run_step(step, states)
-        return step + 1, new, _write(arrays, step, [*new, *saved])
+        return step + 1, new, write(arrays, step, [*new, *saved])
 
-    arrays = _arrays(count, run_step(tf.constant(0), states))
+    arrays = arrays_over_steps(count, run_step(tf.constant(0), states))
     _, _, arrays = tf.while_loop(lambda step, *_: step < count, body, (0, states, arrays))
     stacked = [array.stack() for array in arrays]
     return stacked[: len(states)], stacked[len(states) :]
@@ -244,9 +244,9 @@ def run_backward(
 
     def body(step: Any, gradients: Any, arrays: Any) -> Any:
         earlier, stored = run_step(step, gradients)
-        return step - 1, earlier, _write(arrays, step, stored)
+        return step - 1, earlier, write(arrays, step, stored)
 
-    arrays = _arrays(count, run_step(tf.constant(0), ends)[1])
+    arrays = arrays_over_steps(count, run_step(tf.constant(0), ends)[1])
     _, first, arrays = tf.while_loop(lambda step, *_: step >= 0, body, (count - 1, ends, arrays))
     stored = [array.stack() for array in arrays]
     return *steps.collect(factors, stored, before), first
@@ -260,9 +260,9 @@ def _inputs_gradient(kernel: Any, grad_sums: Any) -> Any:
     count = tf.shape(grad_sums)[0]
 
     def body(step: Any, arrays: Any) -> Any:
-        return step + 1, _write(arrays, step, [tf.matmul(kernel, grad_sums[step])])
+        return step + 1, write(arrays, step, [tf.matmul(kernel, grad_sums[step])])
 
-    arrays = _arrays(count, [tf.matmul(kernel, grad_sums[0])], SECOND_LOOP)
+    arrays = arrays_over_steps(count, [tf.matmul(kernel, grad_sums[0])], SECOND_LOOP)
     _, arrays = tf.while_loop(lambda step, _: step < count, body, (0, arrays))
     return arrays[0].stack()
 
@@ -272,7 +272,7 @@ def _kernel_gradient(factors: Any, grad_sums: Any) -> Any:
     return tf.einsum("tub,tgb->ug", factors, grad_sums)
 
 
-def _arrays(count: Any, values: Any, first: int = 1) -> list[Any]:
+def arrays_over_steps(count: Any, values: Any, first: int = 1) -> list[Any]:
     """Return an array over the steps for each of a step's values.
 
     Each array starts with a different fill value, which is overwritten. With equal values, XLA
@@ -287,5 +287,6 @@ def _arrays(count: Any, values: Any, first: int = 1) -> list[Any]:
     ]
 
 
-def _write(arrays: list[Any], step: Any, values: list[Any]) -> list[Any]:
+def write(arrays: list[Any], step: Any, values: list[Any]) -> list[Any]:
+    """Return the arrays with a step's values."""
     return [array.write(step, value) for array, value in zip(arrays, values, strict=True)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from rnnbench.models.cell import Cell
+from rnnbench.models.cell import Cell, LinearCell
 
 # Without softmax and similar activations, where an output depends on other units.
 ELEMENTWISE = frozenset(
@@ -56,6 +56,9 @@ def _reasons_against(layer: keras.layers.RNN) -> Iterator[str]:
         return
     if layer.unroll:
         yield "unroll=True"
+    if is_linear(layer):
+        yield from ["computes in bfloat16"] if layer.compute_dtype == "bfloat16" else []
+        return
     if any(getattr(cell, "dropout", 0) for cell in cells[1:]):
         yield "dropout between stacked cells"
     yield from filter(None, map(_reason_of_cell, cells))
@@ -79,6 +82,11 @@ def _origin(thing: Any) -> str:
 def has_own_cell(layer: keras.layers.RNN) -> bool:
     """Whether a layer loops over a cell of this project."""
     return isinstance(layer.cell, Cell)
+
+
+def is_linear(layer: keras.layers.RNN) -> bool:
+    """Whether a layer's recurrence is linear, and its cell one of this project."""
+    return isinstance(layer.cell, LinearCell)
 
 
 def reason_of_size(layer: keras.layers.RNN, batch_size: int) -> str | None:

@@ -57,17 +57,18 @@ def define_block() -> Any:
     import keras
     from keras import ops
 
-    from rnnbench.models.cell import PACKAGE, Block, Cell, drawn
+    from rnnbench.models.cell import PACKAGE, Block, LinearCell, drawn
     from rnnbench.models.cell import gelu as gelu_in_keras
     from rnnbench.models.cell import normalised as normalised_in_keras
 
-    class LRUBlockCell(Cell):
-        """A step; its states are the output and the real and imaginary parts of s.
+    class LRUBlockCell(LinearCell):
+        """A step; its states are the output, and the real and the imaginary part of s as one.
 
         `input_kernel` concatenates the real and imaginary parts of B by columns; `output_kernel`
         stacks the real part of C and minus its imaginary part by rows.
         """
 
+        IS_COMPLEX: ClassVar = True
         OPTIONS: ClassVar = ("r_min", "r_max", "max_phase")
 
         def __init__(
@@ -80,11 +81,11 @@ def define_block() -> Any:
         ) -> None:
             super().__init__(units, **options)
             self.r_min, self.r_max, self.max_phase = r_min, r_max, max_phase
-            self.state_size = [units, units, units]
+            self.state_size = [units, 2 * units]
 
         def build(self, input_shape: Any) -> None:
             width, units = input_shape[-1], self.units
-            self.state_size = [width, units, units]
+            self.state_size = [width, 2 * units]
             normal = keras.initializers.RandomNormal
             self.norm_gain = self.add_weight((width,), "ones", name="norm_gain")
             self.norm_bias = self.add_weight((width,), "zeros", name="norm_bias")
@@ -105,25 +106,19 @@ def define_block() -> Any:
             self.gate_kernel = self.add_weight((width, 2 * width), name="gate_kernel")
             self.gate_bias = self.add_weight((2 * width,), "zeros", name="gate_bias")
 
-        def call(self, inputs: Any, states: Any) -> Any:
+        def coefficients(self, inputs: Any, window: list[Any]) -> tuple[Any, Any, Any]:
             u = normalised_in_keras(inputs, EPSILON, self.norm_gain, self.norm_bias)
-            states = self.recur(ops.matmul(u, self.input_kernel), *states[1:])
-            seen = ops.matmul(ops.concatenate(states, axis=-1), self.output_kernel)
-            y = gelu_in_keras(seen + ops.multiply(u, self.skip))
+            radius, phase = ops.exp(-ops.exp(self.log_radius)), ops.exp(self.log_phase)
+            decay = ops.concatenate([radius * ops.cos(phase), radius * ops.sin(phase)])
+            gain = ops.tile(ops.exp(self.log_gain), 2)
+            return decay, gain * ops.matmul(u, self.input_kernel), u
+
+        def read(self, inputs: Any, needed: Any, state: Any) -> Any:
+            seen = ops.matmul(state, self.output_kernel)
+            y = gelu_in_keras(seen + ops.multiply(needed, self.skip))
             gated = ops.add(ops.matmul(y, self.gate_kernel), self.gate_bias)
             a, b = ops.split(gated, 2, axis=-1)
-            outputs = inputs + a * ops.sigmoid(b)
-            return outputs, [outputs, *states]
-
-        def recur(self, driven: Any, real: Any, imaginary: Any) -> list[Any]:
-            radius, phase = ops.exp(-ops.exp(self.log_radius)), ops.exp(self.log_phase)
-            decay, turn = radius * ops.cos(phase), radius * ops.sin(phase)
-            gain = ops.exp(self.log_gain)
-            driven_real, driven_imaginary = ops.split(driven, 2, axis=-1)
-            return [
-                decay * real - turn * imaginary + gain * driven_real,
-                decay * imaginary + turn * real + gain * driven_imaginary,
-            ]
+            return inputs + a * ops.sigmoid(b)
 
     def drawn_like(log_radius: Any) -> Any:
         def initial(shape: Any, dtype: Any = None) -> Any:
@@ -147,13 +142,17 @@ def lru_block(inputs: Array, weights: Any, mask: Array | None = None) -> Forward
 
     def step(x: Array, states: States) -> States:
         u = normalised(x, EPSILON, gain, bias)
-        real, imaginary = np.split(u @ kernel, 2, axis=-1)
-        s = decay * (states[1] + 1j * states[2]) + np.exp(gamma) * (real + 1j * imaginary)
-        y = gelu(np.concatenate([s.real, s.imag], axis=-1) @ output_kernel + skip * u)
+        s = decay * as_complex(states[1]) + np.exp(gamma) * as_complex(u @ kernel)
+        parts = np.concatenate([s.real, s.imag], axis=-1)
+        y = gelu(parts @ output_kernel + skip * u)
         a, b = np.split(y @ gate_kernel + gate_bias, 2, axis=-1)
-        return x + a * sigmoid(b), s.real, s.imag
+        return x + a * sigmoid(b), parts
 
-    return loop(step, inputs, zero_states(inputs, len(skip), len(nu), len(nu)), mask)
+    def as_complex(parts: Array) -> Array:
+        real, imaginary = np.split(parts, 2, axis=-1)
+        return real + 1j * imaginary
+
+    return loop(step, inputs, zero_states(inputs, len(skip), 2 * len(nu)), mask)
 
 
 VARIANTS.add(

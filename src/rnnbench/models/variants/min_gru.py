@@ -25,10 +25,10 @@ def define_cell() -> Any:
     import keras
     from keras import ops
 
-    from rnnbench.models.cell import PACKAGE, Cell
+    from rnnbench.models.cell import PACKAGE, LinearCell
 
     @keras.saving.register_keras_serializable(PACKAGE)
-    class MinGRUCell(Cell):
+    class MinGRUCell(LinearCell):
         """A step of minGRU; kernel and bias concatenate the update gate and the candidate."""
 
         OPTIONS: ClassVar = ("activation",)
@@ -41,13 +41,12 @@ def define_cell() -> Any:
             self.kernel = self.add_weight((input_shape[-1], 2 * self.units), name="kernel")
             self.bias = self.add_weight((2 * self.units,), "zeros", name="bias")
 
-        def call(self, inputs: Any, states: Any) -> Any:
+        def coefficients(self, inputs: Any, window: list[Any]) -> tuple[Any, Any, Any]:
             sums = ops.add(ops.matmul(inputs, self.kernel), self.bias)
             update, candidate = ops.split(sums, 2, axis=-1)
             activate = keras.activations.get(self.activation) if self.activation else g
             z = ops.sigmoid(update)
-            h = (1 - z) * states[0] + z * activate(candidate)
-            return h, [h]
+            return 1 - z, z * activate(candidate), None
 
     return MinGRUCell
 

@@ -24,10 +24,10 @@ def define_cell() -> Any:
     import keras
     from keras import ops
 
-    from rnnbench.models.cell import PACKAGE, Cell, side_by_side
+    from rnnbench.models.cell import PACKAGE, LinearCell, side_by_side
 
     @keras.saving.register_keras_serializable(PACKAGE)
-    class MinLSTMCell(Cell):
+    class MinLSTMCell(LinearCell):
         """A step; kernel and bias concatenate forget gate, input gate and candidate.
 
         The forget gate's initial bias is 1, as in Keras's LSTM.
@@ -38,13 +38,12 @@ def define_cell() -> Any:
             bias = side_by_side(ops.ones, ops.zeros, ops.zeros)
             self.bias = self.add_weight((3 * self.units,), bias, name="bias")
 
-        def call(self, inputs: Any, states: Any) -> Any:
+        def coefficients(self, inputs: Any, window: list[Any]) -> tuple[Any, Any, Any]:
             sums = ops.add(ops.matmul(inputs, self.kernel), self.bias)
             forget, write, candidate = ops.split(sums, 3, axis=-1)
             # f / (f + i) is computed from logarithms, because f and i may both underflow to 0.
             keep = ops.sigmoid(ops.softplus(-write) - ops.softplus(-forget))
-            h = keep * states[0] + (1 - keep) * g(candidate)
-            return h, [h]
+            return keep, (1 - keep) * g(candidate), None
 
     return MinLSTMCell
 

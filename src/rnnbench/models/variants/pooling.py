@@ -56,9 +56,9 @@ def define_layer() -> Any:
                 return ops.mean(inputs, axis=1)
             read = ops.expand_dims(mask, -1)
             # `mean` adds numbers of 16 bits in 32.
-            of_all = ops.mean(ops.where(read, inputs, ops.zeros_like(inputs)), axis=1)
+            average = ops.mean(ops.where(read, inputs, ops.zeros_like(inputs)), axis=1)
             share = ops.mean(ops.cast(read, "float32"), axis=1)
-            return of_all / ops.cast(ops.where(share > 0, share, 1.0), of_all.dtype)
+            return average / ops.cast(ops.where(share > 0, share, 1.0), average.dtype)
 
         def compute_mask(self, inputs: Any, mask: Any = None) -> None:
             return None

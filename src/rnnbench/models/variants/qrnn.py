@@ -6,7 +6,7 @@ Beside h and c, the products of the previous step are a state of the cell, so th
 left out of the convolution as well.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -25,11 +25,13 @@ def define_cell() -> Any:
     import keras
     from keras import ops
 
-    from rnnbench.models.cell import PACKAGE, Cell
+    from rnnbench.models.cell import PACKAGE, LinearCell
 
     @keras.saving.register_keras_serializable(PACKAGE)
-    class QRNNCell(Cell):
+    class QRNNCell(LinearCell):
         """A step; its kernel has z, f, o for the next step, then z, f, o for the current one."""
+
+        EARLIER: ClassVar = 1
 
         def __init__(self, units: int, **options: Any) -> None:
             super().__init__(units, **options)
@@ -39,14 +41,17 @@ def define_cell() -> Any:
             self.kernel = self.add_weight((input_shape[-1], 6 * self.units), name="kernel")
             self.bias = self.add_weight((3 * self.units,), "zeros", name="bias")
 
-        def call(self, inputs: Any, states: Any) -> Any:
-            _, c, from_previous = states
-            for_next, current = ops.split(ops.matmul(inputs, self.kernel), 2, axis=-1)
-            z, f, o = ops.split(ops.add(from_previous + current, self.bias), 3, axis=-1)
+        def remember(self, inputs: Any) -> Any:
+            return ops.matmul(inputs, self.kernel[:, : 3 * self.units])
+
+        def coefficients(self, inputs: Any, window: list[Any]) -> tuple[Any, Any, Any]:
+            current = ops.matmul(inputs, self.kernel[:, 3 * self.units :])
+            z, f, o = ops.split(ops.add(window[1] + current, self.bias), 3, axis=-1)
             f = ops.sigmoid(f)
-            c = f * c + (1 - f) * ops.tanh(z)
-            h = ops.sigmoid(o) * c
-            return h, [h, c, for_next]
+            return f, (1 - f) * ops.tanh(z), o
+
+        def read(self, inputs: Any, needed: Any, state: Any) -> Any:
+            return ops.sigmoid(needed) * state
 
     return QRNNCell
 

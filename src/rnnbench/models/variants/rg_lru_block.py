@@ -7,7 +7,7 @@ output is `x + (h' gelu(u V)) O`. Outputs are as wide as inputs, so that blocks 
 gates have full kernels, while those of the published models are block-diagonal.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -33,15 +33,17 @@ def define_block() -> Any:
     import keras
     from keras import ops
 
-    from rnnbench.models.cell import PACKAGE, Block, Cell, drawn
+    from rnnbench.models.cell import PACKAGE, Block, LinearCell, drawn
     from rnnbench.models.cell import gelu as gelu_in_keras
 
-    class RGLRUBlockCell(Cell):
-        """A step; its states are the output, h and the previous inputs of the convolution.
+    class RGLRUBlockCell(LinearCell):
+        """A step; its states are the output, h and the previous inputs of the convolution, v.
 
         `input_kernel` concatenates V and W, `gate_kernel` the gates r and i; the first row of
         `convolution` belongs to the current step, each further row to an earlier step.
         """
+
+        EARLIER: ClassVar = TAPS - 1
 
         def __init__(self, units: int, **options: Any) -> None:
             super().__init__(units, **options)
@@ -71,25 +73,26 @@ def define_block() -> Any:
             self.output_kernel = weights("output_kernel", (units, width))
             self.output_bias = zeros("output_bias", width)
 
-        def call(self, inputs: Any, states: Any) -> Any:
+        def project(self, inputs: Any, columns: slice) -> Any:
             square = ops.mean(ops.square(inputs), axis=-1, keepdims=True)
             u = ops.multiply(inputs * ops.rsqrt(square + EPSILON), self.norm_gain)
-            projected = ops.add(ops.matmul(u, self.input_kernel), self.input_bias)
-            branch, v = ops.split(projected, 2, axis=-1)
-            _, h, *before = states
-            window = [v, *before]
-            taps = ops.sum(ops.stack(window, axis=1) * self.convolution, axis=1)
-            h = self.recur(ops.add(taps, self.convolution_bias), h)
-            mixed = h * gelu_in_keras(branch)
-            outputs = inputs + ops.add(ops.matmul(mixed, self.output_kernel), self.output_bias)
-            return outputs, [outputs, h, *window[:-1]]
+            return ops.add(ops.matmul(u, self.input_kernel[:, columns]), self.input_bias[columns])
 
-        def recur(self, v: Any, h: Any) -> Any:
+        def remember(self, inputs: Any) -> Any:
+            return self.project(inputs, slice(self.units, None))
+
+        def coefficients(self, inputs: Any, window: list[Any]) -> tuple[Any, Any, Any]:
+            taps = [ops.multiply(v, self.convolution[back]) for back, v in enumerate(window)]
+            v = ops.add(sum(taps), self.convolution_bias)
             gates = ops.sigmoid(ops.add(ops.matmul(v, self.gate_kernel), self.gate_bias))
             r, i = ops.split(gates, 2, axis=-1)
             log_a = -SHARPNESS * r * ops.softplus(-self.decay)
             root = ops.sqrt(ops.maximum(-ops.expm1(2 * log_a), SMALLEST))
-            return ops.exp(log_a) * h + root * (i * v)
+            return ops.exp(log_a), root * (i * v), None
+
+        def read(self, inputs: Any, needed: Any, state: Any) -> Any:
+            mixed = state * gelu_in_keras(self.project(inputs, slice(self.units)))
+            return inputs + ops.add(ops.matmul(mixed, self.output_kernel), self.output_bias)
 
     @keras.saving.register_keras_serializable(PACKAGE)
     class RGLRUBlock(Block):
