@@ -26,7 +26,7 @@ SUITE = "sentiment"
 ACCURACY = "metrics.`test/accuracy`"
 HIDDEN = ("Dataset", "Source", "Models")
 COLUMNS = ("test/accuracy", "test/loss", "timing/epoch_seconds", "model.parameters")
-SETTLED = 5000  # milliseconds
+SETTLED, SEARCHED = 5000, 2000  # milliseconds
 WIDTH, HEIGHT = 1500, 900
 
 
@@ -61,10 +61,12 @@ def choose_columns(page: Page) -> None:
     page.get_by_role("button", name="Columns").click()
     for column in (*HIDDEN, *COLUMNS):
         page.get_by_placeholder("Search columns").fill(column)
-        page.wait_for_timeout(500)
-        # The search marks what it found within a name, so that the name is several texts.
-        rows = page.locator("[class*=tree-treenode]")
-        rows.filter(has_text=re.compile(f"^{re.escape(column)}$")).get_by_text(column).last.click()
+        page.wait_for_timeout(SEARCHED)
+        if (closed := page.locator("[class*=tree-switcher_close]")).count():
+            closed.first.click()  # the group of metrics or of parameters
+        # The search marks what it found within a name, so that a name may be several texts.
+        name = re.compile(f"^{re.escape(column)}$")
+        page.locator("[class*=tree-title]").filter(has_text=name).click()
     page.keyboard.press("Escape")
     page.get_by_role("heading", name="Runs").click()
     page.wait_for_timeout(SETTLED)
