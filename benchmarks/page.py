@@ -218,9 +218,9 @@ DRIVER = (
 )
 ON_PAPER = (1_000, 100)  # experiments and nodes
 DRIVER_TEXT = """\
-The driver of `rnnbench repro --cluster ADDRESS` takes these times, with an exchange in a folder of this
-machine. It finds the stages that are out of date and packs the sources once; the other work is done
-for each experiment in turn. Over a network, sending models takes additional time.
+The driver of `rnnbench repro --cluster ADDRESS` takes these times, with an exchange in a folder of
+this machine. It finds the stages that are out of date and packs the sources once; the other work is
+done for each experiment in turn. Over a network, sending models takes additional time.
 
 {table}
 An estimate for {experiments:,} experiments on {nodes} nodes, from the row of {stages:,} stages: the
