@@ -62,7 +62,7 @@ def test_entries_are_added_and_every_other_line_stays_as_dvc_writes_it(
         section: sorted(set(new[section]) - set(old.get(section, {})))
         for section in ("files", "views", "models", "suites", "experiments")
     }
-    members = [f"{name}-gru", f"{name}-lstm", f"{name}-simple-rnn"]
+    members = [f"{name}-{kind}" for kind in ("gru", "lstm", "min-gru", "simple-rnn")]
     kind = "texts" if name == "reviews" else "series"
     assert added == {
         "files": [f"{kind}-{name}"],

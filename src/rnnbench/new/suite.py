@@ -13,7 +13,9 @@ from rnnbench.errors import RnnbenchError
 from rnnbench.params import Params
 
 # One experiment for each: the simple recurrent layer and the two gated ones.
-RECURRENT_LAYERS = ("simple_rnn", "gru", "lstm")
+# How many of each recurrent layer a network has. The gates of a minGRU do not read its state, so
+# that only a second layer can react to what the first one remembers.
+RECURRENT_LAYERS = {"simple_rnn": 1, "gru": 1, "lstm": 1, "min_gru": 2}
 # Training steps for data of any size, within the limits of the number of epochs.
 TRAINING_STEPS = 1_000
 FEWEST_EPOCHS = 3
@@ -110,7 +112,8 @@ class Suite:
         }
 
     def _model(self, name: str, recurrent: str) -> str:
-        layers = [*self.before, f"{{type: {recurrent}, units: {self.units}}}"]
+        repeated = [f"{{type: {recurrent}, units: {self.units}}}"] * RECURRENT_LAYERS[recurrent]
+        layers = [*self.before, *repeated]
         lines = [f"    layer_{number}: {layer}\n" for number, layer in enumerate(layers, 1)]
         return f"  {name}:\n{''.join(lines)}"
 
