@@ -130,6 +130,26 @@ def test_the_page_needs_no_other_file_and_stays_small(page: str, made: Path) -> 
     assert len(page) < MOST_BYTES
 
 
+def test_the_evidence_of_a_large_suite_is_in_files_that_the_page_links(
+    page: str,
+    made: Path,
+    params: Params,
+    literature: Literature,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "comparisons").symlink_to(made / "comparisons")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rnnbench.comparison.report.MOST_SHOWN", 1)
+    path = write_report(params, literature)
+    large = path.read_text()
+    assert len(large) < len(page)
+    for text in (large, path.with_name("report.md").read_text()):
+        links = re.findall(r"\.\./comparisons/digit-rows/[\w.]+", text)
+        assert any("learning_curves" in link for link in links)
+        assert all((path.parent / link).is_file() for link in links)
+
+
 def test_the_section_of_a_suite_begins_with_what_was_found(page: str) -> None:
     section = page[page.index('<h2 id="digit-rows">') :].partition("<table")[0]
     assert "experiment is better than another beyond chance" in section

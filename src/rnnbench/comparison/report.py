@@ -172,6 +172,7 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
         STEPS_COLUMNS,
     ),
 )
+MOST_SHOWN = 20  # experiments; the page links to the evidence of a larger suite
 FRAMES_TEXT = "The first test sequence of the first seed: frames seen, predicted and actual."
 ANIMATION_TEXT = (
     "The same sequence as an animation: actual frames to the left; to the right the frames seen,"
@@ -204,12 +205,13 @@ class Picture:
 
 @dataclass
 class Exhibit:
-    """One kind of evidence: a title, a text, figures and a table."""
+    """One kind of evidence: a title, a text, and figures and a table, or the links to files."""
 
     title: str
     text: str
     pictures: list[Picture] = field(default_factory=list)
     table: pd.DataFrame | None = None
+    links: list[str] = field(default_factory=list)
 
 
 def write_report(
@@ -232,7 +234,8 @@ def write_report(
     Returns
     -------
     Path
-        The page, `index.html`, which needs no other file. Beside it, `report.md` has the same
+        The page, `index.html`, which needs no other file; the evidence of suites with more than
+        `MOST_SHOWN` experiments is in files that it links. Beside it, `report.md` has the same
         content with links to the figures in `comparisons/`; `reproduction.csv` has every reported
         number and the measured one, `claims.csv` every comparison of every claim, and
         `verdicts.csv` the verdict on each claim.
@@ -324,6 +327,11 @@ def _runs(findings: list[Finding]) -> str:
 
 def _evidence(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibit]:
     for title, text, figure, file, columns in EVIDENCE:
+        if len(comparison.findings) > MOST_SHOWN:
+            paths = [comparison.folder / name for name in (figure, file)]
+            if links := [_link(path) for path in paths if path.is_file()]:
+                yield Exhibit(title, text, links=links)
+            continue
         picture = _picture(
             comparison.folder / figure, f"{comparison.title}: {title}. {text}", numbers
         )
@@ -362,7 +370,12 @@ def _picture(path: Path, text: str, numbers: Iterator[int]) -> Picture | None:
     if not path.is_file():
         return None
     markup = _inline(path, text, next(numbers)) if path.suffix == ".svg" else _embedded(path, text)
-    return Picture(path, text, markup, f"../{COMPARISONS_FOLDER}/{path.parent.name}/{path.name}")
+    return Picture(path, text, markup, _link(path))
+
+
+def _link(path: Path) -> str:
+    """Return the path of a suite's file, relative to the report."""
+    return f"../{COMPARISONS_FOLDER}/{path.parent.name}/{path.name}"
 
 
 def _inline(path: Path, text: str, number: int) -> Markup:
