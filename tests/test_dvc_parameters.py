@@ -18,6 +18,7 @@ from rnnbench.params import Params
 from tests.conftest import ROOT
 
 FILES = ("params.yaml", "literature.yaml")
+LINES_OF_AN_EXPERIMENT = 3
 
 
 def leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -58,8 +59,10 @@ def test_nothing_stands_in_the_file_by_reference(name: str) -> None:
     assert "<<" not in (ROOT / name).read_text()
 
 
-def test_the_file_is_short() -> None:
-    assert len((ROOT / "params.yaml").read_text().splitlines()) <= 400
+def test_an_experiment_takes_few_lines() -> None:
+    lines = (ROOT / "params.yaml").read_text().splitlines()
+    for name in read("params.yaml")["experiments"]:
+        assert len(lines_of(lines, f"experiments.{name}")) <= LINES_OF_AN_EXPERIMENT, name
 
 
 def test_every_override_changes_its_value_and_no_other_line(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ VIEWS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int]] = {
     "imdb-10k-500": ("classification", (500,), (), 2),
     "reuters-10k-200": ("classification", (200,), (), 46),
     "mnist-rows": ("classification", (28, 28), (), 10),
+    "mnist-rows-10k": ("classification", (28, 28), (), 10),
     "moving-mnist-1k": ("video", (10, 64, 64, 1), (10, 64, 64, 1), 0),
     "random-labels-10x1": ("classification", (10, 1), (), 2),
     "random-labels-10x8": ("classification", (10, 8), (), 2),

@@ -90,8 +90,8 @@ class Finding:
 
     @property
     def epochs(self) -> int:
-        """How many epochs each seed was trained, at most."""
-        return int(self.curves["epoch"].max())
+        """How many epochs each seed was trained, at most; 0 if every seed diverged."""
+        return 0 if self.curves.empty else int(self.curves["epoch"].max())
 
     @property
     def trained_epochs(self) -> int:

@@ -40,6 +40,7 @@ from rnnbench.comparison.table import main_tables, readable_tables
 from rnnbench.figures import BACKGROUND, LINE, TEXT
 from rnnbench.files import atomic_folder, write_text
 from rnnbench.layout import (
+    AGAINST_BASELINES_FILE,
     CALIBRATION_FILE,
     CLAIMS_FILE,
     COMPARISONS_FOLDER,
@@ -178,7 +179,8 @@ ANIMATION_TEXT = (
     "The same sequence as an animation: actual frames to the left; to the right the frames seen,"
     " then those predicted."
 )
-_REFERENCE = re.compile(r'(?<= id=")|(?<=url\(#)|(?<=href="#)')
+_IDENTIFIER = re.compile(r' id="([^"]+)"')
+_REFERENCE = re.compile(r'( id="|url\(#|href="#)([^")]+)')
 
 
 @dataclass(frozen=True)
@@ -326,8 +328,10 @@ def _runs(findings: list[Finding]) -> str:
 
 
 def _evidence(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibit]:
+    if _is_large(comparison) and (path := comparison.folder / AGAINST_BASELINES_FILE).is_file():
+        yield Exhibit("Differences from the baselines", "", links=[_link(path)])
     for title, text, figure, file, columns in EVIDENCE:
-        if len(comparison.findings) > MOST_SHOWN:
+        if _is_large(comparison):
             paths = [comparison.folder / name for name in (figure, file)]
             if links := [_link(path) for path in paths if path.is_file()]:
                 yield Exhibit(title, text, links=links)
@@ -341,6 +345,10 @@ def _evidence(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibi
             if shown is not None:
                 shown = as_text(shown, columns) if columns else _errors_by_run(shown)
             yield Exhibit(title, text, [picture] if picture else [], shown)
+
+
+def _is_large(comparison: Comparison) -> bool:
+    return len(comparison.findings) > MOST_SHOWN
 
 
 def _errors_by_run(errors: pd.DataFrame) -> pd.DataFrame:
@@ -380,7 +388,10 @@ def _link(path: Path) -> str:
 
 def _inline(path: Path, text: str, number: int) -> Markup:
     """Return a figure as a part of the page, with the page's colours and unique identifiers."""
-    svg = _REFERENCE.sub(f"f{number}", path.read_text(encoding="utf-8"))
+    svg = path.read_text(encoding="utf-8").replace("xlink:href", "href")
+    # Short, as thousands of references would be a tenth of the page.
+    names = {old: f"f{number}-{i}" for i, old in enumerate(_IDENTIFIER.findall(svg))}
+    svg = _REFERENCE.sub(lambda found: found[1] + names.get(found[2], found[2]), svg)
     for colour, name in ((BACKGROUND, "page"), (TEXT, "text"), (LINE, "line")):
         svg = svg.replace(colour, f"var(--{name})")
     described = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(text)}" ', 1)
@@ -396,8 +407,8 @@ def _embedded(path: Path, text: str) -> Markup:
 
 
 def _against_baselines(comparison: Comparison) -> pd.DataFrame | None:
-    """Return every experiment's difference from every baseline; None without baselines."""
-    if comparison.against_baselines.empty:
+    """Return every experiment's difference from every baseline; None if they are not shown."""
+    if comparison.against_baselines.empty or _is_large(comparison):
         return None
     titles = comparison.baselines.drop_duplicates("baseline").set_index("baseline")["title"]
     rows = comparison.against_baselines
