@@ -18,7 +18,7 @@ from rnnbench.params import Params
 from tests.conftest import ROOT
 
 FILES = ("params.yaml", "literature.yaml")
-LINES_OF_AN_EXPERIMENT = 3
+LINES_OF_AN_EXPERIMENT, MOST_LINES = 3, 600
 
 
 def leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -57,6 +57,10 @@ def test_nothing_stands_in_the_file_by_reference(name: str) -> None:
     tokens = YAML().scan((ROOT / name).read_text())
     assert not [one for one in tokens if isinstance(one, AnchorToken | AliasToken)]
     assert "<<" not in (ROOT / name).read_text()
+
+
+def test_the_file_is_short() -> None:
+    assert len((ROOT / "params.yaml").read_text().splitlines()) <= MOST_LINES
 
 
 def test_an_experiment_takes_few_lines() -> None:

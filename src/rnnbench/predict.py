@@ -83,7 +83,10 @@ def predict(
 def _find_run(experiment: Experiment, seed: int | None, runs: Path) -> Path:
     name = experiment.name
     if seed is None and not experiment.seeds:
-        raise RnnbenchError(f"{name} has no trained model: it has 0 seeds in params.yaml")
+        raise RnnbenchError(
+            f"{name} has no trained model: it has 0 seeds in params.yaml; set `seeds` of the suite"
+            f" {experiment.suite} or of the experiment, then `dvc repro train@{name}` trains it"
+        )
     chosen = experiment.seeds[0] if seed is None else seed
     folder = runs / experiment.suite / name / seed_folder(chosen)
     if not (folder / MODEL_FILE).exists():

@@ -27,6 +27,13 @@ def test_an_experiment_has_its_suite_s_training_but_for_its_own_keys(params: Par
     assert own.model_copy(update={"learning_rate_decay": 0.0}) == suite
 
 
+def test_0_seeds_switch_off_every_experiment_of_a_suite(changed: Callable[..., Params]) -> None:
+    changed("experiments", "imdb-lstm", seeds=2)
+    params = changed("suites", "imdb", "training", seeds=0)
+    off = {name for name, experiment in params.experiments.items() if not experiment.seeds}
+    assert off == set(params.experiment_names("imdb"))
+
+
 def test_an_experiment_may_have_another_number_of_seeds(changed: Callable[..., Params]) -> None:
     params = changed("experiments", "imdb-lstm", seeds=2)
     assert params.experiments["imdb-lstm"].seeds == [42, 43]

@@ -173,6 +173,11 @@ EVIDENCE: tuple[tuple[str, str, str, str, tuple[Column, ...]], ...] = (
         STEPS_COLUMNS,
     ),
 )
+AGAINST_BASELINES = (
+    "Differences from the baselines",
+    "The difference of each experiment from each baseline, with its interval and verdict.",
+    (AGAINST_BASELINES_FILE,),
+)
 MOST_SHOWN = 20  # experiments; the page links to the evidence of a larger suite
 FRAMES_TEXT = "The first test sequence of the first seed: frames seen, predicted and actual."
 ANIMATION_TEXT = (
@@ -287,6 +292,8 @@ def _suite(
     numbers: Iterator[int],
 ) -> dict[str, Any]:
     """Return the content of the page on a suite; `numbers` make identifiers of figures unique."""
+    large = len(comparison.findings) > MOST_SHOWN
+    evidence = _linked_evidence(comparison) if large else _evidence(comparison, numbers)
     finding, own = main_finding(comparison), answers[answers["suite"] == comparison.suite]
     shown = main_tables(comparison.table, comparison.baselines)
     full = readable_tables(comparison.table, baselines=comparison.baselines)
@@ -305,9 +312,9 @@ def _suite(
             for table, main in zip(full, shown, strict=True)
         ],
         "power": comparison.summary.get("power", {}),
-        "against_baselines": _against_baselines(comparison),
+        "against_baselines": None if large else _against_baselines(comparison),
         "runs": _runs(comparison.findings),
-        "evidence": [*_evidence(comparison, numbers), *_frames(comparison, numbers)],
+        "evidence": [*evidence, *_frames(comparison, numbers)],
         "reproduction": tabulate_reproduction(comparison, literature),
         "findings": [one for one in comparison.findings if one.was_run],
     }
@@ -328,14 +335,7 @@ def _runs(findings: list[Finding]) -> str:
 
 
 def _evidence(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibit]:
-    if _is_large(comparison) and (path := comparison.folder / AGAINST_BASELINES_FILE).is_file():
-        yield Exhibit("Differences from the baselines", "", links=[_link(path)])
     for title, text, figure, file, columns in EVIDENCE:
-        if _is_large(comparison):
-            paths = [comparison.folder / name for name in (figure, file)]
-            if links := [_link(path) for path in paths if path.is_file()]:
-                yield Exhibit(title, text, links=links)
-            continue
         picture = _picture(
             comparison.folder / figure, f"{comparison.title}: {title}. {text}", numbers
         )
@@ -347,8 +347,12 @@ def _evidence(comparison: Comparison, numbers: Iterator[int]) -> Iterator[Exhibi
             yield Exhibit(title, text, [picture] if picture else [], shown)
 
 
-def _is_large(comparison: Comparison) -> bool:
-    return len(comparison.findings) > MOST_SHOWN
+def _linked_evidence(comparison: Comparison) -> Iterator[Exhibit]:
+    files = [(title, text, (figure, file)) for title, text, figure, file, _ in EVIDENCE]
+    for title, text, names in [AGAINST_BASELINES, *files]:
+        paths = [comparison.folder / name for name in names]
+        if links := [_link(path) for path in paths if path.is_file()]:
+            yield Exhibit(title, text, links=links)
 
 
 def _errors_by_run(errors: pd.DataFrame) -> pd.DataFrame:
@@ -389,7 +393,7 @@ def _link(path: Path) -> str:
 def _inline(path: Path, text: str, number: int) -> Markup:
     """Return a figure as a part of the page, with the page's colours and unique identifiers."""
     svg = path.read_text(encoding="utf-8").replace("xlink:href", "href")
-    # Short, as thousands of references would be a tenth of the page.
+    # Short, as the page has thousands of references to them.
     names = {old: f"f{number}-{i}" for i, old in enumerate(_IDENTIFIER.findall(svg))}
     svg = _REFERENCE.sub(lambda found: found[1] + names.get(found[2], found[2]), svg)
     for colour, name in ((BACKGROUND, "page"), (TEXT, "text"), (LINE, "line")):
@@ -407,8 +411,8 @@ def _embedded(path: Path, text: str) -> Markup:
 
 
 def _against_baselines(comparison: Comparison) -> pd.DataFrame | None:
-    """Return every experiment's difference from every baseline; None if they are not shown."""
-    if comparison.against_baselines.empty or _is_large(comparison):
+    """Return every experiment's difference from every baseline; None without baselines."""
+    if comparison.against_baselines.empty:
         return None
     titles = comparison.baselines.drop_duplicates("baseline").set_index("baseline")["title"]
     rows = comparison.against_baselines

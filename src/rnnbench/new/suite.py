@@ -12,9 +12,8 @@ from ruamel.yaml import YAML
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import Params
 
-# One experiment for each: the simple recurrent layer and the two gated ones.
-# How many of each recurrent layer a network has. The gates of a minGRU do not read its state, so
-# that only a second layer can react to what the first one remembers.
+# One experiment for each, and how many of the layer its network has. The gates of a minGRU do not
+# read its state, so that only a second layer can react to what the first one remembers.
 RECURRENT_LAYERS = {"simple_rnn": 1, "gru": 1, "lstm": 1, "min_gru": 2}
 # Training steps for data of any size, within the limits of the number of epochs.
 TRAINING_STEPS = 1_000

@@ -145,8 +145,11 @@ class Params(Section):
         return [name for name, line in self.lines.items() if line.suite == suite]
 
     def _experiment(self, name: str, line: ExperimentLine) -> Experiment:
-        training = _with_overrides(name, self.suites[line.suite].training, line.overrides)
+        recipe = self.suites[line.suite].training
+        training = _with_overrides(name, recipe, line.overrides)
         count = self.seeds if training.seeds is None else training.seeds
+        if recipe.seeds == 0:  # switches off the whole suite, whatever a line says
+            count = 0
         return Experiment(
             name,
             line.suite,
