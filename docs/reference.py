@@ -70,7 +70,7 @@ MEANINGS = {
     "vocabulary_size": "token ids below it are kept; rarer words get the id of unknown words",
     "sequence_length": "steps; for text, tokens after padding and truncation",
     "padding": "the side on which short sequences are padded",
-    "truncation": "the side on which long sequences are cut",
+    "truncation": "where long sequences are cut; `middle` leaves the first quarter and the end",
     "alphabet_size": "number of different symbols",
     "copied_symbols": "number of symbols to remember",
     "delay": "blank steps between reading and repeating",
@@ -124,7 +124,8 @@ adds the output layer. An option is Keras's argument of that name (`units` of an
 OWN_LAYERS = """\
 Keras does not have `min_gru`, `min_lstm`, `lru_block`, `rg_lru_block`, `ind_rnn`, `janet`,
 `layer_norm_lstm` and `qrnn`; their files in `src/rnnbench/models/variants/` begin with their source
-and their equations. Keras also does not have `global_pooling_1d` and `repeat`, described below.
+and their equations. Keras also does not have `pair_embedding`, `global_pooling_1d` and `repeat`,
+described below.
 Each of the two blocks contains a linear recurrence with normalisation, a gate and a residual
 connection. Its outputs are as wide as its inputs, whatever its `units`; to set the width of a stack
 of blocks, put a `dense` layer before it.
@@ -139,6 +140,8 @@ of blocks, put a `dense` layer before it.
   of its recurrence are initialised. If absent, 0, 1 and 2π: the complete disc.
 - `whole_steps` of `dropout`: drop all numbers of a step together (behind an embedding, a word)
   instead of single numbers.
+- `pairs` of `pair_embedding`: to the vector of a word is added that of the word together with the
+  word before it. All pairs share this number of vectors, by a hash (Joulin et al. 2017).
 - `features` of `reshape`: numbers in each of the new steps; with 1, images are read by pixel.
 - `statistic` of `global_pooling_1d`: the maximum of each feature over the steps, its average, or
   both concatenated. Steps that an embedding with `mask_zero` masks are left out.

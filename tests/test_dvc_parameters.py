@@ -18,7 +18,8 @@ from rnnbench.params import Params
 from tests.conftest import ROOT
 
 FILES = ("params.yaml", "literature.yaml")
-LINES_OF_AN_EXPERIMENT, MOST_LINES = 3, 600
+# With its share of views, models, suites and comments, an experiment takes five.
+LINES_OF_AN_EXPERIMENT, LINES_IN_ALL = 3, 5
 
 
 def leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -60,7 +61,8 @@ def test_nothing_stands_in_the_file_by_reference(name: str) -> None:
 
 
 def test_the_file_is_short() -> None:
-    assert len((ROOT / "params.yaml").read_text().splitlines()) <= MOST_LINES
+    lines = (ROOT / "params.yaml").read_text().splitlines()
+    assert len(lines) <= LINES_IN_ALL * len(read("params.yaml")["experiments"])
 
 
 def test_an_experiment_takes_few_lines() -> None:

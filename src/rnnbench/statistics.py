@@ -216,10 +216,11 @@ def possible_ranks(
     They are 1 + the number of rows that are better beyond chance, and the number of rows minus
     those that are worse (Klein, Wright & Wieczorek 2020, "A joint confidence region for an overall
     ranking of populations", JRSS C 69). `verdicts` holds one verdict for each pair (first, second),
-    in either order; a pair without one counts as undecided.
+    in either order; a pair without one counts as undecided, and pairs with other names do not count.
     """
-    won = [pair for pair, verdict in verdicts.items() if verdict == Verdict.BETTER]
-    won += [(b, a) for (a, b), verdict in verdicts.items() if verdict == Verdict.WORSE]
+    inside = {pair: verdict for pair, verdict in verdicts.items() if set(pair) <= set(names)}
+    won = [pair for pair, verdict in inside.items() if verdict == Verdict.BETTER]
+    won += [(b, a) for (a, b), verdict in inside.items() if verdict == Verdict.WORSE]
     winners, losers = [winner for winner, _ in won], [loser for _, loser in won]
     return {name: (1 + losers.count(name), len(names) - winners.count(name)) for name in names}
 

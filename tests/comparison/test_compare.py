@@ -145,6 +145,24 @@ def test_every_two_experiments_on_one_view_are_compared(
     assert found["adjusted_p_value"] == found["p_value"], "the only pair of its view"
 
 
+def test_views_of_the_same_texts_are_compared_and_views_of_other_examples_are_not(
+    params: Params, literature: Literature, tmp_path: Path
+) -> None:
+    at_start, at_end = "practice-imdb-gru", "practice-imdb-gru-end"
+    write_result(params, tmp_path / "results", at_start, shares(0.86, 0.87))
+    write_result(params, tmp_path / "results", at_end, shares(0.70, 0.71))
+    write_result(params, tmp_path / "results", "adding-20-gru")
+    write_result(params, tmp_path / "results", "adding-50-gru")
+    comparisons = compare_all(params, literature, tmp_path, "practice-imdb", "adding")
+    (pair,) = pd.read_csv(comparisons / "practice-imdb" / "pairs.csv").to_dict("records")
+    assert (pair["first"], pair["second"], pair["verdict"]) == (at_start, at_end, "better")
+    assert pd.read_csv(comparisons / "adding" / "pairs.csv").empty
+    # Ranks are those of a table, which has the rows of one view.
+    table = pd.read_csv(comparisons / "practice-imdb" / "table.csv").set_index("experiment")
+    ranks = table[["rank_best", "rank_worst"]].dropna().to_numpy()
+    np.testing.assert_array_equal(ranks, np.ones((2, 2)))
+
+
 def test_a_lower_loss_is_a_positive_difference(
     params: Params, literature: Literature, tmp_path: Path
 ) -> None:

@@ -30,6 +30,13 @@ def test_padding_equals_keras(
     assert actual.dtype == np.int32
 
 
+def test_truncation_in_the_middle_leaves_the_first_quarter_and_the_end() -> None:
+    sequences = Ragged.from_sequences([range(1, 13), [1, 2, 3], range(1, 9)])
+    rows = pad(sequences, 8, "post", "middle").tolist()
+    assert rows[0] == [1, 2, 7, 8, 9, 10, 11, 12]
+    assert rows[1:] == [[1, 2, 3, 0, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6, 7, 8]]
+
+
 @given(st.text())
 def test_tokens_equal_keras_text_preprocessing(text: str) -> None:
     from keras.src.legacy.preprocessing.text import text_to_word_sequence

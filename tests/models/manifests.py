@@ -7,9 +7,11 @@ from rnnbench.data.prepared import Manifest
 # Task, shapes of one example's inputs and targets, number of classes.
 VIEWS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int]] = {
     "imdb-20k-200": ("classification", (200,), (), 2),
+    "imdb-20k-200-end": ("classification", (200,), (), 2),
     "imdb-8k-200": ("classification", (200,), (), 2),
     "imdb-10k-500": ("classification", (500,), (), 2),
     "reuters-10k-200": ("classification", (200,), (), 46),
+    "reuters-10k-200-end": ("classification", (200,), (), 46),
     "mnist-rows": ("classification", (28, 28), (), 10),
     "mnist-rows-10k": ("classification", (28, 28), (), 10),
     "moving-mnist-1k": ("video", (10, 64, 64, 1), (10, 64, 64, 1), 0),
@@ -22,7 +24,7 @@ VIEWS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int]] = {
     },
 }
 WORDS = {"imdb-20k-200": 20_000, "imdb-8k-200": 8_000, "imdb-10k-500": 10_000}
-WORDS["reuters-10k-200"] = 10_000
+WORDS |= {"imdb-20k-200-end": 20_000, "reuters-10k-200": 10_000, "reuters-10k-200-end": 10_000}
 
 
 def manifest_of(view: str, **changes: Any) -> Manifest:

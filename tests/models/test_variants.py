@@ -57,6 +57,7 @@ SHAPES_AND_PARAMETERS: dict[str, tuple[tuple[int, ...], int]] = {
     "Bidirectional(GRU)": ((STEPS, 2 * UNITS), 6 * (SIMPLE + UNITS)),
     "ConvLSTM2D(3 x 3)": ((*FRAME, UNITS), 4 * (9 * (FEATURES + UNITS) * UNITS + UNITS)),
     "Embedding": ((STEPS, UNITS), 20 * UNITS),
+    "PairEmbedding": ((STEPS, UNITS), (20 + 64) * UNITS),
     "Dense": ((STEPS, UNITS), FEATURES * UNITS + UNITS),
     "TimeDistributed(Dense)": ((STEPS, UNITS), FEATURES * UNITS + UNITS),
     "Dropout": ((STEPS, FEATURES), 0),

@@ -191,10 +191,11 @@ def _compare(
     if (first, second) not in suites[first].differences:
         raise RnnbenchError(
             f"comparisons/ has no difference of the scores of {first} and {second}, which a"
-            " claim of literature.yaml compares; both must be in one suite and on one view"
+            " claim of literature.yaml compares; both must be in one suite, with the same test"
+            " examples"
         )
     difference, needed = suites[first].differences[first, second]
-    # The number was planned for all pairs of a view, not for those of a claim, so it may not exceed
+    # The number was planned for all pairs of a test split, not for those of a claim, so it may not exceed
     # the number of seeds that did not suffice here.
     needed = needed if math.isnan(needed) else max(needed, 1 + max(finding.seeds, other.seeds))
     return Compared(second, difference, other, needed)

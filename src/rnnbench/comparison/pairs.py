@@ -1,9 +1,10 @@
 """Tests of differences between the scores of experiments, and between experiments and baselines.
 
-Scores are compared within a view; the p-values of its comparisons are adjusted together.
+Scores are compared if they are those of the same test examples; the p-values of all comparisons on
+a test split are adjusted together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from itertools import combinations
 from typing import Any, TypeAlias
@@ -39,15 +40,19 @@ AGAINST_COLUMNS = ["experiment", "baseline", "score", *JUDGED]
 
 def by_view(results: Results) -> dict[str, list[Result]]:
     """Return the results that have a score, by the view that they share."""
-    views: dict[str, list[Result]] = {}
+    return _grouped(results, lambda result: result.view)
+
+
+def _grouped(results: Results, key: Callable[[Result], str]) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = {}
     for result in filter(None, results.values()):
         if result.runs:
-            views.setdefault(result.view, []).append(result)
-    return views
+            groups.setdefault(key(result), []).append(result)
+    return groups
 
 
 def tabulate_pairs(results: Results, margin: float) -> pd.DataFrame:
-    """Compare every two experiments on the same view.
+    """Compare every two experiments on the same test examples.
 
     Parameters
     ----------
@@ -65,7 +70,7 @@ def tabulate_pairs(results: Results, margin: float) -> pd.DataFrame:
         missing if an experiment has a single seed, or if no number of seeds suffices.
     """
     rows: list[dict[str, Any]] = []
-    for pairs in _pairs(results).values():
+    for pairs in _pairs(_grouped(results, lambda result: result.test_split)).values():
         named = [
             {"first": first.name, "second": second.name, "score": first.task.score.name}
             for first, second in pairs
@@ -158,9 +163,14 @@ def summarise_power(results: Results, pairs: pd.DataFrame) -> dict[str, dict[str
         `text` with these facts. Views with fewer than two experiments are left out.
     """
     return {
-        view: _power(compared, pairs[pairs["first"].isin(one.name for one, _ in compared)])
-        for view, compared in _pairs(results).items()
+        view: _power(compared, pairs[_are_among(pairs, compared)])
+        for view, compared in _pairs(by_view(results)).items()
     }
+
+
+def _are_among(pairs: pd.DataFrame, compared: list[tuple[Result, Result]]) -> "pd.Series[bool]":
+    names = {one.name for pair in compared for one in pair}
+    return pairs["first"].isin(names) & pairs["second"].isin(names)
 
 
 def _power(compared: list[tuple[Result, Result]], pairs: pd.DataFrame) -> dict[str, Any]:
@@ -201,13 +211,13 @@ def _settled(needed: int | None, basis: str) -> str:
     return "more seeds alone would not settle it"
 
 
-def _pairs(results: Results) -> dict[str, list[tuple[Result, Result]]]:
-    """Return all pairs of results whose test examples have scores, by view."""
-    views = {
-        view: list(combinations((one for one in members if one.example_scores is not None), 2))
-        for view, members in by_view(results).items()
+def _pairs(groups: dict[str, list[Result]]) -> dict[str, list[tuple[Result, Result]]]:
+    """Return all pairs of the results of each group whose test examples have scores."""
+    found = {
+        name: list(combinations((one for one in members if one.example_scores is not None), 2))
+        for name, members in groups.items()
     }
-    return {view: pairs for view, pairs in views.items() if pairs}
+    return {name: pairs for name, pairs in found.items() if pairs}
 
 
 def _judged(

@@ -37,6 +37,11 @@ from rnnbench.tasks.task import SCORE_ARRAY, TASKS, Task
 NOT_RUN = "not run"
 EVALUATED = "evaluated"
 NAN = float("nan")
+# Parameters of a view that do not decide which test examples there are.
+PRESENTATION = {"train_examples", "validation_fraction"}
+PRESENTATION_OF_TEXTS = PRESENTATION | {
+    "vocabulary_size", "sequence_length", "padding", "truncation"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,18 @@ class Result:
         """The view that it was trained and tested on."""
         name: str = self.scores["data"]["view"]
         return name
+
+    @property
+    def test_split(self) -> str:
+        """The data set and the parameters of the view that decide which test examples there are.
+
+        Views of the same texts that differ in their words, lengths or padding have one test split.
+        """
+        data = self.scores["data"]
+        parameters: dict[str, Any] = data["parameters"]
+        shown = PRESENTATION_OF_TEXTS if "vocabulary_size" in parameters else PRESENTATION
+        deciding = {name: parameters[name] for name in sorted(parameters.keys() - shown)}
+        return str({"dataset": data["dataset"], **deciding})
 
     @property
     def runs(self) -> dict[str, dict[str, float]]:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from rnnbench.data.ragged import Ragged
 
 Side = Literal["pre", "post"]
+# Where a long sequence loses elements; of "middle", the first quarter and the end are left.
+Truncation = Literal["pre", "post", "middle"]
 
 PADDING_ID = 0
 START_ID = 1
@@ -47,9 +49,11 @@ def encode(ranks: Ragged, vocabulary_size: int) -> Ragged:
 
 
 def pad(
-    sequences: Ragged, sequence_length: int, padding: Side, truncation: Side
+    sequences: Ragged, sequence_length: int, padding: Side, truncation: Truncation
 ) -> npt.NDArray[np.int32]:
     """Pad and truncate sequences to one length, as `keras.utils.pad_sequences` does.
+
+    It has no truncation in the middle.
 
     Parameters
     ----------
@@ -59,8 +63,9 @@ def pad(
         Length of every row of the result.
     padding : {"pre", "post"}
         Where zeros are added to short sequences.
-    truncation : {"pre", "post"}
-        Where long sequences lose elements.
+    truncation : {"pre", "post", "middle"}
+        Where long sequences lose elements. "middle" leaves the first quarter of the row and the
+        end of the sequence.
 
     Returns
     -------
@@ -69,7 +74,7 @@ def pad(
     rows = np.full((len(sequences), sequence_length), PADDING_ID, dtype=np.int32)
     for index, row in enumerate(rows):
         sequence = sequences[index]
-        part = sequence[-sequence_length:] if truncation == "pre" else sequence[:sequence_length]
+        part = _truncate(sequence, sequence_length, truncation)
         if len(part) == 0:
             continue
         if padding == "pre":
@@ -77,6 +82,16 @@ def pad(
         else:
             row[: len(part)] = part
     return rows
+
+
+def _truncate(
+    sequence: npt.NDArray[np.int32], sequence_length: int, truncation: Truncation
+) -> npt.NDArray[np.int32]:
+    surplus = len(sequence) - sequence_length
+    if surplus <= 0:
+        return sequence
+    kept_at_start = {"pre": 0, "middle": sequence_length // 4, "post": sequence_length}[truncation]
+    return np.delete(sequence, slice(kept_at_start, kept_at_start + surplus))
 
 
 def shuffled(count: int, generator: np.random.RandomState) -> npt.NDArray[np.intp]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field, PositiveInt
 
 from rnnbench.data.dataset import Material
-from rnnbench.data.encoding import Side, encode, known_words, pad, shuffled
+from rnnbench.data.encoding import Side, Truncation, encode, known_words, pad, shuffled
 from rnnbench.data.prepared import Split
 from rnnbench.data.ragged import Ragged
 from rnnbench.data.tokens import most_frequent_words
@@ -29,7 +29,7 @@ class TextView(View):
     vocabulary_size: Annotated[int, Field(ge=4)]
     sequence_length: PositiveInt
     padding: Side = "pre"
-    truncation: Side = "pre"
+    truncation: Truncation = "pre"
 
 
 @dataclass(frozen=True)

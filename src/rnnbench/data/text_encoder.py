@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rnnbench.data.encoding import INDEX_FROM, START_ID, UNKNOWN_ID, Side, pad
+from rnnbench.data.encoding import INDEX_FROM, START_ID, UNKNOWN_ID, Side, Truncation, pad
 from rnnbench.data.plain_text import plain_letters, without_html
 from rnnbench.data.ragged import Ragged
 from rnnbench.data.tokens import tokenize
@@ -20,8 +20,10 @@ class TextEncoder:
         Words that have an id, the most frequent first, from a view's `vocabulary.json`.
     sequence_length : int
         Length of every row.
-    padding, truncation : {"pre", "post"}
-        Where zeros are added to short texts, and where long ones lose words.
+    padding : {"pre", "post"}
+        Where zeros are added to short texts.
+    truncation : {"pre", "post", "middle"}
+        Where long texts lose words.
     markup : mapping or None, default None
         Replacements for characters in the data set's texts, see `Dataset`.
     """
@@ -31,7 +33,7 @@ class TextEncoder:
         words: Sequence[str],
         sequence_length: int,
         padding: Side,
-        truncation: Side,
+        truncation: Truncation,
         markup: Mapping[str, str] | None = None,
     ) -> None:
         self._ids = {word: rank + INDEX_FROM for rank, word in enumerate(words, start=1)}
