@@ -216,7 +216,7 @@ def possible_ranks(
     They are 1 + the number of rows that are better beyond chance, and the number of rows minus
     those that are worse (Klein, Wright & Wieczorek 2020, "A joint confidence region for an overall
     ranking of populations", JRSS C 69). `verdicts` holds one verdict for each pair (first, second),
-    in either order; a pair without one counts as undecided, and pairs with other names do not count.
+    in either order; a pair without one counts as undecided, and pairs with others do not count.
     """
     inside = {pair: verdict for pair, verdict in verdicts.items() if set(pair) <= set(names)}
     won = [pair for pair, verdict in inside.items() if verdict == Verdict.BETTER]

@@ -63,6 +63,18 @@ def test_experiments_that_no_other_beats_share_the_first_rank(sentence: Callable
     assert "baseline" not in text
 
 
+def test_many_experiments_in_the_first_rank_are_counted_and_not_listed(
+    sentence: Callable[..., str],
+) -> None:
+    kinds = ("gru", "lstm", "rnn-gru-cell", "rnn-lstm-cell", "matched-gru")
+    same = {f"imdb-{kind}": [0.86, 0.85 + number / 1000] for number, kind in enumerate(kinds)}
+    text = sentence("imdb", {**same, "imdb-simple-rnn": [0.2, 0.21]})
+    assert text.startswith(
+        "5 of 6 experiments share the first rank, and the best mean is that of imdb-matched-gru (0."
+    )
+    assert text.count("imdb-") == 1
+
+
 def test_experiments_that_chance_can_order_are_not_ordered(sentence: Callable[..., str]) -> None:
     text = sentence("imdb", {"imdb-gru": [0.7, 0.9], "imdb-lstm": [0.8, 0.82]})
     assert text.startswith(

@@ -195,8 +195,8 @@ def _compare(
             " examples"
         )
     difference, needed = suites[first].differences[first, second]
-    # The number was planned for all pairs of a test split, not for those of a claim, so it may not exceed
-    # the number of seeds that did not suffice here.
+    # The number was planned for all pairs of a test split, not for those of a claim, so it may not
+    # exceed the number of seeds that did not suffice here.
     needed = needed if math.isnan(needed) else max(needed, 1 + max(finding.seeds, other.seeds))
     return Compared(second, difference, other, needed)
 

@@ -24,6 +24,7 @@ from rnnbench.params import Params
 from rnnbench.statistics import BASIS_OF_DIFFERENCE, Difference, Verdict
 from rnnbench.tasks.task import TASKS
 
+MOST_NAMED = 4  # experiments that share the first rank, in one sentence
 NOT_COMPARED = "comparisons/ does not have it: its suite was not compared since it was added"
 BASIS_REVERSED = {
     basis: BASIS_OF_DIFFERENCE[second, first]
@@ -327,6 +328,11 @@ def _first_ranks(findings: list[Finding]) -> str:
     if len(first) == len(findings):
         return (
             f"no experiment is better than another beyond chance: the best mean is that of {best}"
+        )
+    if len(first) > MOST_NAMED:
+        return (
+            f"{len(first)} of {len(findings)} experiments share the first rank, and the best mean"
+            f" is that of {best}"
         )
     if len(first) > 1:
         names = ", ".join(map(_scored, first))
