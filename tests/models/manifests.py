@@ -10,10 +10,13 @@ VIEWS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int]] = {
     "imdb-20k-200-end": ("classification", (200,), (), 2),
     "imdb-8k-200": ("classification", (200,), (), 2),
     "imdb-10k-500": ("classification", (500,), (), 2),
+    "imdb-30k-400": ("classification", (400,), (), 2),
+    "reuters-10k-160": ("classification", (160,), (), 46),
     "reuters-10k-200": ("classification", (200,), (), 46),
     "reuters-10k-200-end": ("classification", (200,), (), 46),
     "mnist-rows": ("classification", (28, 28), (), 10),
     "mnist-rows-10k": ("classification", (28, 28), (), 10),
+    "mnist-rows-validated": ("classification", (28, 28), (), 10),
     "moving-mnist-1k": ("video", (10, 64, 64, 1), (10, 64, 64, 1), 0),
     "random-labels-10x1": ("classification", (10, 1), (), 2),
     "random-labels-10x8": ("classification", (10, 8), (), 2),
@@ -23,8 +26,16 @@ VIEWS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int]] = {
         for delay in (5, 15, 30)
     },
 }
-WORDS = {"imdb-20k-200": 20_000, "imdb-8k-200": 8_000, "imdb-10k-500": 10_000}
-WORDS |= {"imdb-20k-200-end": 20_000, "reuters-10k-200": 10_000, "reuters-10k-200-end": 10_000}
+WORDS = {
+    "imdb-20k-200": 20_000,
+    "imdb-20k-200-end": 20_000,
+    "imdb-8k-200": 8_000,
+    "imdb-10k-500": 10_000,
+    "imdb-30k-400": 30_000,
+    "reuters-10k-160": 10_000,
+    "reuters-10k-200": 10_000,
+    "reuters-10k-200-end": 10_000,
+}
 
 
 def manifest_of(view: str, **changes: Any) -> Manifest:

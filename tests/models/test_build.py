@@ -140,6 +140,9 @@ LAYER_PARAMETERS |= {
     "practice-rows-lstm-all": [23_808, 0, 0, 1_290],
     "practice-rows-simple-rnn-all": [23_660, 0, 0, 2_810],
     "practice-rows-gru-all": [23_625, 0, 0, 1_510],
+    "reach-reviews": [(30_000 + 262_144) * 64, 0, 0, 32_832, 0, 0, 193],
+    "reach-newswires": [(10_000 + 65_536) * 64, 0, 0, 49_920, 0, 0, 257 * 46],
+    "reach-rows": [160_768, 0, 394_240, 0, 0, 5_130],
 }
 TOTALS = {
     "mnist-simple-rnn": 206_858,
