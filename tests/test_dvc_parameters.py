@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 
 FILES = ("params.yaml", "literature.yaml")
 # With its share of views, models, suites and comments, an experiment takes five.
-LINES_OF_AN_EXPERIMENT, LINES_IN_ALL = 3, 5
+LINES_OF_AN_EXPERIMENT, LINES_IN_ALL = 4, 5
 
 
 def leaves(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
