@@ -178,7 +178,7 @@ AGAINST_BASELINES = (
     "The difference of each experiment from each baseline, with its interval and verdict.",
     (AGAINST_BASELINES_FILE,),
 )
-MOST_SHOWN = 20  # experiments; the page links to the evidence of a larger suite
+MOST_SHOWN = 10  # experiments; the page links to the evidence of a larger suite
 FRAMES_TEXT = "The first test sequence of the first seed: frames seen, predicted and actual."
 ANIMATION_TEXT = (
     "The same sequence as an animation: actual frames to the left; to the right the frames seen,"
