@@ -16,7 +16,6 @@ VIEWS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int]] = {
     "reuters-10k-200-end": ("classification", (200,), (), 46),
     "mnist-rows": ("classification", (28, 28), (), 10),
     "mnist-rows-10k": ("classification", (28, 28), (), 10),
-    "mnist-rows-validated": ("classification", (28, 28), (), 10),
     "moving-mnist-1k": ("video", (10, 64, 64, 1), (10, 64, 64, 1), 0),
     "random-labels-10x1": ("classification", (10, 1), (), 2),
     "random-labels-10x8": ("classification", (10, 8), (), 2),

@@ -142,8 +142,6 @@ LAYER_PARAMETERS |= {
     "practice-rows-gru-all": [23_625, 0, 0, 1_510],
     "reach-reviews": [(30_000 + 262_144) * 64, 0, 0, 32_832, 0, 0, 193],
     "reach-newswires": [(10_000 + 65_536) * 64, 0, 0, 49_920, 0, 0, 257 * 46],
-    "reach-frames": [1_040, 153_728, 0, 204_928, 2_049],
-    "reach-rows": [160_768, 0, 394_240, 0, 0, 5_130],
 }
 TOTALS = {
     "mnist-simple-rnn": 206_858,
