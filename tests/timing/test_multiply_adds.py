@@ -25,6 +25,12 @@ def test_looking_up_an_embedding_multiplies_nothing() -> None:
     assert count((200,), *layers, dtype="int32") == 200 * LSTM_32_ON_128 + 32
 
 
+def test_a_mask_changes_nothing_for_both_directions() -> None:
+    both = L.Bidirectional(L.LSTM(32))
+    layers = (L.Embedding(20_000, 128, mask_zero=True), both)
+    assert count((200,), *layers, dtype="int32") == 2 * 200 * LSTM_32_ON_128
+
+
 def test_a_transposed_convolution_takes_its_kernel_at_every_pixel_that_it_reads() -> None:
     shrinking = count((STEPS, 8, 8, 1), L.Conv3D(6, **STRIDED))
     assert shrinking == STEPS * 2 * 2 * 4**3 * 6

@@ -20,7 +20,12 @@ def multiply_adds(model: keras.Model) -> int:
     model : keras.Model
         A built `keras.Sequential` for sequences of one length, with images' channels last.
     """
-    return sum(layer_multiply_adds(layer, layer.input.shape) for layer in model.layers)
+    # The mask of a bidirectional layer is a second input.
+    inputs = [keras.tree.flatten(layer.input)[0] for layer in model.layers]
+    return sum(
+        layer_multiply_adds(layer, array.shape)
+        for layer, array in zip(model.layers, inputs, strict=True)
+    )
 
 
 def layer_multiply_adds(layer: keras.Layer, input_shape: Shape) -> int:
