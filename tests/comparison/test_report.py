@@ -52,6 +52,8 @@ def page(made: Path, params: Params, literature: Literature) -> str:
     """The report, made in a folder that has comparisons/ and nothing else."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(made)
+        # The evidence of both suites is on the page.
+        patch.setattr("rnnbench.comparison.report.MOST_SHOWN", 20)
         return write_report(params, literature).read_text()
 
 
