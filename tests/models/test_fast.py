@@ -14,6 +14,8 @@ from rnnbench.models.fast import accelerate
 from rnnbench.models.fast.devices import GPU
 from rnnbench.models.fast.install import install
 from rnnbench.models.fast.rules import DEFAULT_EXAMPLES, WORTH_CUTTING, reason_against
+from rnnbench.models.variant import build_layer
+from rnnbench.models.variants.ind_rnn import IndRNN
 
 L = keras.layers
 BATCH, STEPS, FEATURES = 3, 6, 4
@@ -31,6 +33,7 @@ FORMS: dict[str, Make] = {
     "gru reset_after=False": lambda **options: L.GRU(5, reset_after=False, **options),
     "bidirectional": lambda **options: L.Bidirectional(L.LSTM(5, **options)),
     "cell": lambda **options: L.RNN(L.GRUCell(5), **options),
+    "ind_rnn": lambda **options: build_layer(IndRNN(units=5), **options),
     "stacked cells": lambda **options: L.RNN(
         L.StackedRNNCells([L.LSTMCell(4), L.GRUCell(3), L.SimpleRNNCell(5)]), **options
     ),
@@ -40,6 +43,7 @@ CALLS: dict[str, tuple[dict[str, bool], bool]] = {
     "last output, mask": ({}, True),
     "every output and states, mask": ({"return_sequences": True, "return_state": True}, True),
 }
+WITH_RELU = ("simple_rnn relu", "ind_rnn")
 ONE_WAY = [name for name in FORMS if name != "bidirectional"]
 
 
@@ -167,9 +171,9 @@ def test_in_single_precision_too(form: str) -> None:
     assert_same(expected, outputs_and_gradients(ours, inputs), 1e-4)
 
 
-# Of a SimpleRNN with relu few numbers are not zero: whose rounding is luckier is chance.
+# With relu few numbers are not zero: whose rounding is luckier is chance.
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("form", [name for name in FORMS if name != "simple_rnn relu"])
+@pytest.mark.parametrize("form", [name for name in FORMS if name not in WITH_RELU])
 def test_in_16_bits_outputs_states_and_gradients_are_nearer_to_32_than_keras_s_are(
     form: str, call: str
 ) -> None:

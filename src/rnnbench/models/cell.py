@@ -36,6 +36,26 @@ class Cell(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), **own}
 
 
+class IndependentCell(Cell):
+    """A cell whose units do not read each other: `h' = activation(x W + u h + b)`.
+
+    A subclass sets `activation` and makes the weights `kernel`, `recurrent_kernel` (one number for
+    each unit) and `bias`.
+    """
+
+    activation: Any
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any
+
+    def call(self, inputs: Any, states: Any) -> Any:
+        """Compute one step."""
+        from_input = ops.add(ops.matmul(inputs, self.kernel), self.bias)
+        from_state = ops.multiply(states[0], self.recurrent_kernel)
+        h = keras.activations.get(self.activation)(from_input + from_state)
+        return h, [h]
+
+
 class LinearCell(Cell):
     """A cell whose recurrence is linear: `s' = a s + b`, where a and b depend on no s.
 

@@ -15,15 +15,15 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     """Give a layer, or every layer of a model, the compiled loop where it applies.
 
     It applies to SimpleRNN, LSTM, GRU (both `reset_after`) and `RNN` of their cells and of stacked
-    cells, alone, in `Bidirectional` or in `TimeDistributed`, in float32, float64 and bfloat16; in
-    bfloat16, states and sums over the steps stay in 32 bits. For this project's layers whose
-    recurrence is linear, only the recurrence is a loop: gates and outputs are computed for all
-    steps at once, in float32 or float64 and without a mask. A ConvLSTM keeps TensorFlow's loop, in
-    which the convolutions of input and state become one, and gets compiled gates. A Conv3D with one
-    filter, as at the end of a video model, becomes one matrix product, and so does a Dense layer in
-    `TimeDistributed`, for which Keras computes one product per step. Class, weights, configuration
-    and saved file stay those of Keras; results, including gradients of gradients, differ only by
-    rounding.
+    cells, and to this project's IndRNN, alone, in `Bidirectional` or in `TimeDistributed`, in
+    float32, float64 and bfloat16; in bfloat16, states and sums over the steps stay in 32 bits. For
+    this project's layers whose recurrence is linear, only the recurrence is a loop: gates and
+    outputs are computed for all steps at once, in float32 or float64 and without a mask. A ConvLSTM
+    keeps TensorFlow's loop, in which the convolutions of input and state become one, and gets
+    compiled gates. A Conv3D with one filter, as at the end of a video model, becomes one matrix
+    product, and so does a Dense layer in `TimeDistributed`, for which Keras computes one product
+    per step. Class, weights, configuration and saved file stay those of Keras; results, including
+    gradients of gradients, differ only by rounding.
 
     Whether it applies is decided each time TensorFlow traces a layer, so that a model may be built,
     compiled, frozen or compiled again afterwards. Layers that the compiled loop does not support
@@ -34,12 +34,13 @@ def accelerate(layer: keras.Layer, batch_size: int = 1) -> keras.Layer:
     computes, which is when it is traced. On a CPU, call `share_cores` before anything is computed:
     parts of a batch that run concurrently then do not wait for each other's threads.
 
-    If a compiled model is trained with `fit` or `train_on_batch` on a CPU, the optimizer's updates
-    are compiled too. So is the complete training step of a small model whose layers, loss and
-    metrics are Keras's and support XLA; for a larger model, XLA would run the step on one core. If
-    all loops are over cells of this project, the step is compiled whatever its size. On a GPU,
-    layers that cuDNN supports stay with cuDNN. Without such layers, Keras lets XLA compile the
-    complete step, unless operations must be deterministic: then `accelerate` does so or, with an
+    If a compiled model is trained with `fit` or `train_on_batch` on a CPU, the optimizer's
+    updates are compiled too. So is the complete training step of a small model whose layers,
+    loss and metrics are Keras's and support XLA; for a larger model, XLA would run the step on
+    one core. If all loops are over other cells of this project, for which there is no compiled
+    loop outside a compiled step, the step is compiled whatever its size. On a GPU, layers that
+    cuDNN supports stay with cuDNN. Without such layers, Keras lets XLA compile the complete
+    step, unless operations must be deterministic: then `accelerate` does so or, with an
     embedding, compiles only the loops. With a back end other than TensorFlow, nothing changes.
 
     Parameters

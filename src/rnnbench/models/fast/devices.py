@@ -13,7 +13,7 @@ from rnnbench.models.cudnn import loops_of, reason_against_cudnn
 from rnnbench.models.fast.rules import (
     CONVOLUTIONAL,
     at_least_usual,
-    has_own_cell,
+    is_compiled_with_its_step,
     is_known,
     is_worth_cutting,
     reason_against,
@@ -57,18 +57,17 @@ class CPU:
     def compiles_step(self) -> bool:
         """Whether a step is fastest as one compiled function.
 
-        It is if the step is small, or if all loops are over cells of this project, for which there
-        is no compiled loop of their own.
+        It is if the step is small, or if all loops are compiled only within a step.
         """
         model = self._root
         if not _computes_what_is_known(model):
             return False
         loops = loops_of(model)
-        keras_loops = [loop for loop in loops if not has_own_cell(loop)]
-        reasons = [reason_against(loop) or self.reason_against(loop) for loop in keras_loops]
+        own_loops = [loop for loop in loops if not is_compiled_with_its_step(loop)]
+        reasons = [reason_against(loop) or self.reason_against(loop) for loop in own_loops]
         suited = all(map(_suits_xla, model._flatten_layers()))
         work = model.count_params() * at_least_usual(self.batch_size) * _longest(model)
-        fits = work <= SMALL_STEP if keras_loops else work < math.inf
+        fits = work <= SMALL_STEP if own_loops else work < math.inf
         return bool(loops) and not any(reasons) and suited and fits
 
     def compiles_updates(self) -> bool:

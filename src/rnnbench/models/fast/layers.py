@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from rnnbench.models.cell import IndependentCell
 from rnnbench.models.fast.convolutions import recur_over_frames
 from rnnbench.models.fast.cores import PARTS_AT_ONCE
 from rnnbench.models.fast.devices import Device
@@ -23,6 +24,7 @@ from rnnbench.models.fast.rules import (
 from rnnbench.models.fast.steps import (
     GRUResetBeforeSteps,
     GRUSteps,
+    IndependentSteps,
     LSTMSteps,
     SimpleRNNSteps,
     Steps,
@@ -163,7 +165,7 @@ def _loop(
         sequences = tf.reverse(sequences, [1])
         mask = None if mask is None else tf.reverse(mask, [1])
     cell = cells_of(layer)[0]
-    if training and cell.dropout:
+    if training and getattr(cell, "dropout", False):
         sequences *= cell.get_dropout_mask(sequences[:, 0, :])[:, None, :]
     arrays = [sequences, *([] if mask is None else [mask]), *keras.tree.flatten(initial_state)]
 
@@ -298,13 +300,15 @@ def _outputs(layer: keras.layers.RNN, mask: Any, last: Any, outputs: Any) -> tup
 def _projection(cell: keras.Layer) -> list[Any]:
     """Return the inputs' kernel and bias."""
     kernel = _in_order(cell, cell.kernel)
-    if not cell.use_bias:
+    if not getattr(cell, "use_bias", True):
         return [kernel, tf.zeros((kernel.shape[1], 1), kernel.dtype)]
     bias = cell.bias[0] if _resets_after(cell) else cell.bias
     return [kernel, _in_order(cell, bias)[:, None]]
 
 
 def _weights(cell: keras.Layer) -> list[Any]:
+    if isinstance(cell, IndependentCell):
+        return [tf.convert_to_tensor(cell.recurrent_kernel)[None]]
     kernel = _in_order(cell, cell.recurrent_kernel)
     if not _resets_after(cell):
         return [kernel]
@@ -330,6 +334,8 @@ def _steps(cell: keras.Layer) -> Steps:
         return GRUSteps(*activations)
     if isinstance(cell, keras.layers.GRUCell):
         return GRUResetBeforeSteps(*activations)
+    if isinstance(cell, IndependentCell):
+        return IndependentSteps(*activations)
     return SimpleRNNSteps(*activations)
 
 

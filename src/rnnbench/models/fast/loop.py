@@ -181,8 +181,13 @@ def _backward(
     grad_x, pairs, others, first = run_backward(steps, made, grad_hidden, ends)
     grad_inputs = _inputs_gradient(projection[0], grad_x)
     grad_kernel = _kernel_gradient(inputs, grad_x)
-    grad_weights = [tf.concat([_kernel_gradient(*pair) for pair in pairs], axis=1), *others]
+    grad_weights = join_products([_kernel_gradient(*pair) for pair in pairs]) + others
     return grad_inputs, [grad_kernel, bias_gradient(grad_x)], grad_weights, first
+
+
+def join_products(products: list[Any]) -> list[Any]:
+    """Return the gradient of the recurrent kernel; no gradient if no product has it as a factor."""
+    return [tf.concat(products, axis=1)] if products else []
 
 
 def run_forward(

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rnnbench.models.fast.loop import Pass, Passed, run_backward, run_forward
+from rnnbench.models.fast.loop import Pass, Passed, join_products, run_backward, run_forward
 from rnnbench.models.fast.steps import Pairs, Steps, bias_gradient, in_32_bits
 
 
@@ -36,8 +36,8 @@ def pass_forward_in_16_bits(
         grad_x, grad_bias, pairs, others, first = _backward(steps, made, grad_hidden, ends)
         grad_inputs = tf.transpose(_unflat(tf.matmul(kernel, grad_x), inputs), (1, 0, 2))
         grad_kernel = tf.matmul(factors, grad_x, transpose_b=True)
-        grad_weights = [tf.matmul(*pair, transpose_b=True) for pair in pairs]
-        return grad_inputs, [grad_kernel, grad_bias], [tf.concat(grad_weights, 1), *others], first
+        products = [tf.matmul(*pair, transpose_b=True) for pair in pairs]
+        return grad_inputs, [grad_kernel, grad_bias], join_products(products) + others, first
 
     return _in_16_bits(after[0]), [_in_16_bits(state[-1]) for state in after], backward
 

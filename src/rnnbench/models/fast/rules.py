@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from rnnbench.models.cell import Cell, LinearCell
+from rnnbench.models.cell import Cell, IndependentCell, LinearCell
 
 # Without softmax and similar activations, where an output depends on other units.
 ELEMENTWISE = frozenset(
@@ -79,9 +79,12 @@ def _origin(thing: Any) -> str:
     return str(module).split(".")[0]
 
 
-def has_own_cell(layer: keras.layers.RNN) -> bool:
-    """Whether a layer loops over a cell of this project."""
-    return isinstance(layer.cell, Cell)
+def is_compiled_with_its_step(layer: keras.layers.RNN) -> bool:
+    """Whether a layer is compiled only within a training step.
+
+    It is if it loops over a cell of this project that the compiled loop does not support.
+    """
+    return isinstance(layer.cell, Cell) and not isinstance(layer.cell, IndependentCell)
 
 
 def is_linear(layer: keras.layers.RNN) -> bool:
@@ -125,8 +128,8 @@ def cells_of(layer: keras.layers.RNN) -> list[keras.Layer]:
 
 def activations_of(cell: keras.Layer) -> list[Any]:
     """Return a cell's activation and, for a gated cell, the activation of its gates."""
-    if isinstance(cell, keras.layers.SimpleRNNCell):
-        return [cell.activation]
+    if isinstance(cell, (keras.layers.SimpleRNNCell, IndependentCell)):
+        return [keras.activations.get(cell.activation)]
     return [cell.activation, cell.recurrent_activation]
 
 
@@ -148,6 +151,8 @@ def _reason_of_call(layer: keras.layers.RNN, cell: Any) -> str | None:
 
 
 def _reason_of_cell(cell: keras.Layer) -> str | None:
+    if isinstance(cell, IndependentCell):
+        return _reason_of_activations(cell)
     if type(cell) not in RECURRENT_CELLS:
         return f"no compiled loop for {type(cell).__name__}"
     if cell.recurrent_dropout:

@@ -6,8 +6,8 @@ batch), and computes at once everything that does not depend on the gradient tha
 through time.
 
 Sources: Elman 1990 (SimpleRNN), Hochreiter & Schmidhuber 1997 and Gers et al. 2000 (LSTM), Cho et
-al. 2014 (GRU, `reset_after=False`); the form with `reset_after=True` is cuDNN's. Backward passes
-follow from them by the chain rule.
+al. 2014 (GRU, `reset_after=False`), Li et al. 2018 (IndRNN); the form with `reset_after=True` is
+cuDNN's. Backward passes follow from them by the chain rule.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,8 @@ class Steps(Protocol):
         """Return, from all steps, the gradient of x, pairs, and the other weights' gradients.
 
         Each pair holds the factor multiplied by the recurrent kernel and the gradient of the
-        product; the kernel's gradient concatenates the products of the pairs.
+        product; the kernel's gradient concatenates the products of the pairs. Without pairs, no
+        product has the kernel as a factor, and its gradient is the first of the others.
         """
 
 
@@ -85,6 +86,36 @@ class SimpleRNNSteps(_SumsOnly):
         """Store the gradient of the sum."""
         total = gradients[0] * factors[0]
         return [tf.matmul(weights[0], total)], [total]
+
+
+@lru_cache
+@dataclass(frozen=True, eq=False)
+class IndependentSteps:
+    """h' = activation(x + u·h) with one number for each unit; the weight is u, (1, units)."""
+
+    activation: Activation
+
+    def forward(self, x: Any, states: Tensors, weights: Tensors) -> tuple[list[Any], list[Any]]:
+        """Save the array from which `slope` computes the activation's derivative."""
+        after, stored = activate(self.activation, x + weights[0] * states[0])
+        return [after], [stored]
+
+    def local(self, saved: Tensors, before: Tensors, after: Tensors) -> list[Any]:
+        """Return one factor: the activation's derivative."""
+        return [slope(self.activation, saved[0])[1]]
+
+    def backward(
+        self, factors: Tensors, gradients: Tensors, weights: Tensors
+    ) -> tuple[list[Any], list[Any]]:
+        """Store the gradient of the sum."""
+        total = gradients[0] * factors[0]
+        return [tf.transpose(weights[0]) * total], [total]
+
+    def collect(
+        self, factors: Tensors, stored: Tensors, before: Tensors
+    ) -> tuple[Any, Pairs, list[Any]]:
+        """Return no pair, and the gradient of u."""
+        return stored[0], [], [tf.reduce_sum(before[0] * stored[0], axis=(0, 2))[None]]
 
 
 @lru_cache

@@ -28,10 +28,10 @@ def define_cell() -> Any:
     import keras
     from keras import ops
 
-    from rnnbench.models.cell import PACKAGE, Cell
+    from rnnbench.models.cell import PACKAGE, IndependentCell
 
     @keras.saving.register_keras_serializable(PACKAGE)
-    class IndRNNCell(Cell):
+    class IndRNNCell(IndependentCell):
         """A step of IndRNN: the recurrent kernel is a vector.
 
         The kernel's initial values are small, as in the authors' code.
@@ -63,12 +63,6 @@ def define_cell() -> Any:
                 constraint=lambda weights: ops.clip(weights, -largest, largest),
             )
             self.bias = self.add_weight((self.units,), "zeros", name="bias")
-
-        def call(self, inputs: Any, states: Any) -> Any:
-            from_input = ops.add(ops.matmul(inputs, self.kernel), self.bias)
-            from_state = ops.multiply(states[0], self.recurrent_kernel)
-            h = keras.activations.get(self.activation)(from_input + from_state)
-            return h, [h]
 
     return IndRNNCell
 
