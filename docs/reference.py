@@ -147,8 +147,8 @@ of blocks, put a `dense` layer before it.
   both concatenated. Steps that an embedding with `mask_zero` masks are left out.
 - `steps` of `repeat`: an encoder's last output becomes the input of each of this number of steps of
   a forecaster, as with Keras's `RepeatVector`; frames can be repeated too.
-- `strides` of `conv_3d` and `conv_3d_transpose`: the stride in both directions of a frame, in
-  pixels; the number of frames does not change. If absent, 1.
+- `conv_2d` and `conv_2d_transpose` take each frame separately, in a `TimeDistributed`; their
+  `strides` are those in both directions of a frame, in pixels. If absent, 1.
 """
 TRAINING = """\
 An experiment may override these keys in its own entry.

@@ -250,13 +250,13 @@ def test_the_learning_rate_falls_by_a_cosine_over_all_steps_of_the_training(
 
 
 FORECASTER: dict[str, dict[str, Any]] = {
-    "layer_1": {"type": "conv_3d", "filters": 4, "kernel_size": 4, "strides": 4, "padding": "same"},
+    "layer_1": {"type": "conv_2d", "filters": 4, "kernel_size": 4, "strides": 4, "padding": "same"},
     "layer_2": {"type": "conv_lstm_2d", "filters": 4, "kernel_size": 3, "padding": "same"},
     "layer_3": {"type": "conv_lstm_2d", "filters": 6, "kernel_size": 3, "padding": "same"},
     "layer_4": {"type": "repeat", "steps": 10},
     "layer_5": {"type": "conv_lstm_2d", "filters": 4, "kernel_size": 3, "padding": "same"},
     "layer_6": {
-        "type": "conv_3d_transpose",
+        "type": "conv_2d_transpose",
         "filters": 1,
         "kernel_size": 4,
         "strides": 4,

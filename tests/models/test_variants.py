@@ -65,13 +65,14 @@ SHAPES_AND_PARAMETERS: dict[str, tuple[tuple[int, ...], int]] = {
     "Reshape": ((STEPS * FEATURES, 1), 0),
     "SpatialDropout1D": ((STEPS, FEATURES), 0),
     "BatchNormalization": ((STEPS, FEATURES), 4 * FEATURES),
+    "Conv3D(3 x 3 x 3)": ((*FRAME, UNITS), 27 * FEATURES * UNITS + UNITS),
     **{
-        f"{name}(3 x 3 x 3{strides})": ((STEPS, *side, UNITS), 27 * FEATURES * UNITS + UNITS)
+        f"{name}(3 x 3{strides})": ((STEPS, side, side, UNITS), 9 * FEATURES * UNITS + UNITS)
         for name, strides, side in (
-            ("Conv3D", "", (SIDE, SIDE)),
-            ("Conv3D", ", strides=2", (SIDE // 2, SIDE // 2)),
-            ("Conv3DTranspose", "", (SIDE, SIDE)),
-            ("Conv3DTranspose", ", strides=2", (2 * SIDE, 2 * SIDE)),
+            ("Conv2D", "", SIDE),
+            ("Conv2D", ", strides=2", SIDE // 2),
+            ("Conv2DTranspose", "", SIDE),
+            ("Conv2DTranspose", ", strides=2", 2 * SIDE),
         )
     },
     "GlobalPooling1D(max)": ((FEATURES,), 0),

@@ -39,7 +39,7 @@ def layer_multiply_adds(layer: keras.Layer, input_shape: Shape) -> int:
     entries = sum(math.prod(weight.shape) for weight in layer.weights if _is_kernel(weight))
     if not entries or isinstance(layer, keras.layers.Embedding):
         return 0
-    transposed = isinstance(layer, keras.layers.Conv3DTranspose)
+    transposed = isinstance(layer, keras.layers.Conv2DTranspose)
     positions = (input_shape if transposed else layer.compute_output_shape(input_shape))[1:-1]
     if isinstance(layer, keras.layers.RNN):
         steps = input_shape[1]
