@@ -26,6 +26,7 @@ from rnnbench.models.variants.lru_block import LRUBlock
 from rnnbench.models.variants.min_gru import MinGRU
 from rnnbench.models.variants.min_lstm import MinLSTM
 from rnnbench.models.variants.qrnn import QRNN
+from rnnbench.models.variants.reshape import Reshape
 from rnnbench.models.variants.rg_lru_block import RGLRUBlock
 from rnnbench.training.devices import has_gpu
 from tests.models.test_fast import a_mask, assert_same, outputs_and_gradients, set_same_weights
@@ -557,6 +558,16 @@ def test_a_step_is_compiled_whole_only_if_all_in_it_is_made_for_xla(name: str, w
     model = accelerate(make())
     model.compile(**{"optimizer": "adam", "loss": "mse", **compiled})
     model.build((None, STEPS, FEATURES))
+    assert is_compiled(model) is whole
+
+
+@pytest.mark.parametrize(("features", "whole"), [(28, True), (1, False)])
+def test_the_steps_that_a_reshape_makes_count_for_the_size_of_a_training_step(
+    features: int, whole: bool
+) -> None:
+    layers = [build_layer(Reshape(features=features)), L.LSTM(64), L.Dense(10)]
+    model = accelerate(keras.Sequential([keras.Input((28, 28)), *layers]), batch_size=64)
+    model.compile("adam", "mse")
     assert is_compiled(model) is whole
 
 
