@@ -323,6 +323,7 @@ DERIVED: dict[str, tuple[Callable[[], Any], Callable[[], Any], dict[str, Any]]] 
     "lstm, mask, from states": (lambda: L.LSTM(3, **ALL), rows, {"mask": a_mask(), **states(3, 3)}),
     "gru": (lambda: L.GRU(3), rows, {}),
     "gru reset_after=False": (lambda: L.GRU(3, reset_after=False), rows, {}),
+    "independent units": (lambda: build_layer(IndRNN(units=3, activation="tanh")), rows, {}),
     "stacked cells": (lambda: L.RNN([make() for make in STACK]), rows, {}),
     "a linear recurrence": (lambda: build_layer(QRNN(units=3)), rows, states(3, 3, 9)),
     "a linear recurrence of complex numbers": (lambda: build_layer(LRUBlock(units=5)), rows, {}),
