@@ -66,14 +66,22 @@ def repro(
     experiments are trained and evaluated on the nodes of a Ray cluster, and all other stages run on
     this machine: see docs/cluster.md.
     """
+    from rnnbench.comparison.findings import read_comparisons, training_seconds
     from rnnbench.repro.cluster.place import Cluster
     from rnnbench.repro.reproduce import default_jobs, reproduce
     from rnnbench.tracking.store import repository_root
 
-    suites = load_params().suites
-    leave_out = () if times else ("time",)
-    place = Cluster(cluster, exchange, cores, gpu_share) if cluster else None
-    if not reproduce(repository_root(), jobs or default_jobs(), stages, suites, leave_out, place):
+    params = load_params()
+    succeeded = reproduce(
+        repository_root(),
+        jobs or default_jobs(),
+        stages,
+        params.suites,
+        leave_out=() if times else ("time",),
+        cluster=Cluster(cluster, exchange, cores, gpu_share) if cluster else None,
+        seconds_elsewhere=training_seconds(read_comparisons(params)),
+    )
+    if not succeeded:
         sys.exit(1)
 
 

@@ -13,9 +13,10 @@ import pytest
 from dvc.repo import Repo
 from joblib.externals.loky.backend import context  # type: ignore[import-untyped]
 
+from rnnbench.files import read_json
 from rnnbench.repro.display import Display
 from rnnbench.repro.local import LocalWorkers
-from rnnbench.repro.reproduce import default_jobs, reproduce, work_off
+from rnnbench.repro.reproduce import SECONDS_FILE, default_jobs, reproduce, work_off
 from rnnbench.repro.schedule import Schedule
 from tests.repro.repository import make_repository, recorded
 
@@ -81,6 +82,18 @@ def test_nothing_runs_beside_a_stage_that_runs_alone(tmp_path: Path) -> None:
     times = {name: list(map(float, (root / name).read_text().split())) for name in stages}
     begun, ended = times.pop("alone")
     assert all(other[1] < begun or ended < other[0] for other in times.values())
+
+
+def test_the_stage_that_took_longest_elsewhere_begins_first_on_a_first_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = {name: {"cmd": f"echo {name} >> order; touch {name}", "outs": [name]} for name in "ab"}
+    root = make_repository(tmp_path, stages)
+    elsewhere = {"a": 1000.0, "b": 2600.0, "never-here": 1.0}
+    assert reproduce(root, jobs=1, seconds_elsewhere=elsewhere)
+    assert (root / "order").read_text() == "b\na\n"
+    assert "[1/2] b, about 1:00:00 left" in capsys.readouterr().out
+    assert set(read_json(root / SECONDS_FILE)) == {"a", "b"}
 
 
 def test_kinds_that_are_left_out_do_not_run_and_what_needs_them_does(tmp_path: Path) -> None:

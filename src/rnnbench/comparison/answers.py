@@ -12,6 +12,7 @@ import pandas as pd
 
 from rnnbench.comparison.claims import TIME_TOLERANCE
 from rnnbench.comparison.findings import (
+    MOST_NAMED,
     Comparison,
     Finding,
     best_finding,
@@ -28,7 +29,6 @@ COLUMNS = (
     Column("cost", "cost"),
     Column("certainty", "how sure"),
 )
-NAMED = 3  # the most experiments that a sentence names
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _choice(findings: list[Finding], best: Finding, chosen: Finding, rivals: Riv
         return f"{chosen.name}, the only one tried"
     if chosen is not best or not rivals.undecided:
         return chosen.name
-    if len(rivals.undecided) > NAMED:
+    if 1 + len(rivals.undecided) > MOST_NAMED:
         others = f"{len(rivals.undecided)} others"
     else:
         others = ", ".join(one.name for one in rivals.undecided)

@@ -24,7 +24,7 @@ from rnnbench.params import Params
 from rnnbench.statistics import BASIS_OF_DIFFERENCE, Difference, Verdict
 from rnnbench.tasks.task import TASKS
 
-MOST_NAMED = 4  # experiments that share the first rank, in one sentence
+MOST_NAMED = 4  # the most experiments that a sentence names
 NOT_COMPARED = "comparisons/ does not have it: its suite was not compared since it was added"
 BASIS_REVERSED = {
     basis: BASIS_OF_DIFFERENCE[second, first]
@@ -151,6 +151,14 @@ class Comparison:
     against_baselines: pd.DataFrame
     summary: dict[str, Any]
 
+    @property
+    def processors(self) -> list[str]:
+        """The processors of its runs and times, each with its number of cores."""
+        machines = self.summary.get("environments", [])
+        return list(
+            dict.fromkeys(f"{one['cores']} cores of {one['processor']}" for one in machines)
+        )
+
     @cached_property
     def differences(self) -> dict[tuple[str, str], tuple[Difference, float]]:
         """The difference of each pair's scores and the seeds to settle it, in both orders."""
@@ -223,6 +231,12 @@ def read_comparisons(params: Params, comparisons: Path = COMPARISONS_FOLDER) -> 
         )
         for suite, table in rows.items()
     ]
+
+
+def training_seconds(comparisons: list[Comparison]) -> dict[str, float]:
+    """Return the seconds that each `train` stage takes alone, as far as its steps were timed."""
+    timed = [one for part in comparisons for one in part.findings if one.seconds_alone > 0]
+    return {f"train@{one.name}": one.seconds_alone for one in timed}
 
 
 def _read_table(path: Path) -> pd.DataFrame:

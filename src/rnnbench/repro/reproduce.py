@@ -51,6 +51,7 @@ def reproduce(
     suites: Collection[str] = (),
     leave_out: Collection[str] = (),
     cluster: Cluster | None = None,
+    seconds_elsewhere: Mapping[str, float] | None = None,
 ) -> bool:
     """Reproduce the stages that are out of date, `jobs` at a time.
 
@@ -72,6 +73,8 @@ def reproduce(
         Kinds of stages that do not run; the stages that depend on them run without them.
     cluster : Cluster, optional
         The cluster for the experiments; by default they run on this machine.
+    seconds_elsewhere : mapping, optional
+        How long stages take according to earlier runs elsewhere, until they have run here.
 
     Returns
     -------
@@ -91,7 +94,8 @@ def reproduce(
     if suites:
         create_experiments(suites, root)
     seconds_file = root / (CLUSTER_SECONDS_FILE if cluster else SECONDS_FILE)
-    past_seconds = read_json(seconds_file) if seconds_file.exists() else {}
+    seconds_here = read_json(seconds_file) if seconds_file.exists() else {}
+    past_seconds = {**(seconds_elsewhere or {}), **seconds_here}
     place = (
         on_cluster(cluster, root, pipeline, stages, past_seconds, jobs)
         if cluster
@@ -101,7 +105,7 @@ def reproduce(
         try:
             work_off(schedule, workers, most, display)
         finally:
-            write_json(seconds_file, {**past_seconds, **schedule.seconds})
+            write_json(seconds_file, {**seconds_here, **schedule.seconds})
     if schedule.skipped:
         print(f"not run, because a stage they need failed: {', '.join(schedule.skipped)}")
     return not schedule.failed
