@@ -13,6 +13,7 @@ from rnnbench.comparison.report import write_report
 from rnnbench.errors import RnnbenchError
 from rnnbench.params import Params, parse_params
 from tests.comparison.made_up import (
+    ENVIRONMENT,
     compare_all,
     measured,
     shares,
@@ -36,7 +37,10 @@ def made(params: Params, literature: Literature, tmp_path_factory: pytest.TempPa
     write_result(params, folder / "results", "mnist-lstm", shares(0.98, 0.96), times, diverged=1)
     write_result(params, folder / "results", "mnist-gru", shares(0.99, 0.99), times)
     write_baselines(folder / "results", "mnist-rows", logistic_regression=shares(0.92)[0])
-    warned = measured(timing_warnings=["other programs used 1.0 of 2 cores"])
+    warned = measured(
+        timing_warnings=["other programs used 1.0 of 2 cores"],
+        environment={**ENVIRONMENT, "processor": "Other processor"},
+    )
     write_result(params, folder / "results", "adding-20-gru", times=warned)
     compare_all(params, literature, folder, "digit-rows", "adding")
     alone = tmp_path_factory.mktemp("alone")
@@ -218,9 +222,26 @@ def test_the_readme_gets_the_tables_between_its_marks(
     assert "| logistic regression (baseline) | - | 0.9200" in text
     # Three seeds, two and one, of two epochs each.
     assert "all seeds of 3 experiments one after another takes" in text
-    assert "minutes on 2 cores (Test processor, Keras 3.15" in text
+    digits = r"minutes, on 2 cores of Test processor: digit-rows \d+;"
+    assert re.search(
+        rf"{digits} on 2 cores of Test processor and 2 cores of Other processor: adding \d+\.", text
+    )
     assert "stock Keras takes 2.0 times as long as one with compiled" in text
     assert "The times of 1 experiments carry warnings" in text
+
+
+def test_a_suite_whose_results_come_from_two_processors_warns_of_comparing_times(
+    page: str, made: Path
+) -> None:
+    processors = "2 cores of Test processor and 2 cores of Other processor"
+    for text in (page, (made / "report" / "report.md").read_text()):
+        assert text.count("The runs and times come from") == 1
+        adding = text[text.index("The runs and times come from") :]
+        assert adding.startswith(
+            f"The runs and times come from {processors}: a difference of times"
+        )
+    assert "Suites digit-rows, adding: Test processor, 2 cores" in page
+    assert "Suites adding: Other processor, 2 cores" in page
 
 
 def test_a_readme_without_marks_or_results_is_refused(

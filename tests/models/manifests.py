@@ -16,13 +16,14 @@ VIEWS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int]] = {
     "reuters-10k-200-end": ("classification", (200,), (), 46),
     "mnist-rows": ("classification", (28, 28), (), 10),
     "mnist-rows-10k": ("classification", (28, 28), (), 10),
+    "mnist-rows-54k": ("classification", (28, 28), (), 10),
     "moving-mnist-1k": ("video", (10, 64, 64, 1), (10, 64, 64, 1), 0),
     "random-labels-10x1": ("classification", (10, 1), (), 2),
     "random-labels-10x8": ("classification", (10, 8), (), 2),
-    **{f"adding-{steps}": ("regression", (steps, 2), (1,), 0) for steps in (20, 50, 100)},
+    **{f"adding-{steps}": ("regression", (steps, 2), (1,), 0) for steps in (20, 50, 100, 200)},
     **{
         f"copying-{delay}": ("sequence_labelling", (delay + 10, 6), (delay + 10,), 6)
-        for delay in (5, 15, 30)
+        for delay in (5, 15, 30, 100)
     },
 }
 WORDS = {

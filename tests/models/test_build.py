@@ -113,6 +113,11 @@ LAYER_PARAMETERS |= {
     if (task != "pixels" or name in READ_BY_PIXEL)
     and (task != "reviews" or name != "layer-norm-lstm")
 }
+LAYER_PARAMETERS |= {
+    f"lengths-{task}-{name}": LAYER_PARAMETERS[f"variants-{task}-{name}"]
+    for task in ("adding", "copying")
+    for name in MODERN
+}
 PRACTICE = {"gru": 15_552, "simple-rnn": 5_152, "lstm": 20_608}
 for suite, words, outputs in (("imdb", 20_000, 1), ("reuters", 10_000, 46)):
     embedding, gru, head = words * 128, PRACTICE["gru"], 33 * outputs
@@ -142,6 +147,9 @@ LAYER_PARAMETERS |= {
     "practice-rows-gru-all": [23_625, 0, 0, 1_510],
     "reach-reviews": [(30_000 + 262_144) * 64, 0, 0, 32_832, 0, 0, 193],
     "reach-newswires": [(10_000 + 65_536) * 64, 0, 0, 49_920, 0, 0, 257 * 46],
+    "reach-rows": [160_768, 0, 394_240, 0, 0, 5_130],
+    "reach-pixels": [0, 64, 12_416, 650],
+    "reach-frames": [272, 55_424, 128, 0, 73_856, 128, 513],
 }
 TOTALS = {
     "mnist-simple-rnn": 206_858,

@@ -106,18 +106,15 @@ def _claims(verdicts: pd.DataFrame) -> str:
 
 
 def _cost(comparisons: list[Comparison]) -> str:
-    machines = [one for part in comparisons for one in part.summary.get("environments", [])]
-    if not machines:
+    measured = [part for part in comparisons if part.processors]
+    if not measured:
         raise RnnbenchError("there are no results to write into the README; run `dvc repro` first")
-    machine = machines[0]
-    run = [one for part in comparisons for one in part.findings if one.was_run]
-    minutes = pd.Series([finding.seconds_alone for finding in run]).sum() / 60
+    run = [one for part in measured for one in part.findings if one.was_run]
     speedup = pd.Series([finding.number("speedup") for finding in run]).median()
     warned = sum(bool(finding.facts["timing_warnings"]) for finding in run)
     sentences = [
         f"At the measured times, training all seeds of {len(run)} experiments one after another"
-        f" takes {minutes:.0f} minutes on {machine['cores']} cores ({machine['processor']}, Keras"
-        f" {machine['packages']['keras']} on {machine['backend']})."
+        f" takes {sum(map(_minutes, measured)):.0f} minutes, on {_by_processors(measured)}."
     ]
     if speedup > 0:
         sentences.append(
@@ -127,3 +124,18 @@ def _cost(comparisons: list[Comparison]) -> str:
     if warned:
         sentences.append(f"The times of {warned} experiments carry warnings; see the report.")
     return " ".join(sentences)
+
+
+def _by_processors(comparisons: list[Comparison]) -> str:
+    """Return the minutes of each suite, grouped by the processors that they were measured on."""
+    suites: dict[str, list[str]] = {}
+    for part in comparisons:
+        processors = " and ".join(part.processors)
+        suites.setdefault(processors, []).append(f"{part.suite} {_minutes(part):.0f}")
+    return "; on ".join(f"{name}: {', '.join(parts)}" for name, parts in suites.items())
+
+
+def _minutes(comparison: Comparison) -> float:
+    """Return the minutes of training all seeds of a suite, one after another."""
+    seconds = [finding.seconds_alone for finding in comparison.findings if finding.was_run]
+    return float(pd.Series(seconds, dtype=float).sum()) / 60

@@ -314,6 +314,7 @@ def _suite(
         "power": comparison.summary.get("power", {}),
         "against_baselines": None if large else _against_baselines(comparison),
         "runs": _runs(comparison.findings),
+        "processors": comparison.processors,
         "evidence": [*evidence, *_frames(comparison, numbers)],
         "reproduction": tabulate_reproduction(comparison, literature),
         "findings": [one for one in comparison.findings if one.was_run],
@@ -433,10 +434,13 @@ def _layers(path: Path) -> pd.DataFrame | None:
 
 
 def _machines(comparisons: list[Comparison]) -> list[dict[str, Any]]:
-    """Return the distinct machines and software environments of the runs."""
+    """Return the distinct machines and software environments of the runs, with their suites."""
     machines: list[dict[str, Any]] = []
     for comparison in comparisons:
         for environment in comparison.summary.get("environments", []):
-            if environment not in machines:
-                machines.append(environment)
+            known = [one for one in machines if environment.items() <= one.items()]
+            if not known:
+                known = [{**environment, "suites": []}]
+                machines += known
+            known[0]["suites"].append(comparison.suite)
     return machines

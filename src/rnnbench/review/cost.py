@@ -33,7 +33,7 @@ class Cost:
     untimed : tuple of str
         Experiments that train again and have no past time.
     machine : str
-        The machine on which past times were measured; empty if it is not known.
+        The machines on which past times were measured; empty if none is known.
     other_seconds : float or None
         The time of the other stages; None if this checkout has no record of any of them.
     unrecorded : int
@@ -146,11 +146,8 @@ def _recipe(view: Any, layers: Any, training: Mapping[str, Any], compiled_loops:
 
 
 def _machine(comparisons: Iterable[Comparison]) -> str:
-    """Return the processor of the first results that name one."""
-    for comparison in comparisons:
-        for machine in comparison.summary.get("environments", []):
-            return f"{machine['cores']} cores of {machine['processor']}"
-    return ""
+    """Return the processors of all results, as text."""
+    return " and ".join(dict.fromkeys(name for one in comparisons for name in one.processors))
 
 
 def _recorded_seconds(root: Path, stages: list[str]) -> dict[str, float]:
