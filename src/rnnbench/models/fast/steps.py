@@ -63,53 +63,55 @@ class _SumsOnly:
         return stored[0], [(before[0], stored[0])], []
 
 
+class _OneActivation:
+    """A cell without gates: h' = activation(x + its product of the recurrent weight and h)."""
+
+    activation: Activation
+
+    def multiply(self, weight: Any, array: Any) -> Any:
+        """Return the product with a state or, of the weight not transposed, with a gradient."""
+        raise NotImplementedError
+
+    def forward(self, x: Any, states: Tensors, weights: Tensors) -> tuple[list[Any], list[Any]]:
+        """Save the array from which `slope` computes the activation's derivative."""
+        after, stored = activate(self.activation, x + self.multiply(weights[0], states[0]))
+        return [after], [stored]
+
+    def local(self, saved: Tensors, before: Tensors, after: Tensors) -> list[Any]:
+        """Return one factor: the activation's derivative."""
+        return [slope(self.activation, saved[0])[1]]
+
+    def backward(
+        self, factors: Tensors, gradients: Tensors, weights: Tensors
+    ) -> tuple[list[Any], list[Any]]:
+        """Store the gradient of the sum."""
+        total = gradients[0] * factors[0]
+        return [self.multiply(weights[0], total)], [total]
+
+
 # One object for each choice of activations: TensorFlow would trace the loop anew for another.
 @lru_cache
 @dataclass(frozen=True, eq=False)
-class SimpleRNNSteps(_SumsOnly):
+class SimpleRNNSteps(_OneActivation, _SumsOnly):
     """h' = activation(x + Rᵀh)."""
 
     activation: Activation
 
-    def forward(self, x: Any, states: Tensors, weights: Tensors) -> tuple[list[Any], list[Any]]:
-        """Save the array from which `slope` computes the activation's derivative."""
-        after, stored = activate(self.activation, x + tf.matmul(weights[0], states[0]))
-        return [after], [stored]
-
-    def local(self, saved: Tensors, before: Tensors, after: Tensors) -> list[Any]:
-        """Return one factor: the activation's derivative."""
-        return [slope(self.activation, saved[0])[1]]
-
-    def backward(
-        self, factors: Tensors, gradients: Tensors, weights: Tensors
-    ) -> tuple[list[Any], list[Any]]:
-        """Store the gradient of the sum."""
-        total = gradients[0] * factors[0]
-        return [tf.matmul(weights[0], total)], [total]
+    def multiply(self, weight: Any, array: Any) -> Any:
+        """Return the matrix product."""
+        return tf.matmul(weight, array)
 
 
 @lru_cache
 @dataclass(frozen=True, eq=False)
-class IndependentSteps:
+class IndependentSteps(_OneActivation):
     """h' = activation(x + u·h) with one number for each unit; the weight is u, (1, units)."""
 
     activation: Activation
 
-    def forward(self, x: Any, states: Tensors, weights: Tensors) -> tuple[list[Any], list[Any]]:
-        """Save the array from which `slope` computes the activation's derivative."""
-        after, stored = activate(self.activation, x + weights[0] * states[0])
-        return [after], [stored]
-
-    def local(self, saved: Tensors, before: Tensors, after: Tensors) -> list[Any]:
-        """Return one factor: the activation's derivative."""
-        return [slope(self.activation, saved[0])[1]]
-
-    def backward(
-        self, factors: Tensors, gradients: Tensors, weights: Tensors
-    ) -> tuple[list[Any], list[Any]]:
-        """Store the gradient of the sum."""
-        total = gradients[0] * factors[0]
-        return [tf.transpose(weights[0]) * total], [total]
+    def multiply(self, weight: Any, array: Any) -> Any:
+        """Return each unit's row times its number."""
+        return tf.reshape(weight, (-1, 1)) * array
 
     def collect(
         self, factors: Tensors, stored: Tensors, before: Tensors
